@@ -1,0 +1,81 @@
+/*
+ * types: the core's vocabulary. Enumerations are made from the .def tables, so that a name, its text and its number
+ * stand in one place. Everything here is plain data.
+ */
+#ifndef COPPICE_CORE_TYPES_H
+#define COPPICE_CORE_TYPES_H
+
+#include "lib/span.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define X(name, text, meaning) name,
+enum core_state {
+#include "core/states.def"
+	STATE_COUNT
+};
+enum core_reason {
+#include "core/reasons.def"
+	REASON_COUNT
+};
+enum core_event_type {
+#include "core/events.def"
+	EVENT_COUNT
+};
+enum core_action_type {
+#include "core/actions.def"
+	ACTION_COUNT
+};
+enum core_record_type {
+#include "core/records.def"
+	RECORD_COUNT
+};
+#undef X
+
+/* Texts of the above; static storage. */
+const char *core_state_text(enum core_state state);
+const char *core_reason_text(enum core_reason reason);
+const char *core_event_text(enum core_event_type type);
+const char *core_action_text(enum core_action_type type);
+const char *core_record_text(enum core_record_type type);
+
+#define CORE_NONE UINT32_MAX /* no node */
+#define CORE_ROOT 0U         /* the root supervisor is always node 0 */
+
+/* A wait status that nobody knows; no status of wait(2) has this value. */
+#define CORE_STATUS_UNKNOWN INT32_MIN
+
+/* One event. Fields not named beside a type are ignored for it. */
+struct core_event {
+	enum core_event_type type;
+	uint32_t node;        /* START STOP RESTART SPAWNED SPAWN_FAILED READY EXITED */
+	uint32_t incarnation; /* SPAWNED SPAWN_FAILED READY EXITED: stale ones are dropped */
+	int32_t pid;          /* SPAWNED (only for the record) */
+	int32_t status;       /* EXITED: as of wait(2), or CORE_STATUS_UNKNOWN */
+	int32_t step, error;  /* SPAWN_FAILED: where and why (errno), only for the record */
+	bool now;             /* STOP SHUTDOWN */
+	bool group;           /* RESTART */
+};
+
+struct core_record {
+	enum core_record_type type;
+	enum core_state state;   /* the node's state after it */
+	enum core_reason reason; /* of that state */
+	uint32_t node, incarnation;
+	int32_t a;
+	int64_t b;
+};
+
+struct core_action {
+	enum core_action_type type;
+	uint32_t node, incarnation;
+	int32_t signal; /* SIGNAL */
+	bool group;     /* SIGNAL: the whole process group */
+	int32_t status; /* EXIT: exit status of the daemon: 0, 70, or the significant child's */
+	bool escalated; /* EXIT: the root failed (machine: reboot) */
+	bool automatic; /* EXIT: the root's automatic shutdown (machine: power off) */
+	struct core_record record; /* RECORD */
+};
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * engine: the one context of the engine process. It turns kernel facts into core events and carries the core's actions out.
+ * Each event goes: core_handle → commit of everything that changed → actions. Nothing is acted on before it is committed.
+ */
+#ifndef COPPICE_ENGINE_ENGINE_H
+#define COPPICE_ENGINE_ENGINE_H
+
+#include "core/core.h"
+#include "engine/nodes.h"
+#include "engine/settings.h"
+#include "wire/image.h"
+#include "wire/link.h"
+
+#include <ev.h>
+
+struct checkpoint;
+struct control;
+struct spawner;
+
+struct engine {
+	struct ev_loop *loop;
+	struct core *core;
+	struct nodes *nodes;
+	struct checkpoint *checkpoint;
+	struct image_process *processes; /* [node], in the checkpoint */
+	struct spawner *spawner;
+	struct control *control;
+	struct settings settings;
+	enum link_mode mode;
+	int32_t reaper_pid;
+	uint32_t generation; /* 1 for the first engine under this reaper */
+	bool hold_requested; /* --hold */
+	int64_t started_wall_ms;      /* of this engine */
+	uint64_t event_number;        /* of the newest event; never repeats, lives in the checkpoint */
+};
+
+int engine_main(int argc, char **argv);
+
+/* Hands one event to the core, commits and acts. Also for the control socket. */
+void engine_submit(struct engine *engine, const struct core_event *event);
+/* Signals a node's process on an operator's word, outside the core: 0 or a negative errno (-ESRCH: it has none). */
+int engine_signal(struct engine *engine, uint32_t node, int signal, bool group);
+/* How the daemon is to leave once everything is down (a machine's poweroff, reboot, halt); set before ON_SHUTDOWN. */
+void engine_set_leave(struct engine *engine, enum link_leave_how how);
+
+/* Wall clock milliseconds of a monotonic time. */
+int64_t engine_wall_ms(mono_ms at);
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * process: the identity of a process, and signals that cannot hit a stranger. A process is its PID and its start time; the
+ * engine knows the start time as an interval of clock ticks, taken around the clone, so that no /proc file is read for a start.
+ */
+#ifndef COPPICE_ENGINE_PROCESS_H
+#define COPPICE_ENGINE_PROCESS_H
+
+#include "wire/image.h"
+
+#include <stdbool.h>
+
+/* Now, in clock ticks since boot (the unit of /proc/PID/stat's field 22). */
+uint64_t process_ticks_now(void);
+
+enum process_life {
+	PROCESS_GONE,   /* no process with that PID and start time; a stranger may have the PID */
+	PROCESS_ZOMBIE, /* dead, not reaped yet */
+	PROCESS_STOPPED,/* state T or t */
+	PROCESS_LIVES,
+};
+enum process_life process_look(const struct image_process *process);
+/* Whether that process still executes our own engine binary, that is, has not got through exec. */
+bool process_is_before_exec(const struct image_process *process);
+
+/*
+ * Sends the signal and then CONT (not after KILL, STOP, CONT) to the main process, or with `group` to its process group.
+ * 0, -ESRCH (gone: its exit is in the link, or will be), or another negative errno.
+ */
+int process_signal(const struct image_process *process, int signal, bool group);
+/* After its leader has been reaped: kills what is left of the group `pid`, unless a living process has that number. */
+void process_kill_leftovers(int32_t pid);
+
+#endif

@@ -1,0 +1,16 @@
+/*
+ * mem: allocation that ends the program with one message when memory is gone. For compile, ctl and tests, and for the
+ * engine before its first commit; never in the reaper.
+ */
+#ifndef COPPICE_LIB_MEM_H
+#define COPPICE_LIB_MEM_H
+
+#include <stddef.h>
+
+void *mem_zalloc(size_t count, size_t size);
+void *mem_grow(void *old, size_t count, size_t size);
+char *mem_strdup(const char *text);
+char *mem_strndup(const char *text, size_t len);
+char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif
