@@ -18,7 +18,11 @@
 	X(RPC_FAILED, 4, "it was tried and failed (the first attempt to start)")      \
 	X(RPC_TIMEOUT, 5, "the timeout ended the waiting; the command goes on")       \
 	X(RPC_LEAVING, 6, "the daemon is shutting down")                              \
-	X(RPC_TOO_LONG, 7, "the request is over 1 MiB; the connection is closed")
+	X(RPC_TOO_LONG, 7, "the request is over 1 MiB; the connection is closed")     \
+	X(RPC_UNSUPPORTED, 8, "this version does not have that method yet")           \
+	X(RPC_HOLD, 9, "the daemon holds: only `start /` starts anything")            \
+	X(RPC_BUSY, 10, "too many connections, or too slow; the connection is closed") \
+	X(RPC_NO_PROCESS, 11, "the node has no process to signal")
 
 #define X(name, number, meaning) name = (number),
 enum rpc_error { RPC_ERRORS(X) };
