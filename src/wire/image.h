@@ -35,4 +35,58 @@ struct image_process {
 };
 _Static_assert(sizeof(struct image_process) == 40, "wire format");
 
+/* An event of the ring: a record of the core with its number and wall clock time. */
+struct image_event {
+	uint64_t number;
+	int64_t wall_ms;
+	uint32_t type, state, reason; /* as in struct core_record */
+	uint32_t node, incarnation;
+	int32_t a;
+	int64_t b;
+};
+_Static_assert(sizeof(struct image_event) == 48, "wire format");
+
+/* What is committed besides the core's areas. */
+struct image_state {
+	uint64_t exit_number;  /* the newest exit of the link that has been handled */
+	uint64_t event_number; /* the newest event; the ring's slots beyond it mean nothing */
+	int32_t leave;         /* enum link_leave_how that somebody asked for, or -1 */
+	uint32_t interrupts;   /* SIGINTs so far */
+};
+_Static_assert(sizeof(struct image_state) == 24, "wire format");
+
+struct image_area {
+	uint64_t offset;
+	uint32_t count, size; /* items, bytes of one */
+};
+
+#define IMAGE_HEAD_SIZE  4096
+#define IMAGE_CORE_AREAS 4
+
+struct image_head {
+	uint32_t magic, version, core_layout, nodes;
+	uint64_t size;                   /* of the file */
+	uint64_t seed;                   /* of the core */
+	uint64_t specs_size, specs_hash; /* of the specs that it belongs to; FNV-1a, 64 bits */
+	struct image_area processes, events, areas[IMAGE_CORE_AREAS], journal;
+	uint64_t committed, applied; /* numbers of commits; see engine/checkpoint.h */
+	uint64_t acted;              /* whose leftovers have been killed */
+	uint64_t logged;             /* the newest event that is in the log */
+	struct image_state state;
+};
+_Static_assert(sizeof(struct image_head) <= IMAGE_HEAD_SIZE, "one page");
+
+/* The journal: this, then entries. An entry of a core's area is followed by the item, padded to 8 bytes. */
+struct image_journal {
+	uint64_t number;
+	uint64_t length; /* of all entries, bytes */
+	struct image_state state;
+};
+struct image_entry {
+	uint32_t kind;  /* enum core_area, IMAGE_ENTRY_ENDED or IMAGE_ENTRY_KILL */
+	uint32_t index; /* of the item; the node whose process has ended; the PID whose group is to be killed */
+};
+#define IMAGE_ENTRY_ENDED 16U
+#define IMAGE_ENTRY_KILL  17U
+
 #endif
