@@ -20,7 +20,7 @@ void buf_puts(struct buf *buf, const char *text);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A JSON string with its quotes; invalid UTF-8 becomes U+FFFD. */
 void buf_json_string(struct buf *buf, const char *text);
-/* Makes room for at least n more bytes and returns where they go, or NULL; the caller adds to len. */
+/* Makes room for at least n more bytes and returns where they go, or NULL; the caller adds to len (and puts the NUL). */
 char *buf_reserve(struct buf *buf, size_t n);
 /* Forgets the first n bytes. */
 void buf_consume(struct buf *buf, size_t n);

@@ -29,7 +29,13 @@
 #define PENDING_SIZE 32768
 #define OWN_FD_ABOVE 64 /* low numbers are the link's, the spawner's and the children's */
 
-enum output_kind { OUTPUT_NONE, OUTPUT_FILE, OUTPUT_OWN, OUTPUT_SHARED, OUTPUT_SOCKET };
+enum output_kind {
+	OUTPUT_NONE,
+	OUTPUT_FILE,
+	OUTPUT_OWN,
+	OUTPUT_SHARED,
+	OUTPUT_SOCKET
+};
 
 static struct {
 	char pending[PENDING_SIZE];
@@ -67,7 +73,8 @@ look_at_stderr(void)
 		now.st_mode = 0;
 		now.st_dev = 0;
 		now.st_ino = 0;
-	} else if (state.kind != OUTPUT_NONE && now.st_dev == state.device && now.st_ino == state.inode) {
+	} else if (state.kind != OUTPUT_NONE && now.st_dev == state.device &&
+	    now.st_ino == state.inode) {
 		return;
 	}
 	if (state.kind == OUTPUT_OWN)
@@ -77,8 +84,8 @@ look_at_stderr(void)
 	if (S_ISSOCK(now.st_mode)) {
 		state.kind = OUTPUT_SOCKET;
 	} else if (S_ISFIFO(now.st_mode) || S_ISCHR(now.st_mode)) {
-		state.own_fd = open(
-		    "/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+		state.own_fd =
+		    open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 		if (state.own_fd >= 0 && fd_move_above(&state.own_fd, OWN_FD_ABOVE) < 0)
 			fd_close(&state.own_fd);
 		state.kind = state.own_fd >= 0 ? OUTPUT_OWN : OUTPUT_SHARED;
@@ -94,10 +101,8 @@ write_some(const char *data, size_t len)
 	struct pollfd ready = { .fd = STDERR_FILENO, .events = POLLOUT };
 
 	switch (state.kind) {
-	case OUTPUT_SOCKET:
-		return send(STDERR_FILENO, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	case OUTPUT_OWN:
-		return write(state.own_fd, data, len);
+	case OUTPUT_SOCKET: return send(STDERR_FILENO, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	case OUTPUT_OWN: return write(state.own_fd, data, len);
 	case OUTPUT_SHARED:
 		if (poll(&ready, 1, 0) <= 0) {
 			errno = EAGAIN;
@@ -105,8 +110,7 @@ write_some(const char *data, size_t len)
 		}
 		break;
 	case OUTPUT_NONE:
-	case OUTPUT_FILE:
-		break;
+	case OUTPUT_FILE: break;
 	}
 	return write(STDERR_FILENO, data, len);
 }
@@ -206,7 +210,8 @@ capped(int len, size_t size)
 
 /* The line without its newline, cut where it is too long. Returns its length. */
 __attribute__((format(printf, 4, 0))) static size_t
-print_line(char line[LINE_SIZE], int64_t wall_ms, const char *path, const char *format, va_list args)
+print_line(
+    char line[LINE_SIZE], int64_t wall_ms, const char *path, const char *format, va_list args)
 {
 	size_t len = capped(print_head(line, LINE_SIZE, wall_ms, path), LINE_SIZE);
 

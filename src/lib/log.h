@@ -1,6 +1,7 @@
 /*
  * log: the daemon's own log, on stderr: "TIME coppiced[PID]: PATH: text", UTC with milliseconds, one line a call.
- * Never blocks: a line that cannot be written at once is dropped and counted; the next that can says how many.
+ * Never blocks: what cannot be written yet waits in 32 KiB; once they are full, lines are dropped and counted, and a line at
+ * the place of the gap says how many. The caller ignores SIGPIPE. For one thread of a process.
  * Lines are gathered and written by log_flush (once a turn of a loop), or at once after log_set_direct(true), the
  * default at start. The PID in the line is the one given to log_set_pid (the reaper's, in all our processes).
  */
