@@ -1,0 +1,766 @@
+#include "world.h"
+
+#include "plan.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#define MAX_NODES   256
+#define MAX_EVENTS  1024
+#define MAX_RECORDS 8192
+#define TEXT_SIZE   16384
+#define SEED        7
+
+/* The virtual process of a node, that of its newest incarnation. */
+struct proc {
+	uint32_t incarnation;
+	uint32_t attempts;
+	bool spawning;
+	bool alive;
+	bool told; /* a signal told it to stop */
+	int early; /* a signal that came while it was spawned; 0: none */
+	struct plan_habit habit;
+	bool broken; /* attempts fail */
+	enum core_state state; /* as the records tell it */
+};
+
+enum what { SPAWN_DONE, SAYS_READY, LIFE_OVER, STOP_OVER, EXIT_SEEN, SPAWN_REFUSED };
+
+struct happening {
+	mono_ms at;
+	uint64_t seq;
+	enum what what;
+	uint32_t node, incarnation;
+	int32_t status;
+};
+
+struct world {
+	struct plan *plan;
+	struct core *core;
+	mono_ms now;
+	bool timers_first;
+	bool over; /* DO_EXIT has come */
+	uint32_t count;
+	char names[MAX_NODES][PLAN_NAME];
+	struct proc procs[MAX_NODES];
+	struct happening happenings[MAX_EVENTS];
+	size_t pending;
+	uint64_t seq;
+	struct core_record records[MAX_RECORDS];
+	size_t record_count;
+	char trace[TEXT_SIZE], told[TEXT_SIZE];
+	size_t trace_len;
+	uint8_t *saved[CORE_AREAS]; /* what the checkpoint would hold */
+};
+
+static void
+note(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void
+note(struct world *world, const char *format, ...)
+{
+	va_list args;
+	size_t room;
+	int len;
+
+	if (world->trace_len > 0)
+		world->trace_len += (size_t)snprintf(world->trace + world->trace_len,
+		    TEXT_SIZE - world->trace_len, ", ");
+	room = TEXT_SIZE - world->trace_len;
+	va_start(args, format);
+	len = vsnprintf(world->trace + world->trace_len, room, format, args);
+	va_end(args);
+	if (len < 0 || (size_t)len >= room)
+		fail_msg("the trace is too long");
+	world->trace_len += (size_t)len;
+}
+
+static void
+happen(struct world *world, span_ms in_ms, enum what what, uint32_t node, int32_t status)
+{
+	if (in_ms == SPAN_INFINITE)
+		return;
+	if (world->pending == MAX_EVENTS)
+		fail_msg("too much happens");
+	world->happenings[world->pending++] = (struct happening){
+		.at = world->now + in_ms,
+		.seq = world->seq++,
+		.what = what,
+		.node = node,
+		.incarnation = world->procs[node].incarnation,
+		.status = status,
+	};
+}
+
+/* The one that comes first; NULL when nothing is on its way. */
+static struct happening *
+first_happening(struct world *world)
+{
+	struct happening *first = NULL;
+
+	for (size_t i = 0; i < world->pending; i++) {
+		struct happening *one = &world->happenings[i];
+
+		if (first == NULL || one->at < first->at ||
+		    (one->at == first->at && one->seq < first->seq))
+			first = one;
+	}
+	return first;
+}
+
+static void
+make_core(struct world *world)
+{
+	uint32_t ids[PLAN_NODES];
+
+	world->core = core_new(SEED);
+	assert_non_null(world->core);
+	for (uint32_t i = 0; i < world->plan->count; i++) {
+		const struct plan_node *node = &world->plan->nodes[i];
+		uint32_t parent = node->parent == UINT32_MAX ? CORE_NONE : ids[node->parent];
+		uint32_t count = node->count == 0 ? 1 : node->count;
+		const char *problem = spec_problem(&node->spec);
+
+		if (problem != NULL)
+			fail_msg("%s: %s", node->name, problem);
+		assert_int_equal(core_add(world->core, parent, &node->spec, count, &ids[i]), 0);
+	}
+	assert_true(core_count(world->core) <= MAX_NODES);
+}
+
+static void
+name_nodes(struct world *world)
+{
+	for (uint32_t i = 0; i < world->plan->count; i++) {
+		const struct plan_node *node = &world->plan->nodes[i];
+
+		for (uint32_t n = 0; n < (node->count == 0 ? 1 : node->count); n++) {
+			uint32_t id = world->count++;
+
+			if (node->count == 0)
+				snprintf(world->names[id], PLAN_NAME, "%s", node->name);
+			else
+				snprintf(world->names[id], PLAN_NAME, "%.12s@%u", node->name, n + 1);
+			world->procs[id].habit = node->habit;
+		}
+	}
+}
+
+static void
+save_dirty(struct world *world)
+{
+	enum core_area area;
+	uint32_t index;
+
+	while (core_next_dirty(world->core, &area, &index)) {
+		uint32_t size = core_area_size(world->core, area);
+
+		memcpy(world->saved[area] + (size_t)index * size,
+		    core_area_item(world->core, area, index), size);
+	}
+}
+
+/* The first image: every item as it is after the last core_add. */
+static void
+save_all(struct world *world)
+{
+	for (int i = 0; i < CORE_AREAS; i++) {
+		enum core_area area = (enum core_area)i;
+		uint32_t size = core_area_size(world->core, area);
+		uint32_t count = core_area_count(world->core, area);
+
+		world->saved[i] = calloc((size_t)count + 1, size + 1);
+		assert_non_null(world->saved[i]);
+		for (uint32_t k = 0; k < count; k++)
+			memcpy(world->saved[i] + (size_t)k * size,
+			    core_area_item(world->core, area, k), size);
+	}
+}
+
+static struct world *
+make_world(const char *plan, bool otp)
+{
+	struct world *world = calloc(1, sizeof *world);
+
+	assert_non_null(world);
+	world->plan = calloc(1, sizeof *world->plan);
+	assert_non_null(world->plan);
+	world->now = 1000000;
+	plan_read(world->plan, plan, otp);
+	name_nodes(world);
+	make_core(world);
+	assert_int_equal(core_count(world->core), world->count);
+	save_all(world);
+	return world;
+}
+
+struct world *
+world_unborn(const char *plan)
+{
+	return make_world(plan, false);
+}
+
+struct world *
+world_of(const char *plan)
+{
+	struct world *world = make_world(plan, false);
+
+	world_boot(world);
+	return world;
+}
+
+struct world *
+world_of_otp(const char *plan)
+{
+	struct world *world = make_world(plan, true);
+
+	world_boot(world);
+	return world;
+}
+
+void
+world_boot(struct world *world)
+{
+	world_feed(world, &(struct core_event){ .type = ON_BOOT });
+	world_run(world);
+}
+
+void
+world_end(struct world *world)
+{
+	core_free(&world->core);
+	assert_null(world->core);
+	for (int i = 0; i < CORE_AREAS; i++)
+		free(world->saved[i]);
+	free(world->plan);
+	free(world);
+}
+
+struct core *
+world_core(struct world *world)
+{
+	return world->core;
+}
+
+mono_ms
+world_now(const struct world *world)
+{
+	return world->now;
+}
+
+uint32_t
+world_id(const struct world *world, const char *name)
+{
+	for (uint32_t i = 0; i < world->count; i++) {
+		if (strcmp(world->names[i], name) == 0)
+			return i;
+	}
+	fail_msg("no node %s", name);
+	return CORE_NONE;
+}
+
+struct core_view
+world_view(const struct world *world, const char *name)
+{
+	struct core_view view;
+
+	core_view(world->core, world_id(world, name), &view);
+	return view;
+}
+
+static const char *
+how_it_ended(const struct proc *proc, int status)
+{
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+		return "killed";
+	if (status == 0 || (WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM))
+		return proc->told ? "shutdown" : "normal";
+	return "crash";
+}
+
+/* The process is gone now; the core hears of it with what else happens at this time. */
+static void
+die(struct world *world, uint32_t node, int status)
+{
+	struct proc *proc = &world->procs[node];
+
+	if (!proc->alive)
+		return;
+	proc->alive = false;
+	note(world, "stop %s %u %s", world->names[node], proc->incarnation,
+	    how_it_ended(proc, status));
+	happen(world, 0, EXIT_SEEN, node, status);
+}
+
+static void
+obey(struct world *world, uint32_t node, int signal)
+{
+	struct proc *proc = &world->procs[node];
+
+	if (signal == SIGKILL) {
+		die(world, node, SIGKILL);
+		return;
+	}
+	if (proc->habit.ignores || (proc->told && proc->habit.stop_ms > 0))
+		return;
+	proc->told = true;
+	if (proc->habit.stop_victim[0] != '\0')
+		world_kill(world, proc->habit.stop_victim);
+	if (proc->habit.stop_ms > 0)
+		happen(world, proc->habit.stop_ms, STOP_OVER, node, 0);
+	else
+		die(world, node, proc->habit.crashes_on_stop ? 1 << 8 : 0);
+}
+
+static void
+do_signal(struct world *world, const struct core_action *action)
+{
+	struct proc *proc = &world->procs[action->node];
+
+	if (action->incarnation != proc->incarnation)
+		fail_msg("a signal for incarnation %u of %s, which is at %u", action->incarnation,
+		    world->names[action->node], proc->incarnation);
+	if (proc->spawning && action->signal == SIGKILL) {
+		proc->spawning = false;
+		happen(world, 0, SPAWN_REFUSED, action->node, 0);
+	} else if (proc->spawning) {
+		proc->early = action->signal;
+	} else if (proc->alive) {
+		obey(world, action->node, action->signal);
+	}
+}
+
+static bool
+attempt_fails(const struct proc *proc)
+{
+	const struct plan_habit *habit = &proc->habit;
+
+	return proc->broken || (habit->fails_from != 0 && proc->attempts >= habit->fails_from) ||
+	    (proc->attempts < 64 && (habit->fails >> proc->attempts & 1) != 0);
+}
+
+/* A start that is asked for again after a resume has been done already. */
+static void
+do_spawn(struct world *world, const struct core_action *action)
+{
+	struct proc *proc = &world->procs[action->node];
+
+	if (action->incarnation == proc->incarnation && proc->attempts > 0)
+		return;
+	if (proc->alive || proc->spawning)
+		fail_msg("%s is started while it lives", world->names[action->node]);
+	proc->incarnation = action->incarnation;
+	proc->attempts++;
+	proc->told = false;
+	proc->early = 0;
+	proc->spawning = true;
+	if (proc->habit.crash_attempt == proc->attempts)
+		world_kill(world, proc->habit.crash_victim);
+	happen(world, proc->habit.spawn_ms, SPAWN_DONE, action->node, 0);
+}
+
+/* Supervisors are told by their states. */
+static void
+trace_supervisor(struct world *world, const struct core_record *record)
+{
+	enum core_state before = (enum core_state)record->a;
+	bool was_up = before == STATE_STARTING || before == STATE_RUNNING || before == STATE_STOPPING;
+
+	switch (record->state) {
+	case STATE_RUNNING:
+		note(world, "up %s", world->names[record->node]);
+		break;
+	case STATE_STOPPED:
+	case STATE_WAITING:
+	case STATE_RESTARTING:
+	case STATE_FINISHED:
+	case STATE_FAILED:
+		if (was_up)
+			note(world, "down %s", world->names[record->node]);
+		break;
+	case STATE_STARTING:
+	case STATE_STOPPING:
+	case STATE_COUNT:
+		break;
+	}
+}
+
+static void
+do_record(struct world *world, const struct core_record *record)
+{
+	struct proc *proc = &world->procs[record->node];
+
+	if (world->record_count == MAX_RECORDS)
+		fail_msg("too many records");
+	world->records[world->record_count++] = *record;
+	if (record->type != RECORD_STATE)
+		return;
+	if (record->a != (int32_t)proc->state)
+		fail_msg("%s left %s, says the record, but it was %s", world->names[record->node],
+		    core_state_text((enum core_state)record->a), core_state_text(proc->state));
+	proc->state = record->state;
+	if (record->node != CORE_ROOT && core_spec_of(world->core, record->node)->kind == KIND_SUPERVISOR)
+		trace_supervisor(world, record);
+}
+
+static void
+act(struct world *world, const struct core_action *action)
+{
+	switch (action->type) {
+	case DO_SPAWN:
+		do_spawn(world, action);
+		break;
+	case DO_SIGNAL:
+		do_signal(world, action);
+		break;
+	case DO_KILL_TREE:
+		assert_false(world->procs[action->node].alive);
+		break;
+	case DO_RECORD:
+		do_record(world, &action->record);
+		break;
+	case DO_EXIT:
+		if (!world->over)
+			note(world, "exit %d%s%s", action->status, action->escalated ? " escalated" : "",
+			    action->automatic ? " automatic" : "");
+		world->over = true;
+		break;
+	case ACTION_COUNT:
+		break;
+	}
+}
+
+/* Records tell the same as the view, whatever came. */
+static void
+compare_states(struct world *world)
+{
+	for (uint32_t i = 0; i < world->count; i++) {
+		struct core_view view;
+
+		core_view(world->core, i, &view);
+		if (view.state != world->procs[i].state)
+			fail_msg("%s is %s, but its records say %s", world->names[i],
+			    core_state_text(view.state), core_state_text(world->procs[i].state));
+	}
+}
+
+void
+world_feed(struct world *world, const struct core_event *event)
+{
+	struct core_action action;
+	const char *broken;
+
+	core_handle(world->core, world->now, event);
+	while (core_next_action(world->core, &action))
+		act(world, &action);
+	broken = core_check(world->core);
+	if (broken != NULL)
+		fail_msg("core_check after %s: %s", core_event_text(event->type), broken);
+	compare_states(world);
+	save_dirty(world);
+}
+
+static void
+feed_node(struct world *world, enum core_event_type type, const struct happening *one)
+{
+	world_feed(world,
+	    &(struct core_event){ .type = type,
+	        .node = one->node,
+	        .incarnation = one->incarnation,
+	        .pid = (int32_t)(1000 + one->node),
+	        .status = one->status,
+	        .step = type == ON_SPAWN_FAILED ? 3 : 0,
+	        .error = type == ON_SPAWN_FAILED ? 2 : 0 });
+}
+
+static void
+spawn_done(struct world *world, const struct happening *one)
+{
+	struct proc *proc = &world->procs[one->node];
+
+	if (!proc->spawning)
+		return;
+	proc->spawning = false;
+	if (attempt_fails(proc)) {
+		note(world, "fail %s %u", world->names[one->node], proc->attempts);
+		feed_node(world, ON_SPAWN_FAILED, one);
+		return;
+	}
+	proc->alive = true;
+	note(world, "start %s %u", world->names[one->node], proc->incarnation);
+	feed_node(world, ON_SPAWNED, one);
+	if (!proc->alive || proc->incarnation != one->incarnation)
+		return;
+	if (core_spec_of(world->core, one->node)->ready == READY_TOLD)
+		happen(world, proc->habit.ready_ms, SAYS_READY, one->node, 0);
+	happen(world, proc->habit.life_ms, LIFE_OVER, one->node, proc->habit.life_status);
+	if (proc->early != 0)
+		obey(world, one->node, proc->early);
+}
+
+static void
+take(struct world *world, struct happening one)
+{
+	struct proc *proc = &world->procs[one.node];
+	bool current = proc->incarnation == one.incarnation;
+
+	switch (one.what) {
+	case SPAWN_DONE:
+		if (current)
+			spawn_done(world, &one);
+		break;
+	case SPAWN_REFUSED:
+		note(world, "fail %s %u", world->names[one.node], proc->attempts);
+		feed_node(world, ON_SPAWN_FAILED, &one);
+		break;
+	case SAYS_READY:
+		if (current && proc->alive)
+			feed_node(world, ON_READY, &one);
+		break;
+	case LIFE_OVER:
+	case STOP_OVER:
+		if (current)
+			die(world, one.node, one.status);
+		break;
+	case EXIT_SEEN:
+		feed_node(world, ON_EXITED, &one);
+		break;
+	}
+}
+
+void
+world_advance(struct world *world, span_ms ms)
+{
+	mono_ms end = world->now + ms;
+
+	for (int guard = 0;; guard++) {
+		struct happening *first = first_happening(world);
+		mono_ms deadline = core_next_deadline(world->core);
+		bool timer = first == NULL || deadline < first->at ||
+		    (deadline == first->at && world->timers_first);
+		mono_ms next = timer ? deadline : first->at;
+
+		if (next > end)
+			break;
+		if (guard == 100000)
+			fail_msg("it never becomes quiet; so far: %.600s", world->trace);
+		world->now = next > world->now ? next : world->now;
+		if (timer) {
+			world_feed(world, &(struct core_event){ .type = ON_TIMER });
+		} else {
+			struct happening one = *first;
+
+			*first = world->happenings[--world->pending];
+			take(world, one);
+		}
+	}
+	world->now = end;
+}
+
+void
+world_run(struct world *world)
+{
+	world_advance(world, 0);
+}
+
+void
+world_timers_first(struct world *world)
+{
+	world->timers_first = true;
+}
+
+static int
+status_of(const char *word)
+{
+	if (word == NULL || strcmp(word, "crash") == 0)
+		return 1 << 8;
+	if (strcmp(word, "normal") == 0)
+		return 0;
+	if (strcmp(word, "SEGV") == 0)
+		return SIGSEGV;
+	if (strcmp(word, "lost") == 0)
+		return CORE_STATUS_UNKNOWN;
+	return atoi(word) << 8;
+}
+
+void
+world_kill(struct world *world, const char *who)
+{
+	char copy[256];
+	char *save = NULL;
+
+	snprintf(copy, sizeof copy, "%s", who);
+	for (char *one = strtok_r(copy, ", ", &save); one != NULL; one = strtok_r(NULL, ", ", &save)) {
+		char *colon = strchr(one, ':');
+		uint32_t node;
+
+		if (colon != NULL)
+			*colon++ = '\0';
+		node = world_id(world, one);
+		die(world, node, status_of(colon));
+	}
+}
+
+void
+world_exit(struct world *world, const char *who)
+{
+	world_kill(world, who);
+	world_run(world);
+}
+
+void
+world_ready(struct world *world, const char *name)
+{
+	uint32_t node = world_id(world, name);
+
+	world_feed(world,
+	    &(struct core_event){ .type = ON_READY,
+	        .node = node,
+	        .incarnation = world->procs[node].incarnation });
+	world_run(world);
+}
+
+void
+world_order(struct world *world, enum core_event_type type, const char *name)
+{
+	world_feed(world,
+	    &(struct core_event){ .type = type, .node = name == NULL ? 0 : world_id(world, name) });
+	world_run(world);
+}
+
+void
+world_start(struct world *world, const char *name)
+{
+	world_order(world, ON_START, name);
+}
+
+void
+world_stop(struct world *world, const char *name)
+{
+	world_order(world, ON_STOP, name);
+}
+
+void
+world_restart(struct world *world, const char *name)
+{
+	world_order(world, ON_RESTART, name);
+}
+
+void
+world_shutdown(struct world *world)
+{
+	world_order(world, ON_SHUTDOWN, NULL);
+}
+
+void
+world_break(struct world *world, const char *name)
+{
+	world->procs[world_id(world, name)].broken = true;
+}
+
+void
+world_mend(struct world *world, const char *name)
+{
+	struct plan_habit *habit = &world->procs[world_id(world, name)].habit;
+
+	world->procs[world_id(world, name)].broken = false;
+	habit->fails_from = 0;
+	habit->fails = 0;
+}
+
+void
+world_resume(struct world *world)
+{
+	core_free(&world->core);
+	make_core(world);
+	for (int i = 0; i < CORE_AREAS; i++) {
+		enum core_area area = (enum core_area)i;
+		uint32_t size = core_area_size(world->core, area);
+
+		for (uint32_t k = 0; k < core_area_count(world->core, area); k++)
+			core_load(world->core, area, k, world->saved[i] + (size_t)k * size);
+	}
+	world_feed(world, &(struct core_event){ .type = ON_RESUME });
+	world_run(world);
+}
+
+const char *
+world_trace(struct world *world)
+{
+	memcpy(world->told, world->trace, world->trace_len + 1);
+	world->trace_len = 0;
+	world->trace[0] = '\0';
+	return world->told;
+}
+
+const char *
+world_alive(struct world *world)
+{
+	size_t len = 0;
+
+	world->told[0] = '\0';
+	for (uint32_t i = 0; i < world->count; i++) {
+		if (world->procs[i].alive)
+			len += (size_t)snprintf(world->told + len, TEXT_SIZE - len, "%s%s",
+			    len > 0 ? " " : "", world->names[i]);
+	}
+	return world->told;
+}
+
+uint32_t
+world_records(const struct world *world, enum core_record_type type, const char *name)
+{
+	uint32_t node = name == NULL ? CORE_NONE : world_id(world, name);
+	uint32_t count = 0;
+
+	for (size_t i = 0; i < world->record_count; i++) {
+		if (world->records[i].type == type && (name == NULL || world->records[i].node == node))
+			count++;
+	}
+	return count;
+}
+
+bool
+world_last_record(const struct world *world, enum core_record_type type, const char *name,
+    struct core_record *out)
+{
+	uint32_t node = world_id(world, name);
+
+	for (size_t i = world->record_count; i-- > 0;) {
+		if (world->records[i].type == type && world->records[i].node == node) {
+			*out = world->records[i];
+			return true;
+		}
+	}
+	return false;
+}
+
+void
+world_expect_text(const char *is, const char *should, const char *file, int line)
+{
+	if (strcmp(is, should) == 0)
+		return;
+	print_error("expected: %s\n   found: %s\n", should, is);
+	_fail(file, line);
+}
+
+void
+world_expect_state(const struct world *world, const char *name, enum core_state state,
+    enum core_reason reason, const char *file, int line)
+{
+	struct core_view view = world_view(world, name);
+
+	if (view.state == state && (reason == REASON_COUNT || view.reason == reason))
+		return;
+	print_error("expected: %s is %s%s%s\n   found: %s (%s)\n", name, core_state_text(state),
+	    reason == REASON_COUNT ? "" : ", ", reason == REASON_COUNT ? "" : core_reason_text(reason),
+	    core_state_text(view.state), core_reason_text(view.reason));
+	_fail(file, line);
+}
