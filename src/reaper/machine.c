@@ -1,0 +1,101 @@
+#include "reaper/machine.h"
+
+#include "lib/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const struct mounted {
+	const char *target, *type, *data;
+	unsigned long flags;
+} MOUNTS[] = {
+	{ "/proc", "proc", NULL, MS_NOSUID | MS_NOEXEC | MS_NODEV },
+	{ "/sys", "sysfs", NULL, MS_NOSUID | MS_NOEXEC | MS_NODEV },
+	{ "/dev", "devtmpfs", "mode=0755", MS_NOSUID },
+	{ "/run", "tmpfs", "mode=0755", MS_NOSUID | MS_NODEV },
+	{ "/sys/fs/cgroup", "cgroup2", NULL, MS_NOSUID | MS_NOEXEC | MS_NODEV },
+};
+
+static void
+mount_missing(const struct mounted *what)
+{
+	struct statx info;
+
+	if (mkdir(what->target, 0755) < 0 && errno != EEXIST && errno != EROFS)
+		log_line(NULL, "cannot make %s: %s", what->target, strerror(errno));
+	if (statx(AT_FDCWD, what->target, AT_NO_AUTOMOUNT, STATX_TYPE, &info) == 0 &&
+	    (info.stx_attributes & STATX_ATTR_MOUNT_ROOT))
+		return;
+	if (mount(what->type, what->target, what->type, what->flags, what->data) < 0 &&
+	    errno != EBUSY)
+		log_line(
+		    NULL, "cannot mount %s on %s: %s", what->type, what->target, strerror(errno));
+}
+
+void
+machine_mount_proc(void)
+{
+	if (access("/proc/self/ns/pid", F_OK) < 0)
+		mount_missing(&MOUNTS[0]);
+}
+
+void
+machine_prepare(void)
+{
+	for (size_t i = 1; i < sizeof(MOUNTS) / sizeof(MOUNTS[0]); i++)
+		mount_missing(&MOUNTS[i]);
+	/* The kernel starts us without descriptors when the first root has no /dev/console. */
+	while (fcntl(STDERR_FILENO, F_GETFD) < 0) {
+		if (open("/dev/console", O_RDWR | O_NOCTTY) < 0)
+			break;
+	}
+	/* Then ctrl-alt-del is SIGINT to us, and not a reset of the machine. */
+	if (reboot(RB_DISABLE_CAD) < 0)
+		log_line(NULL, "cannot take over ctrl-alt-del: %s", strerror(errno));
+}
+
+/* sync(2) for at most ten seconds: a dead disk or server must not keep a machine from leaving. */
+static void
+sync_in_time(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		sync();
+		_exit(0);
+	}
+	for (int tenths = 0; pid > 0 && tenths < 100 && waitpid(pid, NULL, WNOHANG) == 0; tenths++)
+		usleep(100000);
+}
+
+void
+machine_leave(enum link_leave_how how)
+{
+	/* The numbers are unsigned, reboot(2) takes an int. */
+	int command = (int)(how == LEAVE_POWEROFF ? RB_POWER_OFF
+		: how == LEAVE_HALT               ? RB_HALT_SYSTEM
+						  : (unsigned)RB_AUTOBOOT);
+
+	kill(-1, SIGKILL); /* strays; ESRCH when there are none */
+	sync_in_time();
+	for (;;) {
+		/* Some kernels end the process that calls this; PID 1's end is a panic, so a child calls (FIELD 2.C.16). */
+		pid_t pid = fork();
+		if (pid <= 0 && reboot(command) < 0)
+			log_line(
+			    NULL, "cannot leave the machine: %s; trying again", strerror(errno));
+		if (pid == 0)
+			_exit(1);
+		while (waitpid(-1, NULL, WNOHANG | __WALL) > 0)
+			;
+		sleep(1);
+	}
+}

@@ -1,0 +1,140 @@
+#include "reaper/options.h"
+
+#include "lib/str.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+static const char *const NAMES[] = { "-c", "--check", "--dump", "--hold", "--help", "--version" };
+#define NAME_COUNT (sizeof(NAMES) / sizeof(NAMES[0]))
+
+static const char USAGE[] = "Usage: coppiced [-c FILE] [--check | --dump] [--hold]\n"
+			    "       coppiced --help [keys] | --version\n";
+static const char HELP[] =
+    "Keeps a tree of programs alive, as the configuration says. Stays in the foreground.\n\n"
+    "  -c FILE      the configuration (/etc/coppice/coppice.conf; without root\n"
+    "               $XDG_CONFIG_HOME/coppice/coppice.conf or ~/.config/coppice/coppice.conf)\n"
+    "  --check      read the configuration, print every error and warning, start nothing\n"
+    "  --dump       print the configuration as it takes effect, start nothing\n"
+    "  --hold       start nothing by itself; `coppicectl start /` ends that\n"
+    "  --help       this text; --help keys: every key of the configuration\n"
+    "  --version    print the version\n\n"
+    "Exit status: 0 asked to stop, 64 usage, 70 the root gave up, 71 system error, 78 configuration;\n"
+    "a significant child's own where it ends the tree. See coppiced(8).\n";
+
+static void
+quit(struct options *options, int status)
+{
+	options->action = OPTIONS_QUIT;
+	options->status = status;
+}
+
+static void
+set_config(struct options *options, const char *dir, const char *rest)
+{
+	int n = snprintf(options->config, sizeof(options->config), "%s%s", dir, rest);
+	if (n >= (int)sizeof(options->config)) {
+		dprintf(STDERR_FILENO, "coppiced: the configuration's path is too long: %.60s...\n",
+		    dir);
+		quit(options, EX_USAGE);
+	}
+}
+
+/* Where the configuration is when nobody says it. */
+static void
+default_config(struct options *options)
+{
+	const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+
+	if (geteuid() == 0)
+		set_config(options, "/etc", "/coppice/coppice.conf");
+	else if (xdg &&
+	    xdg[0] == '/') /* others are to be ignored: XDG Base Directory Specification */
+		set_config(options, xdg, "/coppice/coppice.conf");
+	else if (home && home[0])
+		set_config(options, home, "/.config/coppice/coppice.conf");
+	else {
+		dprintf(
+		    STDERR_FILENO, "coppiced: no configuration: HOME is not set; use -c FILE\n");
+		quit(options, EX_CONFIG);
+	}
+}
+
+static void
+unknown(struct options *options, const char *word)
+{
+	const char *nearest = str_nearest(word, NAMES, NAME_COUNT);
+
+	dprintf(STDERR_FILENO, "coppiced: unknown %s \"%s\"",
+	    word[0] == '-' ? "option" : "argument", word);
+	if (nearest)
+		dprintf(STDERR_FILENO, " (did you mean \"%s\"?)", nearest);
+	dprintf(STDERR_FILENO, "\n%s", USAGE);
+	quit(options, EX_USAGE);
+}
+
+static void
+compile(struct options *options, const char *to)
+{
+	if (options->compile_to && !str_equal(options->compile_to, to)) {
+		dprintf(STDERR_FILENO, "coppiced: %s and %s exclude each other\n%s",
+		    options->compile_to, to, USAGE);
+		quit(options, EX_USAGE);
+		return;
+	}
+	options->action = OPTIONS_COMPILE;
+	options->compile_to = to;
+}
+
+/* One option and its argument; returns how many words of argv that was. */
+static int
+read_one(struct options *options, char **argv)
+{
+	const char *word = argv[0];
+
+	if (str_equal(word, "-c") && argv[1]) {
+		set_config(options, argv[1], "");
+		return 2;
+	}
+	if (str_equal(word, "-c")) {
+		dprintf(STDERR_FILENO, "coppiced: -c needs a FILE\n%s", USAGE);
+		quit(options, EX_USAGE);
+	} else if (str_equal(word, "--check") || str_equal(word, "--dump")) {
+		compile(options, word);
+	} else if (str_equal(word, "--hold")) {
+		options->hold = true;
+	} else if (str_equal(word, "--help") && argv[1] && str_equal(argv[1], "keys")) {
+		compile(options, word);
+		return 2;
+	} else if (str_equal(word, "--help") || str_equal(word, "-h")) {
+		dprintf(STDOUT_FILENO, "%s%s", USAGE, HELP);
+		quit(options, EX_OK);
+	} else if (str_equal(word, "--version")) {
+		dprintf(STDOUT_FILENO, "coppiced (coppice) %s\n", COPPICE_VERSION);
+		quit(options, EX_OK);
+	} else {
+		unknown(options, word);
+	}
+	return 1;
+}
+
+void
+options_read(struct options *options, int argc, char **argv, bool lenient)
+{
+	*options = (struct options){ .action = OPTIONS_RUN };
+	for (int i = 1; i < argc && options->action != OPTIONS_QUIT;
+	     i += read_one(options, argv + i)) {
+		;
+	}
+	if (!options->config[0] && options->action != OPTIONS_QUIT)
+		default_config(options);
+	if (lenient && options->action != OPTIONS_RUN) {
+		/* One wrong word must not keep a machine from booting. */
+		options->action = OPTIONS_RUN;
+		if (!options->config[0])
+			set_config(options, "/etc", "/coppice/coppice.conf");
+	}
+}

@@ -1,0 +1,30 @@
+/*
+ * options: coppiced's command line. Nothing here outlives main's frame but `config`, which points into argv or the struct.
+ */
+#ifndef COPPICE_REAPER_OPTIONS_H
+#define COPPICE_REAPER_OPTIONS_H
+
+#include <limits.h>
+#include <stdbool.h>
+
+enum options_action {
+	OPTIONS_RUN,
+	OPTIONS_COMPILE,
+	OPTIONS_QUIT
+};
+
+struct options {
+	enum options_action action;
+	int status;             /* OPTIONS_QUIT: leave with this, everything has been said */
+	const char *compile_to; /* OPTIONS_COMPILE: "--check", "--dump" or "--help" (of the keys) */
+	bool hold;
+	char config[PATH_MAX];
+};
+
+/*
+ * Fills *options. Where `lenient` (PID 1 of a machine, to which the kernel passes what it does not know itself) wrong
+ * options are reported and passed over, as PID 1 must not end.
+ */
+void options_read(struct options *options, int argc, char **argv, bool lenient);
+
+#endif

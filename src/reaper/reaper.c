@@ -1,0 +1,345 @@
+/*
+ * reaper: coppiced itself. The parent of every supervised process and of the engine: it waits for the dead, tells the engine,
+ * keeps descriptors, and starts the engine again when that dies. One loop around poll; nothing in it blocks, each turn is
+ * bounded, and after start nothing is allocated. What it does not know it reports and passes over: it must not end.
+ */
+#include "lib/fd.h"
+#include "lib/log.h"
+#include "lib/sockmsg.h"
+#include "reaper/leave.h"
+#include "reaper/machine.h"
+#include "reaper/options.h"
+#include "reaper/reap.h"
+#include "reaper/respawn.h"
+#include "reaper/store.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define MESSAGES_A_TURN 64
+#define SIGNALS_A_READ  8
+
+struct reaper {
+	struct reap reap;
+	struct store store;
+	struct respawn respawn;
+	struct leave leave;
+	int signals;      /* signalfd */
+	int link;         /* our end */
+	int engine_link;  /* the engine's end, kept so that what is queued outlives an engine */
+	bool link_full;   /* until POLLOUT */
+	uint64_t pending; /* signals to be passed on, bit n - 1 for number n */
+};
+
+union link_message {
+	struct link_head head;
+	struct link_value value;
+	struct link_key key;
+	struct link_leave leave;
+};
+
+static void
+read_signals(struct reaper *reaper)
+{
+	struct signalfd_siginfo info[SIGNALS_A_READ];
+	ssize_t n = read(reaper->signals, info, sizeof(info));
+
+	for (size_t i = 0; n > 0 && i < (size_t)n / sizeof(info[0]); i++) {
+		int number = (int)info[i].ssi_signo;
+		if (number == SIGCHLD) {
+			reaper->reap.due = true;
+			continue;
+		}
+		reaper->pending |= UINT64_C(1) << (number - 1);
+		leave_on_signal(&reaper->leave, number);
+	}
+}
+
+/* Exits first, then signals; what the link does not take waits for POLLOUT. */
+static void
+send_all(struct reaper *reaper)
+{
+	int error = reap_send(&reaper->reap, reaper->link);
+
+	while (error == 0 && reaper->pending) {
+		struct link_value message = { .head.type = LINK_SIGNAL };
+		message.value = __builtin_ctzll(reaper->pending) + 1;
+		error = sockmsg_send(reaper->link, &message, sizeof(message), NULL, 0);
+		if (error == 0)
+			reaper->pending &= reaper->pending - 1;
+	}
+	reaper->link_full = error < 0;
+}
+
+/* One message of the engine; takes *fd when it keeps it. */
+static void
+handle_message(struct reaper *reaper, const union link_message *message, size_t len, int *fd)
+{
+	int error = 0;
+
+	if (message->head.type == LINK_STORE && len == sizeof(message->key) && *fd >= 0) {
+		error = store_put(&reaper->store, message->key.key, *fd);
+		*fd = -1;
+	} else if (message->head.type == LINK_DROP && len == sizeof(message->key)) {
+		store_drop(&reaper->store, message->key.key); /* not there: as wished */
+	} else if (message->head.type == LINK_COMMITTED || message->head.type == LINK_RECOVERED) {
+		respawn_reported(&reaper->respawn, message->head.type == LINK_RECOVERED);
+	} else if (message->head.type == LINK_SHUTDOWN_TIMEOUT && len == sizeof(message->value)) {
+		reaper->leave.timeout = message->value.value;
+	} else if (message->head.type == LINK_LEAVE && len == sizeof(message->leave)) {
+		leave_on_word(&reaper->leave, &message->leave);
+	} else {
+		error = -EPROTO;
+	}
+	if (error < 0)
+		log_line(NULL, "message %d of the engine (%zu bytes) not carried out: %s",
+		    message->head.type, len, strerror(-error));
+}
+
+/* Up to a turn's share of messages; false when there are no more. */
+static bool
+read_link(struct reaper *reaper)
+{
+	for (int i = 0; i < MESSAGES_A_TURN; i++) {
+		union link_message message = { .head = { 0 } };
+		int fd = -1;
+		size_t fds = 1;
+		ssize_t len =
+		    sockmsg_recv(reaper->link, &message, sizeof(message), MSG_DONTWAIT, &fd, &fds);
+		if (len == -EMSGSIZE)
+			continue;
+		if (len <= 0)
+			return false;
+		handle_message(reaper, &message, (size_t)len, &fd);
+		fd_close(&fd);
+	}
+	return true;
+}
+
+/* The engine has been reaped: what it still said counts before its end is judged. */
+static void
+engine_ended(struct reaper *reaper, int status)
+{
+	int own;
+
+	while (read_link(reaper))
+		;
+	if (reaper->leave.phase != LEAVE_NOT) {
+		respawn_gone(&reaper->respawn);
+		return;
+	}
+	own = respawn_ended(&reaper->respawn, status);
+	if (own >= 0) {
+		reaper->leave.status = own;
+		leave_now(&reaper->leave);
+	}
+}
+
+/* What time brings. */
+static void
+timers(struct reaper *reaper)
+{
+	struct respawn *respawn = &reaper->respawn;
+
+	if (leave_step(&reaper->leave, respawn->absent_since, respawn->pid, reaper->reap.childless))
+		leave_now(&reaper->leave);
+	if (reaper->leave.phase == LEAVE_NOT && respawn->due <= span_mono_now()) {
+		int own = respawn_start(respawn, reaper->engine_link, &reaper->store);
+		if (own >= 0) {
+			reaper->leave.status = own;
+			leave_now(&reaper->leave);
+		}
+	}
+}
+
+/* Milliseconds until there is something to do without any event; -1: never. */
+static int
+patience(const struct reaper *reaper)
+{
+	mono_ms due = reaper->leave.phase == LEAVE_NOT ? reaper->respawn.due : MONO_NEVER;
+	mono_ms leave = leave_deadline(&reaper->leave, reaper->respawn.absent_since);
+	mono_ms now;
+
+	if (reaper->reap.due && !reaper->link_full)
+		return 0;
+	due = leave < due ? leave : due;
+	if (due == MONO_NEVER)
+		return -1;
+	now = span_mono_now();
+	return due <= now ? 0 : due - now < INT_MAX ? (int)(due - now) : INT_MAX;
+}
+
+/* Nobody reads the link any more. */
+static void
+bury(struct reaper *reaper)
+{
+	for (size_t i = 0; i < reaper->reap.batch.head.count; i++)
+		leave_on_exit(&reaper->leave, reaper->reap.batch.exit[i].pid);
+	reap_discard(&reaper->reap);
+	reaper->link_full = false;
+}
+
+static void
+turn(struct reaper *reaper)
+{
+	struct pollfd wait[] = {
+		{ .fd = reaper->signals, .events = POLLIN },
+		{ .fd = reaper->link, .events = reaper->link_full ? POLLIN | POLLOUT : POLLIN },
+		{ .fd = reaper->respawn.pidfd, .events = POLLIN },
+	};
+	bool ended = false, full;
+	int status = 0;
+
+	if (poll(wait, sizeof(wait) / sizeof(wait[0]), patience(reaper)) < 0)
+		return; /* EINTR: nothing here is handled by handlers; ENOMEM: try again */
+	if (wait[0].revents)
+		read_signals(reaper);
+	full = reaper->link_full && !(wait[1].revents & POLLOUT);
+	if (full)
+		ended = reap_engine(reaper->respawn.pid, &status);
+	else
+		ended = reap_gather(&reaper->reap, reaper->respawn.pid, &status);
+	if (reaper->leave.phase == LEAVE_TERM || reaper->leave.phase == LEAVE_KILL)
+		bury(reaper);
+	else if (!full)
+		send_all(reaper);
+	if (wait[1].revents & POLLIN)
+		read_link(reaper);
+	if (ended)
+		engine_ended(reaper, status);
+	timers(reaper);
+	log_flush();
+}
+
+/*
+ * Whatever started us may have left signals ignored or blocked: a SIGCHLD ignored would lose every exit status.
+ * Returns the signalfd or a negative errno.
+ */
+static int
+take_signals(void)
+{
+	static const int READ[] = { SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGPWR };
+	static const int FAULTS[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP };
+	const unsigned char plain[64] = {
+		0
+	}; /* the kernel's own struct sigaction: SIG_DFL, no flags */
+	sigset_t set;
+	int fd;
+
+	/* Not through sigaction(3), which hides the two numbers that it keeps for threads. */
+	for (int number = 1; number <= SIGRTMAX; number++)
+		syscall(SYS_rt_sigaction, number, plain, NULL, 8); /* EINVAL for KILL and STOP */
+	/* Everything else is blocked too: neither a terminal's TSTP and TTOU nor a stray ALRM may stop or end us. */
+	sigfillset(&set);
+	for (size_t i = 0; i < sizeof(FAULTS) / sizeof(FAULTS[0]); i++)
+		sigdelset(&set, FAULTS[i]);
+	sigprocmask(SIG_SETMASK, &set, NULL);
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(READ) / sizeof(READ[0]); i++)
+		sigaddset(&set, READ[i]);
+	sigaddset(&set, SIGRTMIN + 3);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Closes what was left open for us. */
+static void
+close_strays(const struct rlimit *files)
+{
+	if (close_range(3, ~0U, 0) == 0)
+		return;
+	for (int fd = 3; fd < (1 << 20) && (rlim_t)fd < files->rlim_max; fd++)
+		close(fd);
+}
+
+/* The link, both ends of which are ours. */
+static int
+make_link(struct reaper *reaper)
+{
+	int pair[2], error;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return -errno;
+	error = fd_move_above(&pair[0], STORE_LOWEST);
+	if (error == 0)
+		error = fd_move_above(&pair[1], STORE_LOWEST);
+	reaper->link = pair[0];
+	reaper->engine_link = pair[1];
+	return error;
+}
+
+/* What the reaper needs before its loop: 0, or a negative errno and in *what what could not be had. */
+static int
+prepare(struct reaper *reaper, const char **what)
+{
+	struct rlimit files = reaper->respawn.files;
+	int error;
+
+	*what = "signalfd";
+	error =
+	    reaper->signals < 0 ? reaper->signals : fd_move_above(&reaper->signals, STORE_LOWEST);
+	if (error < 0)
+		return error;
+	*what = "the link to the engine";
+	error = make_link(reaper);
+	if (error < 0)
+		return error;
+	*what = "becoming the parent of orphans";
+	if (getpid() != 1 && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+		return -errno;
+	/* Neither a core file nor a debugger of the same user. */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		log_line(NULL, "cannot become undumpable: %s", strerror(errno));
+	files.rlim_cur = files.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &files) < 0)
+		log_line(NULL, "cannot raise the limit of descriptors: %s", strerror(errno));
+	reap_init(&reaper->reap);
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	/* Static because they are large; passed on as arguments like any other. */
+	static struct reaper reaper;
+	static struct options options;
+	enum link_mode mode;
+	const char *what = NULL;
+	int error;
+
+	getrlimit(RLIMIT_NOFILE, &reaper.respawn.files);
+	close_strays(&reaper.respawn.files);
+	log_set_pid(getpid());
+	if (getpid() == 1)
+		machine_mount_proc();
+	mode = link_mode(getpid());
+	if (mode == MODE_MACHINE)
+		machine_prepare();
+	fd_fill_standard();
+	options_read(&options, argc, argv, mode == MODE_MACHINE);
+	if (options.action == OPTIONS_QUIT)
+		return options.status;
+	reaper.signals = take_signals();
+	leave_init(&reaper.leave, mode);
+	respawn_init(&reaper.respawn, options.config, options.hold, mode == MODE_MACHINE);
+	if (options.action == OPTIONS_COMPILE)
+		return respawn_compile(&reaper.respawn, options.compile_to,
+		    mode == MODE_CONTAINER     ? "--container"
+			: mode == MODE_MACHINE ? "--machine"
+					       : NULL);
+	error = prepare(&reaper, &what);
+	if (error < 0) {
+		log_line(NULL, "cannot start: %s: %s", what, strerror(-error));
+		leave_now(&reaper.leave);
+	}
+	for (;;)
+		turn(&reaper);
+}

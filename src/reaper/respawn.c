@@ -1,0 +1,231 @@
+#include "reaper/respawn.h"
+
+#include "lib/fd.h"
+#include "lib/log.h"
+#include "lib/must.h"
+#include "lib/names.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define FIRST_DELAY_MS   10
+#define LONGEST_DELAY_MS 1000
+#define DEATHS_TO_HOLD   3
+
+/* Words for execv, in memory of the caller's frame. */
+struct words {
+	size_t count, used;
+	char *word[STORE_SLOTS * 2 + 20];
+	char text[STORE_SLOTS * 32 + 512];
+};
+
+void
+respawn_init(struct respawn *respawn, const char *config, bool hold, bool keep_trying)
+{
+	static const char beside[] = "/../libexec/coppice/coppice-engine";
+	ssize_t len =
+	    readlink("/proc/self/exe", respawn->engine, sizeof(respawn->engine) - sizeof(beside));
+	char *slash;
+
+	respawn->engine[len > 0 ? len : 0] = '\0';
+	slash = strrchr(respawn->engine, '/');
+	if (slash)
+		memcpy(slash, beside, sizeof(beside));
+	if (!slash || access(respawn->engine, X_OK) < 0) {
+		static const char installed[] = COPPICE_LIBEXEC "/coppice/coppice-engine";
+		/* When neither is there, the place beside us is the better one to complain about. */
+		if (!slash || access(installed, X_OK) == 0)
+			memcpy(respawn->engine, installed, sizeof(installed));
+	}
+	respawn->config = config;
+	respawn->hold = hold;
+	respawn->keep_trying = keep_trying;
+	respawn->reaper = getpid();
+	respawn->pidfd = -1;
+	respawn->absent_since = respawn->due = span_mono_now();
+}
+
+static void __attribute__((format(printf, 2, 3)))
+add_word(struct words *words, const char *format, ...)
+{
+	char *to = words->text + words->used;
+	size_t room = sizeof(words->text) - words->used;
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(to, room, format, args);
+	va_end(args);
+	must(n >= 0 && (size_t)n < room &&
+	    words->count + 1 < sizeof(words->word) / sizeof(words->word[0]));
+	words->used += (size_t)n + 1;
+	words->word[words->count++] = to;
+	words->word[words->count] = NULL;
+}
+
+/* The only way into the other program: nothing blocked, and every disposition was made the default at start. */
+static int
+become(const char *program, struct words *words)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	execv(program, words->word);
+	log_line(NULL, "cannot run %s: %s; it belongs to this coppiced, install both", program,
+	    strerror(errno));
+	return EX_OSERR;
+}
+
+int
+respawn_compile(const struct respawn *respawn, const char *to, const char *mode)
+{
+	struct words words = { 0 };
+	char config[PATH_MAX];
+
+	snprintf(config, sizeof(config), "%s", respawn->config);
+	add_word(&words, "coppice-engine");
+	add_word(&words, "compile");
+	add_word(&words, "-c");
+	words.word[words.count++] = config;
+	add_word(&words, "%s", to);
+	if (strcmp(to, "--help") == 0)
+		add_word(&words, "keys");
+	else if (mode)
+		add_word(&words, "%s", mode);
+	return become(respawn->engine, &words);
+}
+
+/* In the child. */
+static _Noreturn void
+become_engine(const struct respawn *respawn, bool hold, int link, const struct store *store)
+{
+	struct words words = { 0 };
+	char config[PATH_MAX];
+
+	/* A session of its own: Ctrl-C reaches the reaper alone. dup2 leaves the copy open over exec. */
+	if (setsid() < 0 || dup2(link, LINK_FD) < 0) {
+		log_line(NULL, "cannot prepare the engine: %s", strerror(errno));
+		_exit(EX_OSERR);
+	}
+	add_word(&words, "coppice-engine");
+	add_word(&words, "engine");
+	add_word(&words, "--link");
+	add_word(&words, "%u", LINK_VERSION);
+	add_word(&words, "--reaper");
+	add_word(&words, "%d", respawn->reaper);
+	add_word(&words, "--generation");
+	add_word(&words, "%" PRIu32, respawn->generation);
+	add_word(&words, "--files");
+	add_word(&words, "%ju", (uintmax_t)respawn->files.rlim_cur);
+	if (hold)
+		add_word(&words, "--hold");
+	for (size_t i = 0; i < store->count; i++) {
+		fd_set_cloexec(store->entry[i].fd, 0);
+		add_word(&words, "--store");
+		add_word(&words, "%s=%d", store->entry[i].key, store->entry[i].fd);
+	}
+	add_word(&words, "--");
+	add_word(&words, "-c");
+	snprintf(config, sizeof(config), "%s", respawn->config);
+	words.word[words.count++] = config;
+	words.word[words.count] = NULL;
+	_exit(become(respawn->engine, &words));
+}
+
+int
+respawn_start(struct respawn *respawn, int link, const struct store *store)
+{
+	bool hold = respawn->committed ? respawn->deaths >= DEATHS_TO_HOLD : respawn->hold;
+
+	respawn->generation++;
+	respawn->recovered = false;
+	respawn->due = MONO_NEVER;
+	respawn->pid = fork();
+	if (respawn->pid == 0)
+		become_engine(respawn, hold, link, store);
+	if (respawn->pid < 0) {
+		log_line(NULL, "cannot fork the engine: %s", strerror(errno));
+		respawn->pid = 0;
+		return respawn_ended(respawn, W_EXITCODE(EX_OSERR, 0));
+	}
+	/* Without one (descriptors gone, or the call forbidden) SIGCHLD alone tells of its end, which is enough. */
+	respawn->pidfd = (int)syscall(SYS_pidfd_open, respawn->pid, 0);
+	fd_move_above(&respawn->pidfd, STORE_LOWEST);
+	return -1;
+}
+
+void
+respawn_reported(struct respawn *respawn, bool recovered)
+{
+	respawn->committed = true;
+	respawn->absent_since = MONO_NEVER;
+	if (recovered) {
+		respawn->recovered = true;
+		respawn->deaths = 0;
+	}
+}
+
+void
+respawn_gone(struct respawn *respawn)
+{
+	fd_close(&respawn->pidfd);
+	respawn->pid = 0;
+	if (respawn->absent_since == MONO_NEVER)
+		respawn->absent_since = span_mono_now();
+}
+
+static void
+tell(pid_t pid, int status, const char *then)
+{
+	if (WIFSIGNALED(status))
+		log_line(NULL, "engine %d was ended by signal %s%s", pid,
+		    names_signal_text(WTERMSIG(status)), then);
+	else
+		log_line(NULL, "engine %d ended with status %d%s", pid, WEXITSTATUS(status), then);
+}
+
+/* The status of the daemon, whose engine came to an end before its first commit. */
+static int
+status_before_commit(pid_t pid, int status)
+{
+	/* It has given its own reason. */
+	if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+		return WEXITSTATUS(status);
+	/* Nobody told it to leave, so 0 is no success. */
+	tell(pid, status, " before it had started anything");
+	return EX_OSERR;
+}
+
+int
+respawn_ended(struct respawn *respawn, int status)
+{
+	span_ms delay = 0;
+	pid_t pid = respawn->pid;
+
+	respawn_gone(respawn);
+	if (!respawn->committed && !respawn->keep_trying)
+		return status_before_commit(pid, status);
+	if (!respawn->recovered) {
+		delay = FIRST_DELAY_MS;
+		for (unsigned i = 0; i < respawn->deaths && delay < LONGEST_DELAY_MS; i++)
+			delay *= 2;
+		delay = delay < LONGEST_DELAY_MS ? delay : LONGEST_DELAY_MS;
+		respawn->deaths++;
+	}
+	tell(pid, status,
+	    respawn->committed && respawn->deaths >= DEATHS_TO_HOLD
+		? "; the next one starts with --hold"
+		: "; starting another");
+	respawn->due = span_after(span_mono_now(), delay);
+	return -1;
+}
