@@ -1,0 +1,254 @@
+#include "ctl/node.h"
+
+#include "lib/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+	const char *reason, *words;
+} reason_words[] = {
+	{ "autostart", "autostart = no" },
+	{ "operator", "by an operator" },
+	{ "supervisor", "with its supervisor" },
+	{ "shutdown", "the daemon is shutting down" },
+	{ "turn", "waits for those before it" },
+	{ "slot", "waits for a start slot" },
+	{ "start_failed", "could not be started" },
+	{ "ended_before_ready", "ended before it was ready" },
+	{ "start_timeout", "was not ready in time" },
+	{ "start_queue_timeout", "no start slot came free in time" },
+	{ "group", "restarted together with a sibling" },
+	{ "limit", "too many restarts, waits" },
+	{ "intensity", "too many restarts, given up" },
+	{ "escalate", "its failure makes its supervisor fail" },
+	{ "no_restart_exit", "an end that is not to be restarted" },
+	{ "auto_shutdown", "a significant child has ended" },
+	{ "start_aborted", "a child could not start" },
+	{ "queued", "its failure is handled after what runs now" },
+	{ "status_lost", "its exit status was lost" },
+};
+
+static bool
+node_scan_exit(struct scan *scan, struct node *node)
+{
+	struct scan_text key, value;
+
+	if (!scan_object(scan))
+		return false;
+	while (scan_key(scan, &key)) {
+		if (scan_text_is(&key, "code")) {
+			scan_number(scan, &node->exit_code);
+		} else if (scan_text_is(&key, "core_dumped")) {
+			scan_bool(scan, &node->core_dumped);
+		} else if (scan_text_is(&key, "unknown")) {
+			scan_bool(scan, &node->exit_unknown);
+		} else if (scan_text_is(&key, "signal") && scan_skip(scan, &value)) {
+			bool quoted = value.len >= 2 && value.at[0] == '"';
+			node->exit_signal =
+			    quoted ? (struct scan_text){ value.at + 1, value.len - 2 } : value;
+		} else {
+			scan_skip(scan, NULL);
+		}
+	}
+	return scan->problem == NULL;
+}
+
+struct member {
+	const char *name;
+	size_t offset;
+};
+
+#define MEMBER(field)                                \
+	{                                            \
+#field, offsetof(struct node, field) \
+	}
+static const struct member text_members[] = {
+	MEMBER(path),
+	MEMBER(kind),
+	MEMBER(state),
+	MEMBER(reason),
+	MEMBER(strategy),
+	MEMBER(detail),
+};
+static const struct member number_members[] = {
+	MEMBER(pid),
+	MEMBER(restarts),
+	MEMBER(streak),
+	MEMBER(uptime_s),
+	MEMBER(next_start_in_s),
+};
+#undef MEMBER
+
+/* The field of that name, NULL when the table has none. */
+static void *
+node_field(
+    struct node *node, const struct member *members, size_t count, const struct scan_text *key)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (scan_text_is(key, members[i].name))
+			return (char *)node + members[i].offset;
+	}
+	return NULL;
+}
+
+bool
+node_scan(struct scan *scan, struct node *node)
+{
+	struct scan_text key;
+
+	*node = (struct node){ .uptime_s = -1, .next_start_in_s = -1, .exit_code = -1 };
+	if (!scan_object(scan))
+		return false;
+	while (scan_key(scan, &key)) {
+		struct scan_text *text = node_field(
+		    node, text_members, sizeof text_members / sizeof *text_members, &key);
+		double *number = text != NULL
+		    ? NULL
+		    : node_field(node, number_members,
+			  sizeof number_members / sizeof *number_members, &key);
+		if (text != NULL)
+			scan_string(scan, text);
+		else if (number != NULL)
+			scan_number(scan, number);
+		else if (scan_text_is(&key, "exit"))
+			node_scan_exit(scan, node);
+		else
+			scan_skip(scan, NULL);
+	}
+	if (scan->problem == NULL && (node->path.len == 0 || node->state.len == 0))
+		scan->problem = "a node without path or state";
+	return scan->problem == NULL;
+}
+
+static struct node *
+node_list_add(struct node_list *list)
+{
+	if (list->count == list->cap) {
+		list->cap = list->cap == 0 ? 64 : list->cap * 2;
+		list->nodes = mem_grow(list->nodes, list->cap, sizeof *list->nodes);
+	}
+	return &list->nodes[list->count++];
+}
+
+const char *
+node_scan_status(struct scan *result, struct node_list *list)
+{
+	struct scan_text key;
+	bool found = false;
+
+	if (!scan_object(result))
+		return result->problem;
+	while (scan_key(result, &key)) {
+		if (!scan_text_is(&key, "nodes")) {
+			scan_skip(result, NULL);
+			continue;
+		}
+		found = scan_array(result);
+		while (scan_item(result)) {
+			if (!node_scan(result, node_list_add(list)))
+				list->count--;
+		}
+	}
+	if (result->problem == NULL && !found)
+		return "it has no \"nodes\"";
+	return result->problem;
+}
+
+void
+node_list_free(struct node_list *list)
+{
+	free(list->nodes);
+	*list = (struct node_list){ 0 };
+}
+
+bool
+node_is_well(const struct node *node)
+{
+	return scan_text_is(&node->state, "running") || scan_text_is(&node->state, "finished");
+}
+
+void
+node_put_span(struct buf *out, double seconds)
+{
+	if (!(seconds >= 0))
+		return;
+	if (seconds < 9.95) {
+		buf_printf(out, "%.1fs", seconds);
+		return;
+	}
+	unsigned long long s = seconds < 1e15 ? (unsigned long long)(seconds + 0.5) : 0;
+	if (s < 60)
+		buf_printf(out, "%llus", s);
+	else if (s < 3600)
+		buf_printf(out, "%llum%02llus", s / 60, s % 60);
+	else if (s < 86400)
+		buf_printf(out, "%lluh%02llum", s / 3600, s / 60 % 60);
+	else
+		buf_printf(out, "%llud%02lluh", s / 86400, s / 3600 % 24);
+}
+
+static void
+node_put_separator(struct buf *out, size_t start)
+{
+	if (out->len > start)
+		buf_puts(out, "; ");
+}
+
+static void
+node_put_reason(struct buf *out, const struct node *node)
+{
+	for (size_t i = 0; i < sizeof reason_words / sizeof *reason_words; i++) {
+		if (scan_text_is(&node->reason, reason_words[i].reason)) {
+			buf_puts(out, reason_words[i].words);
+			return;
+		}
+	}
+	/* "boot" is no news, and an "exited" is told better by the end itself. */
+	if (!scan_text_is(&node->reason, "boot") && !scan_text_is(&node->reason, "exited"))
+		buf_append(out, node->reason.at, node->reason.len);
+}
+
+static void
+node_put_end(struct buf *out, const struct node *node, size_t start)
+{
+	if (node->exit_signal.len > 0) {
+		node_put_separator(out, start);
+		buf_printf(out, "killed by %.*s%s", (int)node->exit_signal.len,
+		    node->exit_signal.at, node->core_dumped ? " (core dumped)" : "");
+	} else if (node->exit_code >= 0) {
+		node_put_separator(out, start);
+		buf_printf(out, "exit status %.0f", node->exit_code);
+	} else if (node->exit_unknown) {
+		node_put_separator(out, start);
+		buf_puts(out, "exit status unknown");
+	}
+}
+
+void
+node_put_why(struct buf *out, const struct node *node)
+{
+	size_t start = out->len;
+
+	/* That it runs is explanation enough. */
+	if (scan_text_is(&node->state, "running"))
+		return;
+	node_put_reason(out, node);
+	if (node->detail.len > 0) {
+		node_put_separator(out, start);
+		char *detail = scan_text_decode(&node->detail);
+		buf_puts(out, detail);
+		free(detail);
+	}
+	if (!scan_text_is(&node->state, "stopped") && !scan_text_is(&node->state, "starting"))
+		node_put_end(out, node, start);
+	if (node->next_start_in_s >= 0) {
+		node_put_separator(out, start);
+		buf_puts(out, "next start in ");
+		node_put_span(out, node->next_start_in_s);
+	}
+	if (node->streak > 1 && !scan_text_is(&node->state, "stopped")) {
+		node_put_separator(out, start);
+		buf_printf(out, "%.0f failures in a row", node->streak);
+	}
+}

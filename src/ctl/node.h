@@ -1,0 +1,41 @@
+/*
+ * node: what the API says of a node, as rows that point into the answer, and the words for people made from it.
+ */
+#ifndef COPPICE_CTL_NODE_H
+#define COPPICE_CTL_NODE_H
+
+#include "ctl/scan.h"
+#include "lib/buf.h"
+
+#include <stdint.h>
+
+struct node {
+	struct scan_text path, kind, state, reason, strategy;
+	struct scan_text exit_signal; /* "KILL"; empty: none */
+	struct scan_text detail;      /* a failed start: what the daemon says of it */
+	double pid, restarts, streak;
+	double uptime_s, next_start_in_s; /* −1: none */
+	double exit_code;                 /* −1: none */
+	bool core_dumped, exit_unknown;
+};
+
+struct node_list {
+	struct node *nodes;
+	size_t count, cap;
+};
+
+/* Reads one node. false: scan->problem says what is wrong. */
+bool node_scan(struct scan *scan, struct node *node);
+/* Reads the result of `status`, appending. NULL or what is wrong (static text). */
+const char *node_scan_status(struct scan *result, struct node_list *list);
+void node_list_free(struct node_list *list);
+
+/* Up and doing, or done. */
+bool node_is_well(const struct node *node);
+
+/* Texts for people, appended: "2d03h", "5m12s", "3s"; … */
+void node_put_span(struct buf *out, double seconds);
+/* … and why it is in its state: "exited with status 1; next start in 0.8s, 3 failures in a row". */
+void node_put_why(struct buf *out, const struct node *node);
+
+#endif

@@ -1,0 +1,170 @@
+#include "ctl/reply.h"
+
+#include "lib/mem.h"
+#include "wire/rpc.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static int
+reply_lost(struct ctl *ctl, int error)
+{
+	int status = error == -ETIMEDOUT ? CTL_TIMED_OUT : CTL_NO_DAEMON;
+
+	return ctl_complain(ctl, status, ctl->client.hint, "%s", ctl->client.problem);
+}
+
+static int
+reply_connect(struct ctl *ctl)
+{
+	int error = client_open(&ctl->client, ctl->socket_path);
+
+	if (error == 0) {
+		ctl->client.tee = ctl->pass_through ? STDOUT_FILENO : -1;
+		return 0;
+	}
+	return ctl_complain(ctl, CTL_NO_DAEMON, ctl->client.hint, "cannot reach the daemon at %s",
+	    ctl->client.problem);
+}
+
+int
+reply_request(struct ctl *ctl, const char *method, const char *params)
+{
+	int status = ctl->client.fd < 0 ? reply_connect(ctl) : 0;
+
+	if (status != 0)
+		return status;
+	int error = client_send(&ctl->client, ++ctl->last_id, method, params);
+	return error == 0 ? 0 : reply_lost(ctl, error);
+}
+
+/* The members of "error": code, message and data.hint. */
+static void
+reply_scan_error(struct scan *scan, struct reply *reply)
+{
+	struct scan_text key, text;
+	double code = 0;
+
+	reply->is_error = true;
+	if (!scan_object(scan))
+		return;
+	while (scan_key(scan, &key)) {
+		if (scan_text_is(&key, "code")) {
+			scan_number(scan, &code);
+		} else if (scan_text_is(&key, "message") && scan_string(scan, &text)) {
+			free(reply->message);
+			reply->message = scan_text_decode(&text);
+		} else if (scan_text_is(&key, "data") && scan_object(scan)) {
+			while (scan_key(scan, &key)) {
+				if (scan_text_is(&key, "hint") && scan_string(scan, &text)) {
+					free(reply->hint);
+					reply->hint = text.len > 0 ? scan_text_decode(&text) : NULL;
+				} else {
+					scan_skip(scan, NULL);
+				}
+			}
+		} else {
+			scan_skip(scan, NULL);
+		}
+	}
+	reply->code = code > -100000 && code < 100000 ? (int)code : 0;
+}
+
+/*
+ * Finds "result" or "error" in the line. The result is not gone through here, since it may be megabytes that the caller goes
+ * through anyway; all the more the line must look whole.
+ */
+static const char *
+reply_scan(struct reply *reply)
+{
+	struct scan scan;
+	struct scan_text key;
+
+	scan_begin(&scan, reply->line.at, reply->line.len);
+	if (!scan_object(&scan))
+		return "it is no JSON object";
+	while (scan_key(&scan, &key)) {
+		if (scan_text_is(&key, "result")) {
+			reply->result = scan;
+			return reply->line.at[reply->line.len - 1] == '}'
+			    ? NULL
+			    : "it does not end like an answer";
+		}
+		if (scan_text_is(&key, "error"))
+			reply_scan_error(&scan, reply);
+		else
+			scan_skip(&scan, NULL);
+	}
+	if (scan.problem == NULL && !reply->is_error)
+		return "it has neither a result nor an error";
+	return scan.problem;
+}
+
+int
+reply_garbled(struct ctl *ctl, const char *problem)
+{
+	return ctl_complain(ctl, CTL_REFUSED,
+	    "is this the control socket of a coppiced of this version? see coppicectl ping",
+	    "the answer at %s makes no sense: %s", ctl->socket_path, problem);
+}
+
+/* 0, or a negative errno of client_receive, about which nothing has been said yet. */
+static int
+reply_receive(struct ctl *ctl, span_ms patience, struct reply *reply, const char **problem)
+{
+	*reply = (struct reply){ 0 };
+	*problem = NULL;
+	int error = client_receive(&ctl->client, patience, &reply->line);
+	if (error == 0)
+		*problem = reply_scan(reply);
+	return error;
+}
+
+int
+reply_next(struct ctl *ctl, span_ms patience, struct reply *reply)
+{
+	const char *problem;
+	int error = reply_receive(ctl, patience, reply, &problem);
+
+	if (error != 0)
+		return reply_lost(ctl, error);
+	return problem == NULL ? 0 : reply_garbled(ctl, problem);
+}
+
+int
+reply_read(struct ctl *ctl, const char *method, const char *params, struct reply *reply)
+{
+	const char *problem;
+
+	*reply = (struct reply){ 0 };
+	for (int attempt = 1;; attempt++) {
+		int status = reply_request(ctl, method, params);
+		if (status != 0)
+			return status;
+		int error = reply_receive(ctl, CLIENT_PATIENCE_MS, reply, &problem);
+		if (error == 0)
+			return problem == NULL ? 0 : reply_garbled(ctl, problem);
+		if (error != -ECONNRESET || attempt == 2)
+			return reply_lost(ctl, error);
+		client_close(&ctl->client);
+	}
+}
+
+void
+reply_free(struct reply *reply)
+{
+	free(reply->message);
+	free(reply->hint);
+	*reply = (struct reply){ 0 };
+}
+
+int
+reply_refused(struct ctl *ctl, const struct reply *reply)
+{
+	int status = reply->code == RPC_TIMEOUT ? CTL_TIMED_OUT : CTL_REFUSED;
+	const char *message =
+	    reply->message != NULL ? reply->message : "the daemon refused, without saying why";
+
+	return ctl_complain(ctl, status, reply->hint, "%s", message);
+}

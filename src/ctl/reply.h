@@ -1,0 +1,33 @@
+/*
+ * reply: requests and answers of the API, and what an error answer means for the exit status. Whatever goes wrong has been
+ * said on stderr when one of these returns an exit status other than 0.
+ */
+#ifndef COPPICE_CTL_REPLY_H
+#define COPPICE_CTL_REPLY_H
+
+#include "ctl/ctl.h"
+
+/* One answer: either `result` stands at its value, or is_error. */
+struct reply {
+	struct scan_text
+	    line; /* as it came; belongs to the client, until the next answer is read */
+	struct scan result;
+	bool is_error;
+	int code;             /* enum rpc_error, or a number that this program does not know */
+	char *message, *hint; /* hint may be NULL */
+};
+
+/* Sends a request; `params` is the text of a JSON value, or NULL. */
+int reply_request(struct ctl *ctl, const char *method, const char *params);
+/* The next answer, be it an error. reply_free in any case. */
+int reply_next(struct ctl *ctl, span_ms patience, struct reply *reply);
+/* Both, for a method that changes nothing: asked once more when the connection breaks, since then there is a new engine. */
+int reply_read(struct ctl *ctl, const char *method, const char *params, struct reply *reply);
+void reply_free(struct reply *reply);
+
+/* Complains about an error answer and returns the exit status that belongs to its code. */
+int reply_refused(struct ctl *ctl, const struct reply *reply);
+/* Complains about an answer that is not what the API promises. */
+int reply_garbled(struct ctl *ctl, const char *problem);
+
+#endif
