@@ -55,6 +55,7 @@ struct core_event {
 	int32_t status;       /* EXITED: as of wait(2), or CORE_STATUS_UNKNOWN */
 	int32_t step, error;  /* SPAWN_FAILED: where and why (errno), only for the record */
 	bool now;             /* STOP SHUTDOWN */
+	span_ms timeout;      /* SHUTDOWN: after that KILL everywhere; 0 or SPAN_INFINITE: never */
 	bool group;           /* RESTART */
 };
 

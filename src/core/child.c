@@ -1,0 +1,351 @@
+#include "core/child.h"
+
+#include "core/goal.h"
+#include "core/super.h"
+#include "lib/must.h"
+
+#define SIGNAL_KILL 9
+
+typedef void child_step(struct core *core, uint32_t id, const struct child_event *event);
+
+static void
+send_signal(struct core *core, uint32_t id, int32_t signal)
+{
+	struct core_action *action = tree_action(core, DO_SIGNAL, id);
+
+	action->signal = signal;
+	action->group = node_spec(core, id)->stop_group;
+}
+
+static void
+begin(struct core *core, uint32_t id)
+{
+	struct node *node = node_touch(core, id);
+
+	node->incarnation++;
+	node->goal = GOAL_NONE;
+	node_unmark(core, id, NODE_READY | NODE_STABLE | NODE_FIRST);
+	node_mark(core, id, NODE_PROCESS | NODE_SPAWNING);
+	node_set_state(core, id, STATE_STARTING, node->reason);
+	node_set_deadline(core, id, span_after(core->head.now, node_spec(core, id)->start_timeout));
+	tree_action(core, DO_SPAWN, id);
+}
+
+static bool
+has_slot(const struct core *core, uint32_t parent)
+{
+	uint32_t limit = node_spec(core, parent)->max_starting;
+
+	return limit == 0 || super_get(core, parent)->starting < limit;
+}
+
+static bool
+waits_for_slot(const struct core *core, uint32_t id)
+{
+	return node_get(core, id)->state == STATE_WAITING && node_get(core, id)->reason == REASON_SLOT;
+}
+
+/* START of a node that is down: what was pending is void now (OTP 20). */
+static void
+start(struct core *core, uint32_t id, const struct child_event *event)
+{
+	uint32_t parent = node_get(core, id)->parent;
+
+	if (waits_for_slot(core, id)) {
+		if (!has_slot(core, parent))
+			return;
+		slot_queue_remove(core, id);
+	}
+	queue_remove(core, id, UINT8_MAX);
+	if (has_slot(core, parent)) {
+		node_touch(core, id)->reason = (uint8_t)event->reason;
+		begin(core, id);
+		return;
+	}
+	node_set_state(core, id, STATE_WAITING, REASON_SLOT);
+	node_set_deadline(core, id, span_after(core->head.now, node_spec(core, parent)->start_queue_timeout));
+	slot_queue_add(core, id);
+}
+
+static void
+settle(struct core *core, uint32_t id, const struct child_event *event)
+{
+	if (waits_for_slot(core, id))
+		slot_queue_remove(core, id);
+	goal_settle(core, id, event->goal, event->reason);
+	super_child_down(core, id);
+}
+
+/* One signal of the stop sequence; the last one is waited for without end. */
+static void
+stop_step(struct core *core, uint32_t id, uint32_t step)
+{
+	const struct core_spec *spec = node_spec(core, id);
+	span_ms wait = step + 1 < spec->stop_steps ? spec->stop[step].wait : SPAN_INFINITE;
+
+	node_touch(core, id)->stop_step = (uint8_t)step;
+	send_signal(core, id, spec->stop[step].signal);
+	node_set_deadline(core, id, span_after(core->head.now, wait));
+}
+
+/* After the last step: nothing more will be sent. */
+static void
+kill_now(struct core *core, uint32_t id)
+{
+	node_touch(core, id)->stop_step = (uint8_t)node_spec(core, id)->stop_steps;
+	send_signal(core, id, SIGNAL_KILL);
+	node_set_deadline(core, id, MONO_NEVER);
+}
+
+static void
+order_stop(struct core *core, uint32_t id, const struct child_event *event)
+{
+	node_touch(core, id)->goal = (uint8_t)event->goal;
+	node_set_state(core, id, STATE_STOPPING, event->reason);
+	if (event->now)
+		kill_now(core, id);
+	else
+		stop_step(core, id, 0);
+}
+
+static void
+change_goal(struct core *core, uint32_t id, const struct child_event *event)
+{
+	const struct node *node = node_get(core, id);
+
+	if (goal_outranks(event->goal, node->goal)) {
+		node_touch(core, id)->goal = (uint8_t)event->goal;
+		node_touch(core, id)->reason = (uint8_t)event->reason;
+	}
+	if (event->now && node->stop_step < node_spec(core, id)->stop_steps)
+		kill_now(core, id);
+}
+
+/* START while stopping: a later start waits until the stop is done. */
+static void
+start_again(struct core *core, uint32_t id, const struct child_event *event)
+{
+	node_touch(core, id)->goal = GOAL_START;
+	node_touch(core, id)->reason = (uint8_t)event->reason;
+}
+
+static void
+next_stop_step(struct core *core, uint32_t id, const struct child_event *event)
+{
+	(void)event;
+	stop_step(core, id, node_get(core, id)->stop_step + 1U);
+}
+
+static void
+note_spawned(struct core *core, uint32_t id, const struct child_event *event)
+{
+	if (!node_has(core, id, NODE_SPAWNING))
+		return;
+	node_unmark(core, id, NODE_SPAWNING);
+	tree_record(core, RECORD_STARTED, id, event->pid, 0);
+}
+
+static void
+become_ready(struct core *core, uint32_t id, const struct child_event *event)
+{
+	(void)event;
+	node_set_state(core, id, STATE_RUNNING, REASON_NONE);
+	super_child_ready(core, id);
+}
+
+static void
+spawned(struct core *core, uint32_t id, const struct child_event *event)
+{
+	note_spawned(core, id, event);
+	if (node_spec(core, id)->ready == READY_SPAWN)
+		become_ready(core, id, event);
+}
+
+static void
+told_ready(struct core *core, uint32_t id, const struct child_event *event)
+{
+	if (node_spec(core, id)->ready == READY_TOLD)
+		become_ready(core, id, event);
+}
+
+/* There is no process any more. */
+static void
+note_gone(struct core *core, uint32_t id)
+{
+	node_unmark(core, id, NODE_PROCESS | NODE_SPAWNING);
+}
+
+static void
+note_end(struct core *core, uint32_t id, int32_t status)
+{
+	struct node *node = node_touch(core, id);
+	mono_ms now = core->head.now;
+	mono_ms up_since = node_has(core, id, NODE_READY) ? node->ready_at : node->since;
+
+	if (node->state == STATE_RUNNING && now - node->ready_at >= node_spec(core, id)->stable_after)
+		node_mark(core, id, NODE_STABLE);
+	note_gone(core, id);
+	node_mark(core, id, NODE_ENDED);
+	node->status = status;
+	tree_record(core, RECORD_EXITED, id, status, now - up_since);
+	if (node_spec(core, id)->kill_mode != KILL_PROCESS)
+		tree_action(core, DO_KILL_TREE, id);
+}
+
+static bool
+is_normal(const struct core *core, uint32_t id, int32_t status)
+{
+	return spec_exit_matches(&node_spec(core, id)->success_exit, status);
+}
+
+static enum core_reason
+end_reason(int32_t status, enum core_reason reason)
+{
+	return status == CORE_STATUS_UNKNOWN ? REASON_LOST : reason;
+}
+
+static void
+failed_start(struct core *core, uint32_t id, const struct child_event *event)
+{
+	note_gone(core, id);
+	tree_record(core, RECORD_START_FAILED, id, event->step, event->error);
+	super_child_ended(core, id, END_FAILED_START, REASON_START_FAILED);
+}
+
+/* An end before readiness is a failed start whatever its status, except the normal end of a one-shot. */
+static void
+ended_early(struct core *core, uint32_t id, const struct child_event *event)
+{
+	note_end(core, id, event->status);
+	if (node_spec(core, id)->ready == READY_EXIT && is_normal(core, id, event->status)) {
+		node_touch(core, id)->streak = 0;
+		super_child_ended(core, id, END_NORMAL, REASON_EXITED);
+		return;
+	}
+	super_child_ended(core, id, END_FAILED_START, end_reason(event->status, REASON_ENDED_EARLY));
+}
+
+static void
+ended(struct core *core, uint32_t id, const struct child_event *event)
+{
+	note_end(core, id, event->status);
+	super_child_ended(core, id, is_normal(core, id, event->status) ? END_NORMAL : END_ABNORMAL,
+	    end_reason(event->status, REASON_EXITED));
+}
+
+static void
+start_timeout(struct core *core, uint32_t id, const struct child_event *event)
+{
+	struct child_event stop = { .type = CHILD_STOP, .goal = GOAL_FAILED_START, .reason = REASON_START_TIMEOUT };
+
+	(void)event;
+	order_stop(core, id, &stop);
+}
+
+static void
+queue_timeout(struct core *core, uint32_t id, const struct child_event *event)
+{
+	(void)event;
+	slot_queue_remove(core, id);
+	super_child_ended(core, id, END_FAILED_START, REASON_QUEUE_TIMEOUT);
+}
+
+void
+child_repeat_stop(struct core *core, uint32_t id)
+{
+	const struct core_spec *spec = node_spec(core, id);
+	uint32_t step = node_get(core, id)->stop_step;
+
+	send_signal(core, id, step < spec->stop_steps ? spec->stop[step].signal : SIGNAL_KILL);
+}
+
+/* The process that was being stopped is gone: the goal says what comes. */
+static void
+stopped(struct core *core, uint32_t id)
+{
+	enum node_goal goal = node_get(core, id)->goal;
+	enum core_reason reason = node_get(core, id)->reason;
+
+	node_touch(core, id)->goal = GOAL_NONE;
+	switch (goal) {
+	case GOAL_FAILED_START: super_child_ended(core, id, END_FAILED_START, reason); return;
+	case GOAL_START:
+		goal_settle(core, id, GOAL_STOPPED, reason);
+		node_start(core, id, reason);
+		return;
+	case GOAL_STOPPED:
+	case GOAL_RESTARTING:
+	case GOAL_FINISHED:
+	case GOAL_GIVEN_UP:
+		goal_settle(core, id, goal, reason);
+		super_child_down(core, id);
+		return;
+	case GOAL_NONE:
+	case GOAL_ESCALATE:
+	case GOAL_AUTO:
+	case GOAL_TERMINATE:
+	case GOAL_ABORT:
+	case GOAL_LEAVE:
+	case GOAL_COUNT: must(!"a goal of supervisors");
+	}
+}
+
+static void
+gone(struct core *core, uint32_t id, const struct child_event *event)
+{
+	note_end(core, id, event->status);
+	stopped(core, id);
+}
+
+static void
+gone_unspawned(struct core *core, uint32_t id, const struct child_event *event)
+{
+	note_gone(core, id);
+	tree_record(core, RECORD_START_FAILED, id, event->step, event->error);
+	stopped(core, id);
+}
+
+static void
+delay_over(struct core *core, uint32_t id, const struct child_event *event)
+{
+	(void)event;
+	super_child_due(core, id);
+}
+
+static void
+ignore(struct core *core, uint32_t id, const struct child_event *event)
+{
+	(void)core;
+	(void)id;
+	(void)event;
+}
+
+static void
+impossible(struct core *core, uint32_t id, const struct child_event *event)
+{
+	(void)core;
+	(void)id;
+	(void)event;
+	must(!"an event that this state of a child cannot see");
+}
+
+/* The columns are the events; a node without a process never sees the four about one (they are dropped before the table). */
+#define DOWN(start, timer) { start, settle, impossible, impossible, impossible, impossible, timer }
+static child_step *const table[STATE_COUNT][CHILD_EVENT_COUNT] = {
+	/*                    START        STOP         SPAWNED       SPAWN_FAILED    READY       EXITED       TIMER */
+	[STATE_STOPPED] = DOWN(start, impossible),
+	[STATE_WAITING] = DOWN(start, queue_timeout),
+	[STATE_STARTING] = { ignore, order_stop, spawned, failed_start, told_ready, ended_early, start_timeout },
+	[STATE_RUNNING] = { ignore, order_stop, note_spawned, failed_start, ignore, ended, impossible },
+	[STATE_STOPPING] = { start_again, change_goal, note_spawned, gone_unspawned, ignore, gone, next_stop_step },
+	[STATE_RESTARTING] = DOWN(start, delay_over),
+	[STATE_FINISHED] = DOWN(start, impossible),
+	[STATE_FAILED] = DOWN(start, impossible),
+};
+#undef DOWN
+
+void
+child_handle(struct core *core, uint32_t id, const struct child_event *event)
+{
+	table[node_get(core, id)->state][event->type](core, id, event);
+}

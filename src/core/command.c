@@ -1,0 +1,187 @@
+#include "core/command.h"
+
+#include "core/failure.h"
+#include "core/operation.h"
+#include "core/strategy.h"
+#include "core/super.h"
+
+static bool
+is_up(const struct core *core, uint32_t id)
+{
+	return node_get(core, id)->state == STATE_STARTING || node_get(core, id)->state == STATE_RUNNING;
+}
+
+/* The delay is cut short: of the whole waiting set, or of this node alone. A failure not handled yet comes first. */
+static void
+start_restarting(struct core *core, uint32_t id)
+{
+	uint32_t parent = node_get(core, id)->parent;
+
+	if (parent != CORE_NONE && node_has(core, id, NODE_IN_SET)) {
+		failure_start_set_now(core, id);
+		return;
+	}
+	if (parent != CORE_NONE && node_get(core, id)->reason == REASON_LIMIT)
+		failure_clear_window(core, parent);
+	node_start(core, id, REASON_OPERATOR);
+}
+
+static void
+start_down(struct core *core, uint32_t id)
+{
+	uint32_t parent = node_get(core, id)->parent;
+	const struct node *node = node_get(core, id);
+	bool by_limit = node->state == STATE_FAILED && node->reason == REASON_INTENSITY && parent != CORE_NONE;
+
+	if (by_limit && node->kind == KIND_CHILD)
+		failure_clear_window(core, parent);
+	if (by_limit && !strategy_is_single(node_spec(core, parent)))
+		failure_start_set_now(core, id);
+	else
+		node_start(core, id, REASON_OPERATOR);
+}
+
+static void
+run_start(struct core *core, uint32_t id)
+{
+	const struct node *node = node_get(core, id);
+
+	switch ((enum core_state)node->state) {
+	case STATE_STARTING:
+	case STATE_RUNNING:
+	case STATE_WAITING: return;
+	case STATE_STOPPING:
+		if (node->goal == GOAL_STOPPED || node->goal == GOAL_FAILED_START)
+			node_start(core, id, REASON_OPERATOR);
+		break;
+	case STATE_RESTARTING: start_restarting(core, id); break;
+	case STATE_STOPPED:
+	case STATE_FINISHED:
+	case STATE_FAILED: start_down(core, id); break;
+	case STATE_COUNT: break;
+	}
+	node_touch(core, id)->streak = 0;
+}
+
+static void
+run_restart(struct core *core, uint32_t id, bool group)
+{
+	if (!is_up(core, id)) {
+		run_start(core, id);
+		return;
+	}
+	node_touch(core, id)->streak = 0;
+	if (group && id != CORE_ROOT)
+		failure_restart_group(core, id);
+	else
+		node_stop(core, id, GOAL_START, REASON_OPERATOR, false);
+}
+
+/* Its supervisor has an operation in hand (under one_for_one a child is an operation of its own) or a hold is on. */
+static bool
+must_queue(const struct core *core, uint32_t id)
+{
+	uint32_t parent = node_get(core, id)->parent;
+
+	if (parent == CORE_NONE)
+		return false;
+	return node_get(core, id)->pending ||
+	    (super_get(core, parent)->operation != OPERATION_NONE && !strategy_is_single(node_spec(core, parent)));
+}
+
+static bool
+parent_is_up(const struct core *core, uint32_t id)
+{
+	uint32_t parent = node_get(core, id)->parent;
+
+	return parent == CORE_NONE || is_up(core, parent);
+}
+
+void
+command_run(struct core *core, uint32_t id, uint32_t pending)
+{
+	if (pending & (PENDING_RESTART | PENDING_RESTART_GROUP))
+		run_restart(core, id, pending & PENDING_RESTART_GROUP);
+	else if (pending & PENDING_START)
+		run_start(core, id);
+}
+
+static void
+start_one(struct core *core, uint32_t id)
+{
+	enum core_state state = node_get(core, id)->state;
+
+	if (!parent_is_up(core, id) || state == STATE_WAITING)
+		return; /* the wish is enough: it starts with its supervisor, or when its turn comes */
+	if (!is_up(core, id) && must_queue(core, id))
+		queue_add(core, id, PENDING_START);
+	else
+		run_start(core, id);
+}
+
+/* A supervisor's start means its subtree: who is wanted there but given up or delayed starts too. */
+static void
+start_below(struct core *core, uint32_t top)
+{
+	for (uint32_t id = tree_walk(core, top, top); id != CORE_NONE; id = tree_walk(core, top, id)) {
+		enum core_state state = node_get(core, id)->state;
+
+		if (!node_has(core, id, NODE_WANTED) || node_has(core, id, NODE_FIRST))
+			continue;
+		if (state == STATE_FAILED || state == STATE_RESTARTING)
+			start_one(core, id);
+	}
+}
+
+void
+command_start(struct core *core, uint32_t id)
+{
+	bool was_up = is_up(core, id);
+
+	tree_record(core, RECORD_OPERATOR, id, ON_START, 0);
+	node_mark(core, id, NODE_WANTED);
+	start_one(core, id);
+	if (was_up && node_get(core, id)->kind == KIND_SUPERVISOR)
+		start_below(core, id);
+}
+
+void
+command_stop(struct core *core, uint32_t id, bool now)
+{
+	tree_record(core, RECORD_OPERATOR, id, ON_STOP, 0);
+	if (node_get(core, id)->parent != CORE_NONE)
+		queue_remove(core, id, UINT8_MAX);
+	node_unmark(core, id, NODE_WANTED | NODE_IN_SET | NODE_FIRST);
+	node_stop(core, id, GOAL_STOPPED, REASON_OPERATOR, now);
+}
+
+void
+command_restart(struct core *core, uint32_t id, bool group)
+{
+	tree_record(core, RECORD_OPERATOR, id, ON_RESTART, 0);
+	node_mark(core, id, NODE_WANTED);
+	if (!parent_is_up(core, id))
+		return;
+	if (!must_queue(core, id))
+		run_restart(core, id, group);
+	else if (is_up(core, id))
+		queue_add(core, id, group ? PENDING_RESTART_GROUP : PENDING_RESTART);
+	else
+		start_one(core, id);
+}
+
+void
+command_shutdown(struct core *core, bool now, span_ms timeout)
+{
+	tree_record(core, RECORD_OPERATOR, CORE_ROOT, ON_SHUTDOWN, 0);
+	if (core->head.left)
+		return;
+	if (node_is_down(core, CORE_ROOT)) { /* an operator had stopped it: nothing is left to stop */
+		head_touch(core)->left = 1;
+		core_leave(core);
+		return;
+	}
+	node_stop(core, CORE_ROOT, GOAL_LEAVE, REASON_SHUTDOWN, now);
+	if (!now && timeout > 0 && node_get(core, CORE_ROOT)->deadline == MONO_NEVER)
+		node_set_deadline(core, CORE_ROOT, span_after(core->head.now, timeout));
+}

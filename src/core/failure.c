@@ -1,0 +1,322 @@
+#include "core/failure.h"
+
+#include "core/backoff.h"
+#include "core/operation.h"
+#include "core/strategy.h"
+#include "core/super.h"
+
+static mono_ms *
+stamps_of(struct core *core, uint32_t supervisor)
+{
+	return core->stamps + super_get(core, supervisor)->stamps;
+}
+
+static bool
+window_has_room(struct core *core, uint32_t supervisor)
+{
+	struct super *super = super_touch(core, supervisor);
+
+	intensity_prune(&super->window, stamps_of(core, supervisor), core->head.now, node_spec(core, supervisor)->period);
+	return intensity_has_room(&super->window);
+}
+
+static void
+stamp(struct core *core, uint32_t supervisor)
+{
+	struct super *super = super_touch(core, supervisor);
+
+	stamp_touch(core, super->stamps + intensity_stamp(&super->window, stamps_of(core, supervisor), core->head.now));
+}
+
+/* The start after a wait for room is counted like a restart; with intensity 0 there is nothing to count with. */
+static bool
+take_room(struct core *core, uint32_t supervisor)
+{
+	if (node_spec(core, supervisor)->intensity == 0)
+		return true;
+	if (!window_has_room(core, supervisor))
+		return false;
+	stamp(core, supervisor);
+	return true;
+}
+
+static mono_ms
+room_at(struct core *core, uint32_t supervisor)
+{
+	return intensity_room_at(&super_get(core, supervisor)->window, stamps_of(core, supervisor), core->head.now,
+	    node_spec(core, supervisor)->period);
+}
+
+void
+failure_clear_window(struct core *core, uint32_t supervisor)
+{
+	intensity_clear(&super_touch(core, supervisor)->window);
+}
+
+/* Marks whom the failure touches. Who is stopped by an operator, done as a temporary one, or given up, does not belong. */
+static void
+mark_set(struct core *core, uint32_t failed)
+{
+	uint32_t supervisor = node_get(core, failed)->parent;
+	struct super *super = super_touch(core, supervisor);
+	bool waits = super->wait != WAIT_NONE;
+	uint32_t low = node_get(core, strategy_first(core, failed))->place;
+
+	super->set_low = waits && super->set_low < low ? super->set_low : low;
+	for (uint32_t id = strategy_first(core, failed); id != CORE_NONE; id = node_get(core, id)->next) {
+		if (!strategy_takes(core, failed, id) || !node_has(core, id, NODE_WANTED))
+			continue;
+		if (node_is_down(core, id) && !operation_may_start(core, id))
+			continue;
+		queue_remove(core, id, PENDING_FAILURE | PENDING_SIGNIFICANT);
+		if (!node_has(core, id, NODE_IN_SET))
+			node_mark(core, id, NODE_IN_SET);
+	}
+}
+
+static void
+stop_set(struct core *core, uint32_t failed, enum node_goal goal, enum core_reason reason)
+{
+	uint32_t supervisor = node_get(core, failed)->parent;
+	struct super *super = super_touch(core, supervisor);
+
+	super->set_goal = (uint8_t)goal;
+	super->end_reason = (uint8_t)reason;
+	operation_stop_set(core, supervisor);
+}
+
+/* The set is stopped now and starts after the delay, or when a longer one that runs already is over. */
+static void
+restart_set(struct core *core, uint32_t failed, span_ms delay, enum set_wait wait)
+{
+	uint32_t supervisor = node_get(core, failed)->parent;
+	struct super *super = super_touch(core, supervisor);
+	mono_ms at = span_after(core->head.now, delay);
+	mono_ms before = node_get(core, supervisor)->deadline;
+
+	mark_set(core, failed);
+	if (super->wait != WAIT_NONE && before != MONO_NEVER && before > at)
+		at = before;
+	super->immediate = delay == 0 && super->wait == WAIT_NONE;
+	super->wait = (uint8_t)(super->wait == WAIT_LIMIT ? WAIT_LIMIT : wait);
+	super->group_restarts++;
+	node_set_deadline(core, supervisor, at > core->head.now ? at : MONO_NEVER);
+	tree_record(core, RECORD_GROUP_RESTARTING, supervisor, (int32_t)failed, at - core->head.now);
+	stop_set(core, failed, GOAL_RESTARTING, super->wait == WAIT_LIMIT ? REASON_LIMIT : REASON_GROUP);
+}
+
+static void
+restart_one(struct core *core, uint32_t id, span_ms delay)
+{
+	if (delay == 0)
+		node_start(core, id, node_get(core, id)->reason);
+	else
+		node_set_deadline(core, id, span_after(core->head.now, delay));
+}
+
+static void
+restart(struct core *core, uint32_t id, span_ms delay, enum set_wait wait)
+{
+	node_touch(core, id)->restarts++;
+	tree_record(core, RECORD_RESTARTING, id, (int32_t)node_get(core, id)->streak, delay);
+	if (strategy_is_single(node_spec(core, node_get(core, id)->parent)))
+		restart_one(core, id, delay);
+	else
+		restart_set(core, id, delay, wait);
+}
+
+static void
+wait_for_room(struct core *core, uint32_t id)
+{
+	uint32_t supervisor = node_get(core, id)->parent;
+	mono_ms now = core->head.now;
+	span_ms wait = room_at(core, supervisor) - now;
+
+	if (wait < node_spec(core, id)->backoff_max)
+		wait = node_spec(core, id)->backoff_max;
+	if (wait < 1)
+		wait = 1;
+	node_set_state(core, id, STATE_RESTARTING, REASON_LIMIT);
+	tree_record(core, RECORD_LIMIT, supervisor, LIMIT_BACKOFF, wait);
+	restart(core, id, wait, WAIT_LIMIT);
+}
+
+static void
+give_up(struct core *core, uint32_t id)
+{
+	uint32_t supervisor = node_get(core, id)->parent;
+
+	tree_record(core, RECORD_LIMIT, supervisor, LIMIT_GIVE_UP, 0);
+	if (strategy_is_single(node_spec(core, supervisor))) {
+		node_set_state(core, id, STATE_FAILED, REASON_INTENSITY);
+		return;
+	}
+	mark_set(core, id);
+	super_touch(core, supervisor)->wait = WAIT_NONE;
+	super_touch(core, supervisor)->immediate = 0;
+	node_set_deadline(core, supervisor, MONO_NEVER);
+	stop_set(core, id, GOAL_GIVEN_UP, REASON_INTENSITY);
+}
+
+static void
+fail_supervisor(struct core *core, uint32_t supervisor, enum core_reason reason)
+{
+	tree_record(core, RECORD_ESCALATED, supervisor, (int32_t)reason, 0);
+	node_stop(core, supervisor, GOAL_ESCALATE, reason, false);
+}
+
+static void
+hit_limit(struct core *core, uint32_t id)
+{
+	uint32_t supervisor = node_get(core, id)->parent;
+
+	switch (node_spec(core, supervisor)->on_limit) {
+	case LIMIT_ESCALATE: fail_supervisor(core, supervisor, REASON_INTENSITY); return;
+	case LIMIT_BACKOFF: wait_for_room(core, id); return;
+	case LIMIT_GIVE_UP: give_up(core, id); return;
+	case LIMIT_TERMINATE:
+		tree_record(core, RECORD_LIMIT, supervisor, LIMIT_TERMINATE, 0);
+		node_stop(core, supervisor, GOAL_TERMINATE, REASON_INTENSITY, false);
+		return;
+	}
+}
+
+/* A stable run is forgiven: the streak begins anew and this restart is immediate. */
+static span_ms
+next_delay(struct core *core, uint32_t id)
+{
+	struct node *node = node_touch(core, id);
+
+	if (node_has(core, id, NODE_STABLE)) {
+		node->streak = 0;
+		return 0;
+	}
+	if (node->streak < UINT32_MAX)
+		node->streak++;
+	return backoff_delay(node_spec(core, id), node->streak, &head_touch(core)->rng);
+}
+
+static bool
+escalates(const struct core *core, uint32_t id)
+{
+	const struct node *node = node_get(core, id);
+
+	if (node_spec(core, node->parent)->strategy == STRATEGY_ESCALATE)
+		return true;
+	return node_has(core, id, NODE_ENDED) && (node->reason == REASON_EXITED || node->reason == REASON_ENDED_EARLY) &&
+	    spec_exit_matches(&node_spec(core, id)->escalate_exit, node->status);
+}
+
+void
+failure_handle(struct core *core, uint32_t id)
+{
+	uint32_t supervisor = node_get(core, id)->parent;
+	span_ms delay;
+
+	if (escalates(core, id)) {
+		fail_supervisor(core, supervisor, REASON_ESCALATE);
+		return;
+	}
+	delay = next_delay(core, id);
+	if (!window_has_room(core, supervisor)) {
+		hit_limit(core, id);
+		return;
+	}
+	stamp(core, supervisor);
+	restart(core, id, delay, WAIT_DELAY);
+}
+
+void
+failure_restart_group(struct core *core, uint32_t id)
+{
+	uint32_t supervisor = node_get(core, id)->parent;
+
+	if (strategy_is_single(node_spec(core, supervisor)) || node_spec(core, supervisor)->strategy == STRATEGY_ESCALATE)
+		node_stop(core, id, GOAL_START, REASON_OPERATOR, false);
+	else
+		restart_set(core, id, 0, WAIT_DELAY);
+}
+
+static bool
+holds_up(const struct core *core, uint32_t id)
+{
+	const struct node *node = node_get(core, id);
+
+	if (!node_spec(core, id)->significant)
+		return false;
+	if (node->state == STATE_STOPPING)
+		return node->goal != GOAL_STOPPED;
+	return !node_is_down(core, id) || node->state == STATE_RESTARTING || node->state == STATE_WAITING;
+}
+
+void
+failure_significant(struct core *core, uint32_t id)
+{
+	uint32_t supervisor = node_get(core, id)->parent;
+
+	switch (node_spec(core, supervisor)->auto_shutdown) {
+	case AUTO_NEVER: return;
+	case AUTO_ANY_SIGNIFICANT: break;
+	case AUTO_ALL_SIGNIFICANT:
+		for (uint32_t m = node_get(core, supervisor)->first; m != CORE_NONE; m = node_get(core, m)->next) {
+			if (holds_up(core, m))
+				return;
+		}
+		break;
+	}
+	node_touch(core, supervisor)->status = node_get(core, id)->status;
+	if (node_has(core, id, NODE_ENDED))
+		node_mark(core, supervisor, NODE_ENDED);
+	else
+		node_unmark(core, supervisor, NODE_ENDED);
+	node_stop(core, supervisor, GOAL_AUTO, REASON_AUTO_SHUTDOWN, false);
+}
+
+void
+failure_due(struct core *core, uint32_t id)
+{
+	uint32_t supervisor = node_get(core, id)->parent;
+
+	if (core->head.hold) /* taken up again when the hold ends */
+		return;
+	if (node_get(core, id)->reason == REASON_LIMIT && !take_room(core, supervisor)) {
+		node_set_deadline(core, id, room_at(core, supervisor));
+		return;
+	}
+	node_start(core, id, node_get(core, id)->reason);
+}
+
+bool
+failure_set_due(struct core *core, uint32_t supervisor)
+{
+	const struct super *super = super_get(core, supervisor);
+	mono_ms deadline = node_get(core, supervisor)->deadline;
+
+	if (super->wait == WAIT_NONE || (deadline != MONO_NEVER && deadline > core->head.now))
+		return false;
+	if (super->wait == WAIT_LIMIT && !take_room(core, supervisor)) {
+		node_set_deadline(core, supervisor, room_at(core, supervisor));
+		return false;
+	}
+	operation_start_set(core, supervisor, false);
+	return true;
+}
+
+void
+failure_start_set_now(struct core *core, uint32_t id)
+{
+	uint32_t supervisor = node_get(core, id)->parent;
+	bool given_up = node_get(core, id)->state == STATE_FAILED;
+
+	if (given_up || super_get(core, supervisor)->wait == WAIT_LIMIT)
+		failure_clear_window(core, supervisor);
+	for (uint32_t m = node_get(core, supervisor)->first; given_up && m != CORE_NONE; m = node_get(core, m)->next) {
+		const struct node *node = node_get(core, m);
+
+		if (node->state != STATE_FAILED || node->reason != REASON_INTENSITY || !node_has(core, m, NODE_WANTED))
+			continue;
+		node_set_state(core, m, STATE_RESTARTING, REASON_OPERATOR);
+		node_mark(core, m, NODE_IN_SET);
+	}
+	operation_start_set(core, supervisor, false);
+}

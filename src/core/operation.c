@@ -1,0 +1,203 @@
+#include "core/operation.h"
+
+#include "core/super.h"
+
+static void
+begin(struct core *core, uint32_t supervisor, enum operation operation, uint32_t cursor)
+{
+	struct super *super = super_touch(core, supervisor);
+
+	super->operation = (uint8_t)operation;
+	super->cursor = cursor;
+	super->in_turn = 0;
+	tree_wake(core, supervisor);
+}
+
+static void
+unmark_all(struct core *core, uint32_t supervisor, uint32_t marks)
+{
+	for (uint32_t id = node_get(core, supervisor)->first; id != CORE_NONE; id = node_get(core, id)->next) {
+		if (node_get(core, id)->marks & marks)
+			node_unmark(core, id, marks);
+	}
+}
+
+void
+operation_start_set(struct core *core, uint32_t supervisor, bool first)
+{
+	struct super *super = super_touch(core, supervisor);
+
+	super->wait = WAIT_NONE;
+	super->immediate = 0;
+	super->first_start = first;
+	node_set_deadline(core, supervisor, MONO_NEVER);
+	begin(core, supervisor, OPERATION_START, node_get(core, supervisor)->first);
+}
+
+void
+operation_stop_set(struct core *core, uint32_t supervisor)
+{
+	begin(core, supervisor, OPERATION_STOP_SET, node_get(core, supervisor)->last);
+}
+
+void
+operation_stop_all(struct core *core, uint32_t supervisor)
+{
+	struct super *super = super_touch(core, supervisor);
+
+	super->wait = WAIT_NONE;
+	super->immediate = 0;
+	super->first_start = 0;
+	unmark_all(core, supervisor, NODE_IN_SET | NODE_IN_TURN | NODE_FIRST);
+	begin(core, supervisor, OPERATION_STOP_ALL, node_get(core, supervisor)->last);
+}
+
+void
+operation_abandon(struct core *core, uint32_t supervisor)
+{
+	struct super *super = super_touch(core, supervisor);
+
+	unmark_all(core, supervisor, NODE_IN_TURN);
+	super->operation = OPERATION_NONE;
+	super->cursor = CORE_NONE;
+	super->in_turn = 0;
+	super->first_start = 0;
+}
+
+void
+operation_turn_over(struct core *core, uint32_t id)
+{
+	uint32_t parent = node_get(core, id)->parent;
+
+	if (parent == CORE_NONE)
+		return;
+	tree_wake(core, parent);
+	if (!node_has(core, id, NODE_IN_TURN))
+		return;
+	node_unmark(core, id, NODE_IN_TURN);
+	super_touch(core, parent)->in_turn--;
+}
+
+/* A group starts nobody whom an operator stopped, who is done as a temporary one, or given up; a first start starts all wanted. */
+bool
+operation_may_start(const struct core *core, uint32_t id)
+{
+	if (!node_has(core, id, NODE_WANTED) || !node_is_down(core, id))
+		return false;
+	if (node_has(core, id, NODE_FIRST))
+		return true;
+	return node_get(core, id)->state != STATE_FAILED && node_spec(core, id)->restart != RESTART_TEMPORARY;
+}
+
+static void
+join_turn(struct core *core, uint32_t supervisor, uint32_t id)
+{
+	struct super *super = super_touch(core, supervisor);
+
+	super->turn = node_get(core, id)->place;
+	super->in_turn++;
+	node_mark(core, id, NODE_IN_TURN);
+}
+
+static bool
+must_wait(const struct core *core, uint32_t supervisor, uint32_t id, enum core_order order)
+{
+	const struct super *super = super_get(core, supervisor);
+
+	return order == ORDER_ORDERED && super->in_turn > 0 && node_get(core, id)->place != super->turn;
+}
+
+/* Those whose turn has not come show it. */
+static void
+show_waiting(struct core *core, uint32_t id)
+{
+	for (; id != CORE_NONE; id = node_get(core, id)->next) {
+		if (node_get(core, id)->state == STATE_WAITING)
+			return; /* shown before, and all after it */
+		if (node_has(core, id, NODE_IN_SET | NODE_FIRST) && operation_may_start(core, id))
+			node_set_state(core, id, STATE_WAITING, REASON_TURN);
+	}
+}
+
+static bool
+advance_start(struct core *core, uint32_t supervisor)
+{
+	enum core_order order = node_spec(core, supervisor)->start_order;
+	enum core_reason reason = super_get(core, supervisor)->first_start ? REASON_BOOT : REASON_GROUP;
+	uint32_t id;
+
+	while ((id = super_get(core, supervisor)->cursor) != CORE_NONE) {
+		if (must_wait(core, supervisor, id, order)) {
+			show_waiting(core, id);
+			return true;
+		}
+		super_touch(core, supervisor)->cursor = node_get(core, id)->next;
+		if (!node_has(core, id, NODE_IN_SET))
+			continue;
+		node_unmark(core, id, NODE_IN_SET);
+		if (!operation_may_start(core, id))
+			continue;
+		join_turn(core, supervisor, id);
+		node_start(core, id, reason);
+	}
+	return super_get(core, supervisor)->in_turn > 0;
+}
+
+static enum node_goal
+member_goal(const struct core *core, uint32_t supervisor, uint32_t id)
+{
+	enum node_goal goal = super_get(core, supervisor)->set_goal;
+
+	if (goal == GOAL_RESTARTING && !node_is_down(core, id) && node_spec(core, id)->restart == RESTART_TEMPORARY)
+		return GOAL_FINISHED;
+	return goal;
+}
+
+static void
+stop_one(struct core *core, uint32_t supervisor, uint32_t id)
+{
+	bool all = super_get(core, supervisor)->operation == OPERATION_STOP_ALL;
+	enum core_reason reason = all ? REASON_SUPERVISOR : (enum core_reason)super_get(core, supervisor)->end_reason;
+
+	queue_remove(core, id, all ? UINT8_MAX : PENDING_FAILURE | PENDING_SIGNIFICANT);
+	node_stop(core, id, all ? GOAL_STOPPED : member_goal(core, supervisor, id), reason, false);
+	if (!node_is_down(core, id))
+		join_turn(core, supervisor, id);
+}
+
+static bool
+advance_stop(struct core *core, uint32_t supervisor)
+{
+	bool all = super_get(core, supervisor)->operation == OPERATION_STOP_ALL;
+	enum core_order order = node_spec(core, supervisor)->stop_order;
+	uint32_t id;
+
+	while ((id = super_get(core, supervisor)->cursor) != CORE_NONE) {
+		if (must_wait(core, supervisor, id, order))
+			return true;
+		super_touch(core, supervisor)->cursor = node_get(core, id)->prev;
+		if (!all && node_get(core, id)->place < super_get(core, supervisor)->set_low)
+			super_touch(core, supervisor)->cursor = CORE_NONE;
+		else if (all || node_has(core, id, NODE_IN_SET))
+			stop_one(core, supervisor, id);
+	}
+	return super_get(core, supervisor)->in_turn > 0;
+}
+
+bool
+operation_advance(struct core *core, uint32_t supervisor)
+{
+	bool on = false;
+
+	switch ((enum operation)super_get(core, supervisor)->operation) {
+	case OPERATION_NONE: return false;
+	case OPERATION_START: on = advance_start(core, supervisor); break;
+	case OPERATION_STOP_SET:
+	case OPERATION_STOP_ALL: on = advance_stop(core, supervisor); break;
+	}
+	if (!on) {
+		super_touch(core, supervisor)->operation = OPERATION_NONE;
+		super_touch(core, supervisor)->first_start = 0;
+	}
+	return on;
+}

@@ -1,0 +1,421 @@
+#include "core/super.h"
+
+#include "core/child.h"
+#include "core/command.h"
+#include "core/failure.h"
+#include "core/goal.h"
+#include "core/operation.h"
+#include "core/strategy.h"
+#include "lib/must.h"
+
+#define EXIT_ESCALATED 70
+#define SIGNAL_BASE    128
+
+typedef void super_step_fn(struct core *core, uint32_t id, const struct super_event *event);
+
+/* A supervisor that starts begins with an empty window; what is below it with streaks 0 (its own is its parent's to keep). */
+static void
+begin(struct core *core, uint32_t id, const struct super_event *event)
+{
+	struct super *super = super_touch(core, id);
+
+	if (node_get(core, id)->parent != CORE_NONE)
+		queue_remove(core, id, UINT8_MAX);
+	node_touch(core, id)->incarnation++;
+	node_touch(core, id)->goal = GOAL_NONE;
+	node_unmark(core, id, NODE_READY | NODE_STABLE | NODE_FIRST);
+	node_set_state(core, id, STATE_STARTING, event->reason);
+	failure_clear_window(core, id);
+	super->awaited = 0;
+	for (uint32_t child = node_get(core, id)->first; child != CORE_NONE; child = node_get(core, child)->next) {
+		node_touch(core, child)->streak = 0;
+		if (!node_has(core, child, NODE_WANTED))
+			continue;
+		node_mark(core, child, NODE_FIRST | NODE_IN_SET | NODE_AWAITED);
+		super->awaited++;
+	}
+	operation_start_set(core, id, true);
+}
+
+static void
+settle(struct core *core, uint32_t id, const struct super_event *event)
+{
+	goal_settle(core, id, event->goal, event->reason);
+	super_child_down(core, id);
+}
+
+static void
+end(struct core *core, uint32_t id, const struct super_event *event)
+{
+	struct node *node = node_touch(core, id);
+
+	if (node->state == STATE_RUNNING && core->head.now - node->ready_at >= node_spec(core, id)->stable_after)
+		node_mark(core, id, NODE_STABLE);
+	node->goal = (uint8_t)event->goal;
+	node_set_state(core, id, STATE_STOPPING, event->reason);
+	operation_stop_all(core, id);
+}
+
+/* The root's own end is final: nothing outranks it, so that an escalation never looks like an orderly exit. */
+static void
+change_goal(struct core *core, uint32_t id, const struct super_event *event)
+{
+	struct node *node = node_touch(core, id);
+
+	if (node->parent == CORE_NONE && node->goal >= GOAL_ESCALATE)
+		return;
+	if (!goal_outranks(event->goal, node->goal))
+		return;
+	node->goal = (uint8_t)event->goal;
+	node->reason = (uint8_t)event->reason;
+}
+
+static void
+start_again(struct core *core, uint32_t id, const struct super_event *event)
+{
+	node_touch(core, id)->goal = GOAL_START;
+	node_touch(core, id)->reason = (uint8_t)event->reason;
+}
+
+static int32_t
+exit_code(const struct core *core, uint32_t id)
+{
+	int32_t status = node_get(core, id)->status;
+
+	if (!node_has(core, id, NODE_ENDED) || status == CORE_STATUS_UNKNOWN)
+		return EXIT_ESCALATED;
+	return status & 0x7f ? SIGNAL_BASE + (status & 0x7f) : status >> 8 & 0xff;
+}
+
+static void
+leave(struct core *core, int32_t status, bool escalated, bool automatic)
+{
+	struct head *head = head_touch(core);
+
+	head->left = 1;
+	head->exit_status = status;
+	head->escalated = escalated;
+	head->automatic = automatic;
+	core_leave(core);
+}
+
+void
+core_leave(struct core *core)
+{
+	struct core_action *action = tree_action(core, DO_EXIT, CORE_ROOT);
+
+	action->status = core->head.exit_status;
+	action->escalated = core->head.escalated;
+	action->automatic = core->head.automatic;
+}
+
+/* The root is down: the daemon leaves, unless an operator has only stopped the tree. */
+static void
+root_ended(struct core *core, enum node_goal goal, enum core_reason reason)
+{
+	bool failed = goal == GOAL_ESCALATE || goal == GOAL_TERMINATE || goal == GOAL_ABORT;
+
+	if (goal == GOAL_START) {
+		node_set_state(core, CORE_ROOT, STATE_STOPPED, reason);
+		node_start(core, CORE_ROOT, reason);
+		return;
+	}
+	node_set_state(core, CORE_ROOT,
+	    failed ? STATE_FAILED : goal == GOAL_AUTO ? STATE_FINISHED : STATE_STOPPED, reason);
+	if (goal == GOAL_STOPPED)
+		return;
+	leave(core, failed ? EXIT_ESCALATED : goal == GOAL_AUTO ? exit_code(core, CORE_ROOT) : 0, failed, goal == GOAL_AUTO);
+}
+
+/* All children are down: the goal says what it becomes, and what its parent learns. */
+static void
+ended(struct core *core, uint32_t id)
+{
+	enum node_goal goal = node_get(core, id)->goal;
+	enum core_reason reason = node_get(core, id)->reason;
+
+	node_touch(core, id)->goal = GOAL_NONE;
+	if (id == CORE_ROOT) {
+		root_ended(core, goal, reason);
+		return;
+	}
+	switch (goal) {
+	case GOAL_STOPPED:
+	case GOAL_RESTARTING:
+	case GOAL_FINISHED:
+	case GOAL_GIVEN_UP:
+		goal_settle(core, id, goal, reason);
+		super_child_down(core, id);
+		return;
+	case GOAL_START:
+		goal_settle(core, id, GOAL_STOPPED, reason);
+		node_start(core, id, reason);
+		return;
+	case GOAL_ESCALATE:
+	case GOAL_AUTO: super_child_ended(core, id, END_SHUTDOWN, reason); return;
+	case GOAL_TERMINATE:
+		node_set_state(core, id, STATE_FAILED, reason);
+		super_child_down(core, id);
+		return;
+	case GOAL_ABORT: super_child_ended(core, id, END_FAILED_START, reason); return;
+	case GOAL_NONE:
+	case GOAL_FAILED_START:
+	case GOAL_LEAVE:
+	case GOAL_COUNT: must(!"a goal that only a child or the root can have");
+	}
+}
+
+/* The head of the queue, one thing of it. A failure whose node runs again or is stopped is void (OTP 20). */
+static bool
+take_from_queue(struct core *core, uint32_t id)
+{
+	uint32_t child = super_get(core, id)->queue.head;
+	uint8_t pending;
+
+	if (child == CORE_NONE)
+		return false;
+	pending = node_get(core, child)->pending;
+	if (pending & PENDING_FAILURE) {
+		queue_remove(core, child, PENDING_FAILURE);
+		if (node_get(core, child)->state == STATE_RESTARTING)
+			failure_handle(core, child);
+	} else if (pending & PENDING_SIGNIFICANT) {
+		queue_remove(core, child, PENDING_SIGNIFICANT);
+		if (node_is_down(core, child))
+			failure_significant(core, child);
+	} else {
+		queue_remove(core, child, UINT8_MAX);
+		command_run(core, child, pending);
+	}
+	return true;
+}
+
+static void
+give_slots(struct core *core, uint32_t id)
+{
+	uint32_t limit = node_spec(core, id)->max_starting;
+
+	while (super_get(core, id)->slots.head != CORE_NONE && super_get(core, id)->starting < limit)
+		node_start(core, super_get(core, id)->slots.head, REASON_SLOT);
+}
+
+static bool
+is_held(const struct core *core, uint32_t id)
+{
+	return core->head.hold && super_get(core, id)->operation != OPERATION_STOP_ALL;
+}
+
+/* One step of what there is to do; false when the supervisor must wait for something. */
+static bool
+work(struct core *core, uint32_t id)
+{
+	bool busy = operation_advance(core, id);
+
+	if (node_get(core, id)->state == STATE_STOPPING) {
+		if (!busy)
+			ended(core, id);
+		return false;
+	}
+	give_slots(core, id);
+	if (busy && !strategy_is_single(node_spec(core, id)))
+		return false;
+	if (super_get(core, id)->immediate) {
+		operation_start_set(core, id, false);
+		return true;
+	}
+	return take_from_queue(core, id) || (!busy && failure_set_due(core, id));
+}
+
+static void
+operate(struct core *core, uint32_t id, const struct super_event *event)
+{
+	(void)event;
+	if (is_held(core, id))
+		return;
+	while (work(core, id))
+		;
+	if (node_get(core, id)->state == STATE_STARTING && super_get(core, id)->awaited == 0) {
+		node_set_state(core, id, STATE_RUNNING, REASON_NONE);
+		if (id != CORE_ROOT)
+			super_child_ready(core, id);
+	}
+}
+
+static void
+set_due(struct core *core, uint32_t id, const struct super_event *event)
+{
+	(void)event;
+	tree_wake(core, id);
+}
+
+static void
+delay_over(struct core *core, uint32_t id, const struct super_event *event)
+{
+	(void)event;
+	super_child_due(core, id);
+}
+
+/* Only the root has a deadline while it stops: shutdown_timeout. */
+static void
+hurry(struct core *core, uint32_t id, const struct super_event *event)
+{
+	(void)event;
+	must(id == CORE_ROOT);
+	node_stop(core, id, GOAL_LEAVE, REASON_SHUTDOWN, true);
+}
+
+static void
+ignore(struct core *core, uint32_t id, const struct super_event *event)
+{
+	(void)core;
+	(void)id;
+	(void)event;
+}
+
+static void
+impossible(struct core *core, uint32_t id, const struct super_event *event)
+{
+	(void)core;
+	(void)id;
+	(void)event;
+	must(!"an event that this state of a supervisor cannot see");
+}
+
+static super_step_fn *const table[STATE_COUNT][SUPER_EVENT_COUNT] = {
+	/*                     START        STOP         STEP     TIMER */
+	[STATE_STOPPED] = { begin, settle, ignore, impossible },
+	[STATE_WAITING] = { begin, settle, ignore, impossible },
+	[STATE_STARTING] = { ignore, end, operate, set_due },
+	[STATE_RUNNING] = { ignore, end, operate, set_due },
+	[STATE_STOPPING] = { start_again, change_goal, operate, hurry },
+	[STATE_RESTARTING] = { begin, settle, ignore, delay_over },
+	[STATE_FINISHED] = { begin, settle, ignore, impossible },
+	[STATE_FAILED] = { begin, settle, ignore, impossible },
+};
+
+void
+super_handle(struct core *core, uint32_t id, const struct super_event *event)
+{
+	table[node_get(core, id)->state][event->type](core, id, event);
+}
+
+void
+node_start(struct core *core, uint32_t id, enum core_reason reason)
+{
+	struct child_event child = { .type = CHILD_START, .reason = reason };
+	struct super_event super = { .type = SUPER_START, .reason = reason };
+
+	if (node_get(core, id)->kind == KIND_CHILD)
+		child_handle(core, id, &child);
+	else
+		super_handle(core, id, &super);
+}
+
+static void
+stop_one(struct core *core, uint32_t id, enum node_goal goal, enum core_reason reason, bool now)
+{
+	struct child_event child = { .type = CHILD_STOP, .goal = goal, .reason = reason, .now = now };
+	struct super_event super = { .type = SUPER_STOP, .goal = goal, .reason = reason };
+
+	if (node_get(core, id)->kind == KIND_CHILD)
+		child_handle(core, id, &child);
+	else
+		super_handle(core, id, &super);
+}
+
+void
+node_stop(struct core *core, uint32_t id, enum node_goal goal, enum core_reason reason, bool now)
+{
+	stop_one(core, id, goal, reason, now);
+	for (uint32_t below = tree_walk(core, id, id); now && below != CORE_NONE; below = tree_walk(core, id, below))
+		stop_one(core, below, GOAL_STOPPED, REASON_SUPERVISOR, true);
+}
+
+void
+super_child_ready(struct core *core, uint32_t id)
+{
+	operation_turn_over(core, id);
+}
+
+void
+super_child_down(struct core *core, uint32_t id)
+{
+	operation_turn_over(core, id);
+}
+
+void
+super_child_due(struct core *core, uint32_t id)
+{
+	failure_due(core, id);
+}
+
+/* What a node becomes that ended by itself; STATE_RESTARTING: it is a failure, and its supervisor decides. */
+static enum core_state
+fate(const struct core *core, uint32_t id, enum end_kind kind, enum core_reason *reason)
+{
+	const struct core_spec *spec = node_spec(core, id);
+	const struct node *node = node_get(core, id);
+	bool has_status = *reason == REASON_EXITED || *reason == REASON_ENDED_EARLY;
+	bool one_shot = spec->kind == KIND_CHILD && spec->ready == READY_EXIT;
+
+	if (has_status && kind != END_NORMAL && spec_exit_matches(&spec->escalate_exit, node->status))
+		return STATE_RESTARTING;
+	if (spec->restart == RESTART_TEMPORARY && kind != END_SHUTDOWN)
+		return kind == END_FAILED_START ? STATE_FAILED : STATE_FINISHED;
+	if (kind == END_NORMAL && (one_shot || spec->restart == RESTART_TRANSIENT))
+		return STATE_FINISHED;
+	if (kind == END_SHUTDOWN && spec->restart != RESTART_PERMANENT)
+		return *reason == REASON_AUTO_SHUTDOWN ? STATE_FINISHED : STATE_FAILED;
+	if (has_status && spec_exit_matches(&spec->no_restart_exit, node->status)) {
+		*reason = REASON_NO_RESTART;
+		return STATE_FAILED;
+	}
+	return STATE_RESTARTING;
+}
+
+/* on_start_failure = abort: a child that cannot start, of any restart type, fails its supervisor's own start (OTP 30). */
+static bool
+aborts(const struct core *core, uint32_t id, enum end_kind kind)
+{
+	uint32_t parent = node_get(core, id)->parent;
+	const struct super *super = super_get(core, parent);
+
+	return kind == END_FAILED_START && super->first_start && super->operation == OPERATION_START &&
+	    node_has(core, id, NODE_IN_TURN) && node_spec(core, parent)->on_start_failure == START_FAILURE_ABORT;
+}
+
+/* A failed start ends its operation; under one_for_one it was only this child's, and nobody waits for it any longer. */
+static void
+release_operation(struct core *core, uint32_t id)
+{
+	uint32_t parent = node_get(core, id)->parent;
+	bool single = strategy_is_single(node_spec(core, parent));
+
+	if (single && node_get(core, id)->state == STATE_RESTARTING)
+		node_not_awaited(core, id);
+	if (!single && node_get(core, id)->state == STATE_RESTARTING && node_has(core, id, NODE_IN_TURN) &&
+	    super_get(core, parent)->operation == OPERATION_START)
+		operation_abandon(core, parent);
+	operation_turn_over(core, id);
+}
+
+void
+super_child_ended(struct core *core, uint32_t id, enum end_kind kind, enum core_reason reason)
+{
+	uint32_t parent = node_get(core, id)->parent;
+	enum core_state state = fate(core, id, kind, &reason);
+
+	if (aborts(core, id, kind)) {
+		node_set_state(core, id, STATE_FAILED, reason);
+		node_stop(core, parent, GOAL_ABORT, REASON_ABORT, false);
+		return;
+	}
+	node_set_state(core, id, state, reason);
+	release_operation(core, id);
+	if (node_get(core, parent)->state == STATE_STOPPING)
+		return; /* what happens below a supervisor that is ending restarts nobody (OTP 33) */
+	if (state == STATE_RESTARTING)
+		queue_add(core, id, PENDING_FAILURE);
+	else if (node_spec(core, id)->significant && node_spec(core, parent)->auto_shutdown != AUTO_NEVER)
+		queue_add(core, id, PENDING_SIGNIFICANT);
+}

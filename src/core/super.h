@@ -1,0 +1,67 @@
+/*
+ * super: the machine of one supervisor.
+ *
+ * A supervisor does one operation at a time (enum operation): the first start of its children, stopping the set of a group
+ * restart, starting that set, or stopping everything. What happens meanwhile waits in its queue in order of arrival: failures,
+ * significant ends, operators' starts and restarts. Under one_for_one each child is an operation of its own and only the stop of
+ * everything is the supervisor's.
+ *
+ * An operation is a walk over the children: a cursor, and the place whose nodes it waits for (instances of a template share a
+ * place, so they go together). The walk is driven by what is: super_step looks at the operation and goes as far as it can. Whoever
+ * changes a child wakes the supervisor (tree_wake); nothing calls a machine from within a machine, so there is no recursion.
+ *
+ * A group restart stops the set at once; then the set waits (enum set_wait) until its delay is over; then it is started. With
+ * no delay the stop and the start are one operation, as in OTP. During the delay failures are handled, and join the set.
+ *
+ * Ends: whatever makes a supervisor end (operator, parent, limit, automatic shutdown, a start that is aborted) is OPERATION_STOP_ALL
+ * with a goal; when all children are down the goal says what the supervisor becomes and what its parent learns.
+ */
+#ifndef COPPICE_CORE_SUPER_H
+#define COPPICE_CORE_SUPER_H
+
+#include "core/tree.h"
+
+/* X(enumerator, meaning) */
+#define SUPER_EVENTS(X)                                              \
+	X(SUPER_START, "its parent wants it up now")                 \
+	X(SUPER_STOP, "it is to end, with a goal")                   \
+	X(SUPER_STEP, "something below it has changed")              \
+	X(SUPER_TIMER, "its deadline has come: its own delay, or its set's")
+
+#define X(name, meaning) name,
+enum super_event_type { SUPER_EVENTS(X) SUPER_EVENT_COUNT };
+#undef X
+
+struct super_event {
+	enum super_event_type type;
+	enum node_goal goal;     /* STOP */
+	enum core_reason reason; /* START STOP */
+};
+
+void super_handle(struct core *core, uint32_t id, const struct super_event *event);
+
+/* A node, child or supervisor alike. `now`: KILL at once, for a supervisor everywhere below it. */
+void node_start(struct core *core, uint32_t id, enum core_reason reason);
+void node_stop(struct core *core, uint32_t id, enum node_goal goal, enum core_reason reason, bool now);
+
+/* Asks the shell to leave, as head says. */
+void core_leave(struct core *core);
+
+/* How a node ended by itself. */
+enum end_kind {
+	END_NORMAL,       /* an end that is no failure for a transient one */
+	END_ABNORMAL,     /* any other end of a process */
+	END_FAILED_START, /* it never became ready */
+	END_SHUTDOWN,     /* a supervisor: limit, escalation, automatic shutdown */
+};
+
+/* From the child machine: the node is ready (running, or finished for ready = exit). */
+void super_child_ready(struct core *core, uint32_t id);
+/* The node is down because it was told to be, and has got its state. */
+void super_child_down(struct core *core, uint32_t id);
+/* Its own delay is over. */
+void super_child_due(struct core *core, uint32_t id);
+/* The node has ended by itself: gives it its state and queues what follows from it. `reason` is that of the end. */
+void super_child_ended(struct core *core, uint32_t id, enum end_kind kind, enum core_reason reason);
+
+#endif

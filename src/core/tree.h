@@ -1,0 +1,198 @@
+/*
+ * tree: the core's memory: nodes linked by index, supervisors' extra state, restart stamps, queues between them. Everything that
+ * outlives an engine is plain data in four areas (core.h); whoever changes an item gets it through a *_touch function, which notes
+ * it as dirty. Nothing here decides anything.
+ */
+#ifndef COPPICE_CORE_TREE_H
+#define COPPICE_CORE_TREE_H
+
+#include "core/core.h"
+#include "core/intensity.h"
+#include "lib/rng.h"
+
+/*
+ * Besides `state` (what is) and NODE_WANTED (what somebody wishes) a node carries these marks. They are facts that no state can
+ * stand for, because they hold across states:
+ */
+enum node_mark {
+	NODE_WANTED = 1 << 0,   /* the wish: an operator, or autostart, wants it up */
+	NODE_PROCESS = 1 << 1,  /* DO_SPAWN was asked for and its process is not known to be gone */
+	NODE_SPAWNING = 1 << 2, /* of these: not answered yet */
+	NODE_ENDED = 1 << 3,    /* `status` is that of its last end */
+	NODE_STABLE = 1 << 4,   /* that end came after it had been ready for stable_after */
+	NODE_READY = 1 << 5,    /* this incarnation has been ready */
+	NODE_AWAITED = 1 << 6,  /* its supervisor is not `running` before it has been ready */
+	NODE_IN_SET = 1 << 7,   /* is to be started (or stopped first) by its supervisor's operation */
+	NODE_IN_TURN = 1 << 8,  /* that operation waits for it right now */
+	NODE_FIRST = 1 << 9,    /* not tried yet since its supervisor began */
+};
+
+/* What waits in a supervisor's queue for a node; several may. */
+enum node_pending {
+	PENDING_FAILURE = 1 << 0,     /* a failure to be handled */
+	PENDING_SIGNIFICANT = 1 << 1, /* an end that may mean automatic shutdown */
+	PENDING_START = 1 << 2,       /* operator's commands */
+	PENDING_RESTART = 1 << 3,
+	PENDING_RESTART_GROUP = 1 << 4,
+};
+
+/* What a node that is being stopped becomes when it is down. */
+enum node_goal {
+	GOAL_NONE,
+	GOAL_STOPPED,      /* stopped */
+	GOAL_RESTARTING,   /* restarting: a member of a set that will be started */
+	GOAL_FINISHED,     /* finished: a temporary member of such a set */
+	GOAL_GIVEN_UP,     /* failed: a member of a set that is given up */
+	GOAL_FAILED_START, /* its start has failed (start_timeout): a failure */
+	GOAL_START,        /* started again (operator's restart) */
+	/* supervisors only */
+	GOAL_ESCALATE,  /* ends; to its parent an end with reason `shutdown` */
+	GOAL_AUTO,      /* the same by automatic shutdown */
+	GOAL_TERMINATE, /* failed; its parent sees nothing */
+	GOAL_ABORT,     /* its own start has failed */
+	GOAL_LEAVE,     /* the root: the daemon leaves */
+	GOAL_COUNT
+};
+
+struct node {
+	uint32_t parent, prev, next, first, last; /* CORE_NONE where there is none */
+	uint32_t spec, super;                     /* indices; super is CORE_NONE for a child */
+	uint32_t place;                           /* number of its place; instances of a template share it */
+	uint32_t incarnation, restarts, streak;
+	uint32_t queue_prev, queue_next; /* in its parent's queue (pending != 0) or slot queue (waiting for a slot) */
+	int32_t status;
+	mono_ms since, ready_at;
+	mono_ms deadline; /* of the state; of a supervisor that is up: of the set that waits. MONO_NEVER: none */
+	uint16_t marks;
+	uint8_t kind, state, reason, goal;
+	uint8_t pending, stop_step;
+};
+_Static_assert(sizeof(struct node) <= 128, "at most 128 bytes of core state a child");
+
+/* What a supervisor is doing; the only one at a time (one_for_one: beside it each child is its own operation). */
+enum operation {
+	OPERATION_NONE,
+	OPERATION_START,    /* starts the set, in order */
+	OPERATION_STOP_SET, /* stops the set, in reverse */
+	OPERATION_STOP_ALL, /* stops everything: the supervisor ends */
+};
+/* What the set waits for between being stopped and started. */
+enum set_wait {
+	WAIT_NONE,
+	WAIT_DELAY, /* its deadline */
+	WAIT_LIMIT, /* the same, and the start is stamped (on_limit = backoff) */
+};
+
+struct list {
+	uint32_t head, tail;
+};
+
+struct super {
+	uint32_t node;
+	uint32_t cursor;   /* next child the operation looks at */
+	uint32_t turn;     /* place whose nodes the operation waits for */
+	uint32_t in_turn;  /* how many of them */
+	uint32_t set_low;  /* lowest place of the set */
+	uint32_t awaited;  /* children with NODE_AWAITED */
+	uint32_t starting; /* children in `starting` */
+	uint32_t group_restarts;
+	uint32_t stamps; /* index of its first stamp */
+	struct intensity window;
+	struct list queue; /* pending, in order of arrival */
+	struct list slots; /* waiting for a start slot */
+	uint8_t operation, wait, set_goal;
+	uint8_t immediate; /* stop and start of the set are one operation (no delay, as OTP) */
+	uint8_t first_start;
+	uint8_t end_reason;
+	uint16_t reserved;
+};
+
+struct head {
+	mono_ms now;
+	struct rng rng;
+	uint8_t hold, booted;
+	uint8_t left, escalated, automatic; /* DO_EXIT was asked for, and how */
+	uint8_t reserved[3];
+	int32_t exit_status;
+};
+
+struct core {
+	struct head head;
+	struct node *nodes;
+	struct super *supers;
+	mono_ms *stamps;
+	uint32_t area_count[CORE_AREAS];
+	struct core_spec *specs;
+	uint32_t spec_count;
+	uint32_t *heap, *heap_at, heap_count; /* nodes by deadline; node → position + 1 */
+	uint32_t *dirty[CORE_AREAS], dirty_count[CORE_AREAS];
+	uint8_t *is_dirty[CORE_AREAS];
+	struct core_action *actions;
+	uint32_t action_head, action_tail, action_capacity;
+	uint32_t *wake_next; /* supervisors to be stepped, a queue through their indices; own index: not in it */
+	struct list wake;
+};
+
+static inline const struct node *
+node_get(const struct core *core, uint32_t id)
+{
+	return &core->nodes[id];
+}
+
+struct node *node_touch(struct core *core, uint32_t id);
+/* The supervisor state of node `id`, which must be a supervisor. */
+const struct super *super_get(const struct core *core, uint32_t id);
+struct super *super_touch(struct core *core, uint32_t id);
+struct head *head_touch(struct core *core);
+void stamp_touch(struct core *core, uint32_t index);
+
+static inline const struct core_spec *
+node_spec(const struct core *core, uint32_t id)
+{
+	return &core->specs[core->nodes[id].spec];
+}
+
+/* Whether the node is neither starting, nor up, nor stopping. */
+static inline bool
+node_is_down(const struct core *core, uint32_t id)
+{
+	enum core_state state = core->nodes[id].state;
+
+	return state != STATE_STARTING && state != STATE_RUNNING && state != STATE_STOPPING;
+}
+
+static inline bool
+node_has(const struct core *core, uint32_t id, uint32_t marks)
+{
+	return (core->nodes[id].marks & marks) == marks;
+}
+
+void node_mark(struct core *core, uint32_t id, uint32_t marks);
+void node_unmark(struct core *core, uint32_t id, uint32_t marks);
+
+/* The only writer of `state`: also sets reason and since, disarms the deadline, keeps its supervisor's counts, tells the record. */
+void node_set_state(struct core *core, uint32_t id, enum core_state state, enum core_reason reason);
+/* Its supervisor waits for its first readiness no more. */
+void node_not_awaited(struct core *core, uint32_t id);
+/* MONO_NEVER disarms. */
+void node_set_deadline(struct core *core, uint32_t id, mono_ms deadline);
+
+/* Puts the node at the end of its parent's queue unless it is there, and adds the bit. */
+void queue_add(struct core *core, uint32_t id, enum node_pending pending);
+/* Takes bits away; a node without any leaves the queue. */
+void queue_remove(struct core *core, uint32_t id, uint32_t pending);
+void slot_queue_add(struct core *core, uint32_t id);
+void slot_queue_remove(struct core *core, uint32_t id);
+
+/* The node after `id` in a walk of the subtree of `top`, parents first; CORE_NONE at its end. */
+uint32_t tree_walk(const struct core *core, uint32_t top, uint32_t id);
+
+/* Has super_step called for this supervisor before core_handle returns. */
+void tree_wake(struct core *core, uint32_t supervisor);
+
+/* Appends an action. */
+struct core_action *tree_action(struct core *core, enum core_action_type type, uint32_t id);
+/* Appends a record of the node. */
+void tree_record(struct core *core, enum core_record_type type, uint32_t id, int32_t a, int64_t b);
+
+#endif
