@@ -19,56 +19,71 @@
 struct ev_loop;
 
 /* X-macro of the steps between clone and exec: enumerator, text for people ("cannot open the log file"). Number 0 is no step. */
-#define SPAWN_STEPS(X)                                        \
-	X(STEP_NONE, "")                                      \
-	X(STEP_PREPARE, "preparing the start")                \
-	X(STEP_CLONE, "creating the process")                 \
-	X(STEP_DESCRIPTORS, "setting up descriptors")         \
-	X(STEP_SESSION, "creating its session")               \
-	X(STEP_STDIN, "opening stdin")                        \
-	X(STEP_LOG, "opening the log file")                   \
-	X(STEP_STDERR, "opening the log file of stderr")      \
-	X(STEP_UMASK, "setting the umask")                    \
-	X(STEP_LIMITS, "setting resource limits")             \
-	X(STEP_DIRECTORY, "entering the directory")           \
-	X(STEP_GROUPS, "setting supplementary groups")        \
-	X(STEP_GROUP, "setting the group")                    \
-	X(STEP_USER, "setting the user")                      \
-	X(STEP_SIGNALS, "resetting signals")                  \
-	X(STEP_EXEC, "executing the command")                 \
+#define SPAWN_STEPS(X)                                             \
+	X(STEP_NONE, "")                                           \
+	X(STEP_PREPARE, "preparing the start")                     \
+	X(STEP_CLONE, "creating the process")                      \
+	X(STEP_DESCRIPTORS, "setting up descriptors")              \
+	X(STEP_SESSION, "creating its session")                    \
+	X(STEP_STDIN, "opening stdin")                             \
+	X(STEP_LOG, "opening the log file")                        \
+	X(STEP_STDERR, "opening the log file of stderr")           \
+	X(STEP_UMASK, "setting the umask")                         \
+	X(STEP_LIMITS, "setting resource limits")                  \
+	X(STEP_DIRECTORY, "entering the directory")                \
+	X(STEP_GROUPS, "setting supplementary groups")             \
+	X(STEP_GROUP, "setting the group")                         \
+	X(STEP_USER, "setting the user")                           \
+	X(STEP_SIGNALS, "resetting signals")                       \
+	X(STEP_EXEC, "executing the command")                      \
 	X(STEP_HUNG, "starting it took too long and was given up") \
 	X(STEP_STOPPED, "it was stopped by a signal before exec, and was killed")
 #define X(name, text) name,
-enum spawn_step { SPAWN_STEPS(X) SPAWN_STEP_COUNT };
+enum spawn_step {
+	SPAWN_STEPS(X) SPAWN_STEP_COUNT
+};
 #undef X
 const char *spawn_step_text(int32_t step);
 
-enum spawn_output { OUTPUT_INHERIT, OUTPUT_NULL, OUTPUT_FILE, OUTPUT_SAME /* stderr only: where stdout goes */ };
-enum spawn_input { INPUT_NULL, INPUT_INHERIT, INPUT_FILE };
+enum spawn_output {
+	OUTPUT_INHERIT,
+	OUTPUT_NULL,
+	OUTPUT_FILE,
+	OUTPUT_SAME /* stderr only: where stdout goes */
+};
+enum spawn_input {
+	INPUT_NULL,
+	INPUT_INHERIT,
+	INPUT_FILE
+};
 
 /* Everything a start needs. spawn_start copies what it keeps; the caller's memory is its own again when it returns. */
 struct spawn_request {
 	uint32_t node, incarnation;
 	const char *const *argv; /* NULL-terminated, argv[0] is the command */
 	const char *const *envp; /* NULL-terminated */
-	const char *search_path; /* for a command without a slash; with one it is relative to the directory */
-	const char *directory;   /* NULL: the daemon's own */
+	const char *
+	    search_path; /* for a command without a slash; with one it is relative to the directory */
+	const char *directory; /* NULL: the daemon's own */
 	enum spawn_input input;
 	const char *input_path;
 	enum spawn_output output, error_output;
-	const char *output_path, *error_path; /* opened append; missing directories are made (0755) */
+	const char *output_path,
+	    *error_path; /* opened append; missing directories are made (0755) */
 	mode_t umask;
 	bool set_identity;
 	uid_t uid;
 	gid_t gid;
 	const gid_t *groups;
 	uint32_t group_count;
-	struct rlimit files; /* RLIMIT_NOFILE of the child: what the daemon was started with */
+	struct rlimit
+	    files; /* RLIMIT_NOFILE of the child: what the daemon was started with; rlim_max 0: as it is */
 	span_ms start_timeout;
 };
 
 /* Told once for each spawn_start: step 0 when exec succeeded, else where and why (errno) it failed and no process is left. */
-typedef void spawn_done_fn(void *context, uint32_t node, uint32_t incarnation, int32_t step, int32_t error);
+typedef void spawn_done_fn(
+    void *context, uint32_t node, uint32_t incarnation, int32_t step, int32_t error);
 
 struct spawner;
 /* NULL when memory or descriptors are gone. `done` is called only from within loop callbacks of the spawner. */
@@ -80,9 +95,11 @@ void spawner_free(struct spawner **spawner);
  * then the kernel sets pid, then STARTED or FAILED. Returns true when it is over already (done is not called then; *process tells
  * the result), false when done will be called.
  */
-bool spawn_start(struct spawner *spawner, const struct spawn_request *request, struct image_process *process);
+bool spawn_start(
+    struct spawner *spawner, const struct spawn_request *request, struct image_process *process);
 /* A start taken over from a dead engine: process->pid is a child not yet through exec. Watched like any other; done is called. */
-void spawn_adopt(struct spawner *spawner, uint32_t node, struct image_process *process, span_ms start_timeout);
+void spawn_adopt(
+    struct spawner *spawner, uint32_t node, struct image_process *process, span_ms start_timeout);
 /* Whether this node has a start that is not over. */
 bool spawn_is_pending(const struct spawner *spawner, uint32_t node);
 /* The exit of a process whose start was pending has been seen: nothing is left of it, its start is over as soon as its thread is free. */

@@ -1,0 +1,340 @@
+#include "engine/child_setup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/close_range.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* The stack is not the thread's own, and the sanitizers' records of it would stay wrong in the engine. */
+#define CHILD_CODE \
+	__attribute__((no_sanitize("address"), no_sanitize("undefined"), no_sanitize("thread")))
+
+#define FIRST_UNUSED  3 /* after standard input, output and error */
+#define LOG_MODE      0640
+#define LOG_DIR_MODE  0755
+#define LAST_SIGNAL   64
+#define EXIT_NOT_MADE 127
+#define STEP_IN_CHILD CHILD_CODE static long
+
+#ifdef __x86_64__
+/* glibc's syscall() would set errno, which is the suspended thread's. The result is the kernel's: negative errno on failure. */
+static inline __attribute__((always_inline)) long
+raw(long number, long a, long b, long c, long d)
+{
+	long result;
+	register long r10 __asm__("r10") = d;
+
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10)
+			 : "rcx", "r11", "memory");
+	return result;
+}
+#else
+/* errno is the suspended thread's; clone_child sets it for itself after the child has gone. */
+static inline __attribute__((always_inline)) long
+raw(long number, long a, long b, long c, long d)
+{
+	long result = syscall(number, a, b, c, d);
+
+	return result == -1 ? -errno : result;
+}
+#endif
+
+/* Pointers travel to the kernel as numbers. */
+static inline __attribute__((always_inline)) long
+address(const void *pointer)
+{
+	return (long)(intptr_t)pointer;
+}
+
+/*
+ * The table of descriptors is the engine's until this call has given the child its own; nothing may be opened or closed before.
+ * Of the engine's descriptors only those below 32 are copied, so the cost does not grow with them (ARCHITECTURE, Spawning).
+ */
+STEP_IN_CHILD
+own_descriptors(const struct child_plan *plan)
+{
+	long result = raw(SYS_close_range, CHILD_SETUP_STAGED, (long)~0U, CLOSE_RANGE_UNSHARE, 0);
+
+	(void)plan;
+	if (result == -ENOSYS || result == -EPERM || result == -EINVAL)
+		result = raw(SYS_unshare, CLONE_FILES, 0, 0,
+		    0); /* blocked by a filter: slower, and exec closes the rest */
+	return result;
+}
+
+/* A session of its own, so that neither `kill 0` nor the terminal's signals pass between children and us (FIELD 2.C.10). */
+STEP_IN_CHILD
+new_session(const struct child_plan *plan)
+{
+	(void)plan;
+	return raw(SYS_setsid, 0, 0, 0, 0);
+}
+
+/* Makes `fd` the descriptor `target` and leaves it open over exec. */
+STEP_IN_CHILD
+place(long fd, long target)
+{
+	if (fd < 0)
+		return fd;
+	if (fd == target)
+		return raw(SYS_fcntl, fd, F_SETFD, 0, 0);
+	return raw(SYS_dup3, fd, target, 0, 0);
+}
+
+STEP_IN_CHILD
+place_null(const struct child_plan *plan, long target)
+{
+	long fd = plan->null_fd;
+
+	if (fd < 0)
+		fd = raw(SYS_openat, AT_FDCWD, address("/dev/null"), O_RDWR | O_CLOEXEC, 0);
+	return place(fd, target);
+}
+
+/*
+ * A file that a user named. Opened without waiting (a FIFO without a reader gives ENXIO, a leased file EAGAIN), and only what
+ * cannot make a writer wait for somebody is accepted: regular files and character devices.
+ */
+STEP_IN_CHILD
+open_plain(const char *path, int flags)
+{
+	struct stat about;
+	long fd = raw(SYS_openat, AT_FDCWD, address(path),
+	    flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, LOG_MODE);
+	long result;
+
+	if (fd < 0)
+		return fd;
+	result = raw(SYS_fstat, fd, address(&about), 0, 0);
+	if (result < 0)
+		return result;
+	if (S_ISDIR(about.st_mode))
+		return -EISDIR;
+	if (!S_ISREG(about.st_mode) && !S_ISCHR(about.st_mode))
+		return -EINVAL;
+	result = raw(SYS_fcntl, fd, F_SETFL, flags & O_APPEND, 0);
+	return result < 0 ? result : fd;
+}
+
+/* Makes the directories above the file, as far as they are missing; what is wrong with one, the open after this will tell. */
+CHILD_CODE static void
+make_directories(const char *path)
+{
+	char prefix[PATH_MAX];
+
+	for (size_t i = 0; path[i] != '\0' && i < sizeof(prefix); i++) {
+		prefix[i] = '\0';
+		if (path[i] == '/' && i > 0)
+			(void)raw(SYS_mkdirat, AT_FDCWD, address(prefix), LOG_DIR_MODE, 0);
+		prefix[i] = path[i];
+	}
+}
+
+STEP_IN_CHILD
+place_log(const char *path, long target)
+{
+	const int flags = O_WRONLY | O_APPEND | O_CREAT;
+	long fd;
+
+	raw(SYS_umask, 0, 0, 0,
+	    0); /* the modes above as they stand; the child's own umask is a later step */
+	fd = open_plain(path, flags);
+	if (fd == -ENOENT) {
+		make_directories(path);
+		fd = open_plain(path, flags);
+	}
+	return place(fd, target);
+}
+
+STEP_IN_CHILD
+set_stdin(const struct child_plan *plan)
+{
+	switch (plan->request.input) {
+	case INPUT_INHERIT: return 0;
+	case INPUT_FILE: return place(open_plain(plan->request.input_path, O_RDONLY), STDIN_FILENO);
+	case INPUT_NULL: break;
+	}
+	return place_null(plan, STDIN_FILENO);
+}
+
+STEP_IN_CHILD
+set_output(const struct child_plan *plan, enum spawn_output output, const char *path, long target)
+{
+	switch (output) {
+	case OUTPUT_INHERIT: return 0;
+	case OUTPUT_FILE: return place_log(path, target);
+	case OUTPUT_SAME: return raw(SYS_dup3, STDOUT_FILENO, target, 0, 0);
+	case OUTPUT_NULL: break;
+	}
+	return place_null(plan, target);
+}
+
+STEP_IN_CHILD
+set_stdout(const struct child_plan *plan)
+{
+	return set_output(plan, plan->request.output, plan->request.output_path, STDOUT_FILENO);
+}
+
+STEP_IN_CHILD
+set_stderr(const struct child_plan *plan)
+{
+	return set_output(
+	    plan, plan->request.error_output, plan->request.error_path, STDERR_FILENO);
+}
+
+/* All of ours are CLOEXEC; this holds also for one that some library opened otherwise. */
+STEP_IN_CHILD
+close_others(const struct child_plan *plan)
+{
+	(void)plan;
+	(void)raw(SYS_close_range, FIRST_UNUSED, (long)~0U, 0,
+	    0); /* where a filter blocks it exec closes them */
+	return 0;
+}
+
+STEP_IN_CHILD
+set_umask(const struct child_plan *plan)
+{
+	return raw(SYS_umask, (long)plan->request.umask, 0, 0, 0) < 0 ? -EINVAL : 0;
+}
+
+STEP_IN_CHILD
+restore_limits(const struct child_plan *plan)
+{
+	if (plan->request.files.rlim_max == 0)
+		return 0;
+	return raw(SYS_prlimit64, 0, RLIMIT_NOFILE, address(&plan->request.files), 0);
+}
+
+STEP_IN_CHILD
+enter_directory(const struct child_plan *plan)
+{
+	return plan->request.directory == NULL
+	    ? 0
+	    : raw(SYS_chdir, address(plan->request.directory), 0, 0, 0);
+}
+
+/*
+ * Identity: the raw calls, since glibc's signal every thread of the engine to change with the caller. Without CAP_SETGID they
+ * fail, also for what we are already, and then nothing is executed (FIELD 2.C.13).
+ */
+STEP_IN_CHILD
+set_groups(const struct child_plan *plan)
+{
+	const struct spawn_request *request = &plan->request;
+
+	return request->set_identity
+	    ? raw(SYS_setgroups, (long)request->group_count, address(request->groups), 0, 0)
+	    : 0;
+}
+
+STEP_IN_CHILD
+set_group(const struct child_plan *plan)
+{
+	long gid = (long)plan->request.gid;
+
+	return plan->request.set_identity ? raw(SYS_setresgid, gid, gid, gid, 0) : 0;
+}
+
+STEP_IN_CHILD
+set_user(const struct child_plan *plan)
+{
+	long uid = (long)plan->request.uid;
+
+	return plan->request.set_identity ? raw(SYS_setresuid, uid, uid, uid, 0) : 0;
+}
+
+/*
+ * Dispositions first: a handler of the engine that ran here would run in the engine's memory. Only those that are not at their
+ * default anyway; SIGKILL, SIGSTOP are never among them.
+ */
+STEP_IN_CHILD
+reset_signals(const struct child_plan *plan)
+{
+	const uint64_t by_default[8] = {
+		0
+	}; /* the kernel's struct sigaction: SIG_DFL, no flags, no mask, on every machine */
+	const uint64_t none = 0;
+	long result;
+
+	for (int signal = 1; signal <= LAST_SIGNAL; signal++) {
+		if ((plan->signals >> (signal - 1) & 1) == 0)
+			continue;
+		result = raw(SYS_rt_sigaction, signal, address(by_default), 0, sizeof(none));
+		if (result < 0)
+			return result;
+	}
+	return raw(SYS_rt_sigprocmask, SIG_SETMASK, address(&none), 0, sizeof(none));
+}
+
+/*
+ * As execvp(3): a place where the command may not be executed is remembered and the search goes on; but what is found and cannot
+ * be run (no interpreter line, wrong architecture: ENOEXEC) is a failure, no shell is tried.
+ */
+STEP_IN_CHILD
+execute(const struct child_plan *plan)
+{
+	long result = -ENOENT, remembered = 0;
+
+	for (const char *const *command = plan->commands; *command != NULL; command++) {
+		result = raw(SYS_execve, address(*command), address(plan->request.argv),
+		    address(plan->request.envp), 0);
+		if (result == -EACCES)
+			remembered = result;
+		else if (result != -ENOENT && result != -ENOTDIR && result != -ESTALE &&
+		    result != -ENODEV && result != -ETIMEDOUT)
+			return result;
+	}
+	return remembered != 0 ? remembered : result;
+}
+
+struct setup_step {
+	int32_t step; /* enum spawn_step */
+	long (*run)(const struct child_plan *plan);
+};
+
+/* Files are opened as the daemon; the directory is entered as it too; then its rights are given up, and last comes the program. */
+static const struct setup_step steps[] = {
+	{ STEP_DESCRIPTORS, own_descriptors },
+	{ STEP_SESSION, new_session },
+	{ STEP_STDIN, set_stdin },
+	{ STEP_LOG, set_stdout },
+	{ STEP_STDERR, set_stderr },
+	{ STEP_DESCRIPTORS, close_others },
+	{ STEP_UMASK, set_umask },
+	{ STEP_LIMITS, restore_limits },
+	{ STEP_DIRECTORY, enter_directory },
+	{ STEP_GROUPS, set_groups },
+	{ STEP_GROUP, set_group },
+	{ STEP_USER, set_user },
+	{ STEP_SIGNALS, reset_signals },
+	{ STEP_EXEC, execute },
+};
+
+CHILD_CODE int
+child_setup(void *argument)
+{
+	struct child_plan *plan = argument;
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		long result;
+
+		__atomic_store_n(&plan->reached, steps[i].step, __ATOMIC_RELAXED);
+		result = steps[i].run(plan);
+		if (result < 0) {
+			/* step last: whoever sees it sees the errno too */
+			__atomic_store_n(&plan->process->error, (int32_t)-result, __ATOMIC_RELAXED);
+			__atomic_store_n(&plan->process->step, steps[i].step, __ATOMIC_RELEASE);
+			break;
+		}
+	}
+	return EXIT_NOT_MADE;
+}

@@ -1,0 +1,29 @@
+/*
+ * child_setup: what a child does between clone and exec. It runs in the engine's own memory (CLONE_VM), beside its other threads,
+ * so it makes raw system calls only: no lock, no allocation, nothing that looks at the thread it borrowed (errno is one of those).
+ * The steps stand in one table; the failure of any of them is written into the process's slot and ends the child: a program is
+ * never executed in surroundings other than those asked for.
+ */
+#ifndef COPPICE_ENGINE_CHILD_SETUP_H
+#define COPPICE_ENGINE_CHILD_SETUP_H
+
+#include "engine/spawn.h"
+
+#define CHILD_SETUP_STAGED \
+	32 /* descriptors from this number on are out of the child's reach from its first call on */
+
+/* All that the child reads. It stays as it is until the clone is over. */
+struct child_plan {
+	struct spawn_request request;
+	const char *const *commands;   /* what to try to execute, in order; NULL-terminated */
+	struct image_process *process; /* step and error of a failure go here */
+	uint64_t signals; /* those not at their default in the engine; bit n−1 is signal n */
+	int null_fd;      /* /dev/null, below CHILD_SETUP_STAGED; -1: the child opens it */
+	int32_t
+	    reached; /* the step that the child was last in; tells where one that vanished was */
+};
+
+/* A clone_fn; the argument is a struct child_plan *. Does not return where exec succeeds. */
+int child_setup(void *plan);
+
+#endif

@@ -1,0 +1,71 @@
+#include "engine/clone.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <sys/mman.h>
+
+#define GUARD_SIZE 65536U /* a whole number of pages on every machine */
+
+/*
+ * Whether clone3 was refused here once: missing (ENOSYS), or blocked by a container's seccomp filter (EPERM, EINVAL, E2BIG), which
+ * is so for all threads and for good. The one variable of this file, since it tells of the kernel and not of a spawner.
+ */
+static bool clone3_refused;
+
+void *
+clone_stack_new(void)
+{
+	char *memory = mmap(NULL, GUARD_SIZE + CLONE_STACK_SIZE, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return NULL;
+	if (mprotect(memory, GUARD_SIZE, PROT_NONE) != 0) {
+		munmap(memory, GUARD_SIZE + CLONE_STACK_SIZE);
+		return NULL;
+	}
+	return memory + GUARD_SIZE;
+}
+
+void
+clone_stack_free(void **stack)
+{
+	if (*stack != NULL)
+		munmap((char *)*stack - GUARD_SIZE, GUARD_SIZE + CLONE_STACK_SIZE);
+	*stack = NULL;
+}
+
+static bool
+is_refusal(int error)
+{
+	return error == -ENOSYS || error == -EPERM || error == -EINVAL || error == -E2BIG;
+}
+
+/* glibc's clone: the same flags; signal 0 in the low byte, since CLONE_PARENT takes our own leader's exit signal anyway. */
+static int
+clone_plainly(clone_fn *function, void *argument, void *stack, int32_t *pid)
+{
+	int flags = CLONE_PARENT | CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PARENT_SETTID;
+
+	return clone(function, (char *)stack + CLONE_STACK_SIZE, flags, argument, pid) < 0 ? -errno
+											   : 0;
+}
+
+int
+clone_child(clone_fn *function, void *argument, void *stack, int32_t *pid)
+{
+	int result;
+
+	if (!__atomic_load_n(&clone3_refused, __ATOMIC_RELAXED)) {
+		result = clone_x86_64(function, argument, stack, CLONE_STACK_SIZE, pid);
+		if (!is_refusal(result))
+			return result;
+		/* A kernel that knows our flags gives none of these for another reason; clone tells if it is not clone3's fault. */
+		result = clone_plainly(function, argument, stack, pid);
+		if (result == 0)
+			__atomic_store_n(&clone3_refused, true, __ATOMIC_RELAXED);
+		return result;
+	}
+	return clone_plainly(function, argument, stack, pid);
+}

@@ -1,0 +1,86 @@
+#include "engine/clone.h"
+
+#include <errno.h>
+#include <linux/sched.h>
+#include <sys/syscall.h>
+
+#ifdef __x86_64__
+
+/* What clone3(2) takes, first version: 64 bytes, so that kernels from 5.3 on accept it. */
+struct clone3_arguments {
+	uint64_t flags;
+	uint64_t pidfd;
+	uint64_t child_tid;
+	uint64_t parent_tid;
+	uint64_t exit_signal;
+	uint64_t stack;
+	uint64_t stack_size;
+	uint64_t tls;
+};
+_Static_assert(sizeof(struct clone3_arguments) == CLONE_ARGS_SIZE_VER0, "clone3(2)");
+
+/*
+ * long clone_x86_64_shim(arguments: rdi, size: rsi, function: rdx, argument: rcx): glibc has no wrapper for clone3, and C cannot
+ * return twice on two stacks. The kernel keeps all registers but rax, rcx and r11, so function and argument survive the call in
+ * rdx and r8. The child starts with the new rsp, aligned to 16, without a frame to unwind to.
+ */
+long clone_x86_64_shim(
+    struct clone3_arguments *arguments, size_t size, clone_fn *function, void *argument);
+
+#define TEXT(number)   TEXT_OF(number)
+#define TEXT_OF(value) #value
+/* clang-format off */
+__asm__(
+	".text\n"
+	".p2align 4\n"
+	".globl clone_x86_64_shim\n"
+	".hidden clone_x86_64_shim\n"
+	".type clone_x86_64_shim, @function\n"
+	"clone_x86_64_shim:\n"
+	"	.cfi_startproc\n"
+	"	endbr64\n"
+	"	movq %rcx, %r8\n"
+	"	movl $" TEXT(__NR_clone3) ", %eax\n"
+	"	syscall\n"
+	"	testq %rax, %rax\n"
+	"	jz 1f\n"
+	"	ret\n"
+	"1:\n"
+	"	.cfi_undefined rip\n"
+	"	xorl %ebp, %ebp\n"
+	"	movq %r8, %rdi\n"
+	"	call *%rdx\n"
+	"	movl %eax, %edi\n"
+	"	movl $" TEXT(__NR_exit) ", %eax\n"
+	"	syscall\n"
+	"	hlt\n"
+	"	.cfi_endproc\n"
+	".size clone_x86_64_shim, .-clone_x86_64_shim\n");
+/* clang-format on */
+
+int
+clone_x86_64(clone_fn *function, void *argument, void *stack, size_t size, int32_t *pid)
+{
+	/* exit_signal 0: with CLONE_PARENT clone3 takes no other; the kernel gives the child the exit signal of our own leader. */
+	struct clone3_arguments arguments = {
+		.flags = CLONE_PARENT | CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PARENT_SETTID,
+		.parent_tid = (uint64_t)(uintptr_t)pid,
+		.stack = (uint64_t)(uintptr_t)stack,
+		.stack_size = size,
+	};
+	long result = clone_x86_64_shim(&arguments, sizeof(arguments), function, argument);
+
+	return result < 0 ? (int)result : 0;
+}
+
+#else
+
+int
+clone_x86_64(clone_fn *function, void *argument, void *stack, size_t size, int32_t *pid)
+{
+	(void)function, (void)argument, (void)stack, (void)size,
+	    (void)pid; /* only clone_plain's way here */
+	return -ENOSYS;
+}
+
+#endif

@@ -1,0 +1,160 @@
+#include "engine/plan.h"
+
+#include "engine/clone.h"
+#include "engine/process.h"
+#include "engine/room.h"
+#include "lib/must.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* The pointers must have been taken already, before any text: that keeps them aligned. */
+static void
+copy_texts(struct room *room, const char **to, const char *const *from)
+{
+	size_t count;
+
+	for (count = 0; from[count] != NULL; count++) {
+		const char *copy = room_text(room, from[count]);
+
+		if (to != NULL)
+			to[count] = copy;
+	}
+	if (to != NULL)
+		to[count] = NULL;
+}
+
+static const char **
+take_vector(struct room *room, const char *const *texts)
+{
+	size_t count = 0;
+
+	while (texts[count] != NULL)
+		count++;
+	return room_take(room, (count + 1) * sizeof(*texts));
+}
+
+static size_t
+count_places(const char *path)
+{
+	size_t count = 1;
+
+	for (; *path != '\0'; path++)
+		count += *path == ':';
+	return count;
+}
+
+/* "place/command" for each place of the search path; an empty place is the current directory, as ever. */
+static void
+fill_commands(struct room *room, const char **commands, const char *path, const char *command)
+{
+	size_t command_size = strlen(command) + 1;
+
+	for (size_t i = 0;; i++) {
+		size_t length = strcspn(path, ":");
+		char *text = room_take(room, length + 1 + command_size);
+
+		if (text != NULL) {
+			memcpy(text, path, length);
+			if (length > 0)
+				text[length++] = '/';
+			memcpy(text + length, command, command_size);
+			commands[i] = text;
+		}
+		path += strcspn(path, ":");
+		if (*path == '\0')
+			break;
+		path++;
+	}
+}
+
+static void
+lay_out_commands(struct room *room, struct child_plan *plan, const struct spawn_request *request,
+    const char **commands)
+{
+	const char *command = request->argv[0];
+	bool is_searched = command[0] != '\0' && strchr(command, '/') == NULL;
+
+	if (is_searched) {
+		fill_commands(room, commands, request->search_path, command);
+		if (commands != NULL)
+			commands[count_places(request->search_path)] = NULL;
+	} else if (commands != NULL) {
+		commands[0] = plan->request.argv[0];
+		commands[1] = NULL;
+	}
+	if (commands != NULL)
+		plan->commands = commands;
+}
+
+static void
+copy_request(struct room *room, struct spawn_request *to, const struct spawn_request *from,
+    const char **vectors[2], gid_t *groups)
+{
+	struct spawn_request copy = *from;
+
+	copy.argv = vectors[0];
+	copy.envp = vectors[1];
+	copy_texts(room, vectors[0], from->argv);
+	copy_texts(room, vectors[1], from->envp);
+	copy.search_path = room_text(room, from->search_path);
+	copy.directory = room_text(room, from->directory);
+	copy.input_path = room_text(room, from->input_path);
+	copy.output_path = room_text(room, from->output_path);
+	copy.error_path = room_text(room, from->error_path);
+	copy.groups = groups;
+	if (room->base == NULL)
+		return;
+	if (from->group_count > 0)
+		memcpy(groups, from->groups, from->group_count * sizeof(*groups));
+	*to = copy;
+}
+
+size_t
+plan_lay_out(struct child_plan *plan, const struct spawn_request *request, bool deep, void *memory)
+{
+	struct room room = { memory, 0 };
+	size_t places = request->search_path == NULL ? 1 : count_places(request->search_path);
+	const char **commands = room_take(&room, (places + 1) * sizeof(*commands));
+
+	must(request->argv[0] != NULL);
+	if (deep) {
+		const char **vectors[2];
+		gid_t *groups;
+
+		vectors[0] = take_vector(&room, request->argv);
+		vectors[1] = take_vector(&room, request->envp);
+		groups = room_take(&room, request->group_count * sizeof(*groups));
+		copy_request(&room, &plan->request, request, vectors, groups);
+	} else if (memory != NULL) {
+		plan->request = *request;
+	}
+	lay_out_commands(&room, plan, request, commands);
+	return room.used;
+}
+
+/* The raw call: glibc's keeps two signals for itself unblocked, and their handlers are the last we want in a child. */
+static void
+set_mask(const uint64_t *mask, uint64_t *old)
+{
+	must(syscall(SYS_rt_sigprocmask, SIG_SETMASK, mask, old, sizeof(*mask)) == 0);
+}
+
+int
+plan_run(struct child_plan *plan, void *stack)
+{
+	const uint64_t all = ~UINT64_C(0);
+	struct image_process *process = plan->process;
+	uint64_t old;
+	int result;
+
+	plan->reached = STEP_CLONE;
+	__atomic_store_n(&process->start_min, process_ticks_now(), __ATOMIC_RELAXED);
+	set_mask(&all, &old);
+	result = clone_child(child_setup, plan, stack, &process->pid);
+	set_mask(&old, NULL);
+	__atomic_store_n(&process->start_max, process_ticks_now(), __ATOMIC_RELAXED);
+	return result;
+}

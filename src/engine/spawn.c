@@ -1,0 +1,526 @@
+#include "engine/spawn.h"
+
+#include "engine/clone.h"
+#include "engine/guard.h"
+#include "engine/plan.h"
+#include "engine/process.h"
+#include "engine/workers.h"
+#include "lib/fd.h"
+#include "lib/must.h"
+
+#include <errno.h>
+#include <ev.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define SPAWNER_MAGIC 0x53504e52U
+#define LOOK_MS       50
+#define PATIENCE_MS   5000
+#define LAST_SIGNAL   64
+
+/*
+ * A start that is not over: in the workers' hands, or taken over from a dead engine. It ends exactly once, in end_start.
+ */
+struct start {
+	struct workers_job
+	    job; /* first: a job collected is its start. An adopted one uses only plan.process and plan.request. */
+	struct start *next_adopted;
+	span_ms patience; /* from the clone to the KILL */
+	int32_t verdict; /* STEP_STOPPED or STEP_HUNG once it was killed for that, else STEP_NONE */
+	bool adopted;
+	bool exited; /* its exit was seen */
+};
+
+struct spawner {
+	uint32_t magic;
+	struct ev_loop *loop;
+	spawn_done_fn *done;
+	void *context;
+	ev_io over;
+	ev_timer look;
+	int wake;    /* eventfd of `over` */
+	int null_fd; /* below CHILD_SETUP_STAGED, or -1 */
+	uint64_t signals;
+	struct workers *workers;
+	struct guard *guard;
+	void *stack;   /* for the children that the main thread clones */
+	char *scratch; /* for their plans */
+	size_t scratch_size;
+	struct start **pending; /* [node] */
+	uint32_t node_count;
+	uint32_t pending_count;
+	struct start *adopted;
+	size_t adopted_looks;
+};
+
+#define X(name, text) text,
+static const char *const step_texts[] = { SPAWN_STEPS(X) };
+#undef X
+_Static_assert(sizeof(step_texts) / sizeof(step_texts[0]) == SPAWN_STEP_COUNT, "one text a step");
+
+const char *
+spawn_step_text(int32_t step)
+{
+	return step >= 0 && step < SPAWN_STEP_COUNT ? step_texts[step] : "?";
+}
+
+static struct spawner *
+spawner_from(void *data)
+{
+	struct spawner *spawner = data;
+
+	must(spawner != NULL && spawner->magic == SPAWNER_MAGIC);
+	return spawner;
+}
+
+/* --- the slot in shared memory --------------------------------------------------------------------------------- */
+
+/* The old PID goes first and the state comes last: whoever finds STARTING after our death finds no older process's PID with it. */
+static void
+open_slot(struct image_process *process, uint32_t incarnation)
+{
+	process->state = PROCESS_NONE;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	process->pid = 0;
+	process->step = STEP_NONE;
+	process->error = 0;
+	process->start_min = 0;
+	process->start_max = UINT64_MAX;
+	process->incarnation = incarnation;
+	__atomic_store_n(&process->state, PROCESS_STARTING, __ATOMIC_SEQ_CST);
+}
+
+static void
+close_slot(struct image_process *process, int32_t step, int32_t error)
+{
+	process->error = error;
+	process->step = step;
+	__atomic_store_n(&process->state, step == STEP_NONE ? PROCESS_STARTED : PROCESS_FAILED,
+	    __ATOMIC_SEQ_CST);
+}
+
+/* What came of a clone: the child's own word first, then why it was killed, then where it was when it vanished. */
+static void
+judge_outcome(struct child_plan *plan, int clone_error, int32_t verdict)
+{
+	struct image_process *process = plan->process;
+	int32_t step = __atomic_load_n(&process->step, __ATOMIC_ACQUIRE);
+
+	if (clone_error != 0)
+		close_slot(process, STEP_CLONE, -clone_error);
+	else if (step != STEP_NONE)
+		close_slot(process, step, process->error);
+	else if (verdict != STEP_NONE)
+		close_slot(process, verdict, verdict == STEP_STOPPED ? EINTR : ETIMEDOUT);
+	else if (plan->reached != STEP_EXEC)
+		close_slot(process, plan->reached, EINTR); /* somebody killed it */
+	else
+		close_slot(process, STEP_NONE, 0);
+}
+
+/* --- pending starts -------------------------------------------------------------------------------------------- */
+
+static int
+note_pending(struct spawner *spawner, uint32_t node, struct start *start)
+{
+	if (node >= spawner->node_count) {
+		uint32_t count = node + 1 + node / 2;
+		struct start **grown = realloc(spawner->pending, count * sizeof(struct start *));
+
+		if (grown == NULL)
+			return -ENOMEM;
+		memset(grown + spawner->node_count, 0,
+		    (count - spawner->node_count) * sizeof(struct start *));
+		spawner->pending = grown;
+		spawner->node_count = count;
+	}
+	must(spawner->pending[node] == NULL);
+	spawner->pending[node] = start;
+	spawner->pending_count++;
+	return 0;
+}
+
+static struct start *
+find_pending(const struct spawner *spawner, uint32_t node)
+{
+	return node < spawner->node_count ? spawner->pending[node] : NULL;
+}
+
+static void
+drop_pending(struct spawner *spawner, uint32_t node)
+{
+	spawner->pending[node] = NULL;
+	spawner->pending_count--;
+}
+
+/* The slot has its result; tells it. `done` may begin new starts. */
+static void
+end_start(struct spawner *spawner, struct start *start)
+{
+	uint32_t node = start->job.plan.request.node;
+	struct image_process result = *start->job.plan.process;
+
+	drop_pending(spawner, node);
+	free(start);
+	spawner->done(spawner->context, node, result.incarnation, result.step, result.error);
+}
+
+static void
+look_in(struct spawner *spawner, span_ms span)
+{
+	ev_timer_stop(spawner->loop, &spawner->look);
+	ev_now_update(spawner->loop);
+	ev_timer_set(&spawner->look, (double)span / 1e3, 0.);
+	ev_timer_start(spawner->loop, &spawner->look);
+}
+
+/* Gives a start to the threads. 0 or a negative errno. */
+static int
+hand_over(
+    struct spawner *spawner, const struct spawn_request *request, struct image_process *process)
+{
+	size_t header = (sizeof(struct start) + 15) / 16 * 16;
+	struct start *start = calloc(1, header + plan_lay_out(NULL, request, true, NULL));
+	int result;
+
+	if (start == NULL)
+		return -ENOMEM;
+	plan_lay_out(&start->job.plan, request, true, (char *)start + header);
+	start->job.plan.process = process;
+	start->job.plan.signals = spawner->signals;
+	start->job.plan.null_fd = spawner->null_fd;
+	start->patience =
+	    request->start_timeout < PATIENCE_MS ? request->start_timeout : PATIENCE_MS;
+	result = note_pending(spawner, request->node, start);
+	if (result != 0)
+		goto out;
+	result = workers_submit(spawner->workers, &start->job);
+	if (result != 0) {
+		drop_pending(spawner, request->node);
+		goto out;
+	}
+	if (!ev_is_active(&spawner->look))
+		look_in(spawner, LOOK_MS);
+	return 0;
+out:
+	free(start);
+	return result;
+}
+
+/* --- starts by the main thread --------------------------------------------------------------------------------- */
+
+/*
+ * Nothing in such a start waits for a file that a user named, and the child has the engine's own rights until exec, so only root or
+ * the engine's own user could stop it half-made. What is left (a command on a dead mount, a stop from our own user) is the guard's.
+ */
+static bool
+is_direct(const struct spawn_request *request)
+{
+	return !request->set_identity && request->directory == NULL &&
+	    request->input != INPUT_FILE && request->output != OUTPUT_FILE &&
+	    request->error_output != OUTPUT_FILE;
+}
+
+static int
+make_scratch(struct spawner *spawner, size_t size)
+{
+	char *grown;
+
+	if (size <= spawner->scratch_size)
+		return 0;
+	grown = realloc(spawner->scratch, size);
+	if (grown == NULL)
+		return -ENOMEM;
+	spawner->scratch = grown;
+	spawner->scratch_size = size;
+	return 0;
+}
+
+/* True when the start is over; false when it must be made by a thread that may wait. */
+static bool
+start_directly(
+    struct spawner *spawner, const struct spawn_request *request, struct image_process *process)
+{
+	struct child_plan plan = {
+		.process = process, .signals = spawner->signals, .null_fd = spawner->null_fd
+	};
+	int result = make_scratch(spawner, plan_lay_out(NULL, request, false, NULL));
+	bool killed;
+
+	if (result != 0) {
+		close_slot(process, STEP_PREPARE, -result);
+		return true;
+	}
+	plan_lay_out(&plan, request, false, spawner->scratch);
+	guard_begin(spawner->guard, process);
+	result = plan_run(&plan, spawner->stack);
+	killed = guard_end(spawner->guard);
+	if (killed && process->step == STEP_NONE)
+		return false;
+	judge_outcome(&plan, result, STEP_NONE);
+	return true;
+}
+
+bool
+spawn_start(
+    struct spawner *spawner, const struct spawn_request *request, struct image_process *process)
+{
+	int result;
+
+	must(find_pending(spawner, request->node) == NULL);
+	open_slot(process, request->incarnation);
+	if (is_direct(request)) {
+		if (start_directly(spawner, request, process))
+			return true;
+		open_slot(process, request->incarnation);
+	}
+	result = hand_over(spawner, request, process);
+	if (result != 0)
+		close_slot(process, STEP_PREPARE, -result);
+	return result != 0;
+}
+
+/* --- starts in the threads' hands ------------------------------------------------------------------------------ */
+
+static void
+on_over(struct ev_loop *loop, ev_io *watcher, int events)
+{
+	struct spawner *spawner = spawner_from(watcher->data);
+	struct workers_job *job, *next;
+	uint64_t count;
+
+	(void)loop, (void)events;
+	if (read(spawner->wake, &count, sizeof(count)) == -1)
+		must(errno == EAGAIN || errno == EINTR);
+	for (job = workers_collect(spawner->workers); job != NULL; job = next) {
+		struct start *start = (struct start *)(void *)job;
+
+		next = job->next;
+		judge_outcome(&job->plan, job->clone_error, start->verdict);
+		end_start(spawner, start);
+	}
+}
+
+/* A start that takes long: is it stopped, or has it used up its time? Once killed it is over when its thread is free, or its exit seen. */
+static void
+judge_slow(struct start *start, mono_ms now)
+{
+	const struct image_process *process = start->job.plan.process;
+	int32_t verdict = STEP_NONE;
+
+	if (start->verdict != STEP_NONE || !process_is_before_exec(process))
+		return;
+	if (process_look(process) == PROCESS_STOPPED)
+		verdict = STEP_STOPPED;
+	else if (now - start->job.begun >= start->patience)
+		verdict = STEP_HUNG;
+	if (verdict != STEP_NONE && process_signal(process, SIGKILL, false) == 0)
+		start->verdict = verdict;
+}
+
+/* --- starts taken over from a dead engine ---------------------------------------------------------------------- */
+
+/*
+ * Nobody is told when such a child execs, so it is looked at: through exec, failed, or gone. One that is gone without a word may
+ * have been through exec before it ended: it counts as started, and its exit says the rest.
+ */
+static bool
+is_adopted_over(struct start *start)
+{
+	struct image_process *process = start->job.plan.process;
+	int32_t step;
+
+	if (!start->exited && process_is_before_exec(process))
+		return false;
+	if (process->pid == 0) { /* the engine died before it cloned */
+		close_slot(process, STEP_CLONE, ECANCELED);
+		return true;
+	}
+	step = __atomic_load_n(&process->step, __ATOMIC_ACQUIRE);
+	if (step != STEP_NONE)
+		close_slot(process, step, process->error);
+	else if (start->verdict != STEP_NONE)
+		close_slot(
+		    process, start->verdict, start->verdict == STEP_STOPPED ? EINTR : ETIMEDOUT);
+	else
+		close_slot(process, STEP_NONE, 0);
+	return true;
+}
+
+static void
+look_at_adopted(struct spawner *spawner, mono_ms now)
+{
+	struct start **at = &spawner->adopted;
+	struct start *over = NULL;
+
+	while (*at != NULL) {
+		struct start *start = *at;
+
+		if (now - start->job.begun >= LOOK_MS)
+			judge_slow(start, now);
+		if (!is_adopted_over(start)) {
+			at = &start->next_adopted;
+			continue;
+		}
+		*at = start->next_adopted;
+		start->next_adopted = over;
+		over = start;
+	}
+	while (over != NULL) {
+		struct start *start = over;
+
+		over = start->next_adopted;
+		end_start(spawner, start);
+	}
+}
+
+static void
+on_look(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+	static const span_ms spans[] = { 1, 2, 5, 10, LOOK_MS };
+	struct spawner *spawner = spawner_from(watcher->data);
+	struct workers_job *slow[WORKERS_MAX];
+	mono_ms now = span_mono_now();
+	size_t count = workers_slow(spawner->workers, now - LOOK_MS, slow);
+	span_ms span = LOOK_MS;
+
+	(void)loop, (void)events;
+	for (size_t i = 0; i < count; i++)
+		judge_slow((struct start *)(void *)slow[i], now);
+	look_at_adopted(spawner, now);
+	if (spawner->adopted != NULL && spawner->adopted_looks < sizeof(spans) / sizeof(spans[0]))
+		span = spans[spawner->adopted_looks++];
+	if (spawner->pending_count > 0)
+		look_in(spawner, span);
+}
+
+void
+spawn_adopt(
+    struct spawner *spawner, uint32_t node, struct image_process *process, span_ms start_timeout)
+{
+	struct start *start = calloc(1, sizeof(*start));
+
+	/* The engine that adopts has not committed yet: without memory it had better be the next one that tries. */
+	must(start != NULL && note_pending(spawner, node, start) == 0);
+	start->job.plan.request.node = node;
+	start->job.plan.process = process;
+	start->job.begun = span_mono_now();
+	start->patience = start_timeout < PATIENCE_MS ? start_timeout : PATIENCE_MS;
+	start->adopted = true;
+	start->next_adopted = spawner->adopted;
+	spawner->adopted = start;
+	spawner->adopted_looks = 0;
+	look_in(spawner, 0);
+}
+
+bool
+spawn_is_pending(const struct spawner *spawner, uint32_t node)
+{
+	return find_pending(spawner, node) != NULL;
+}
+
+void
+spawn_note_exit(struct spawner *spawner, uint32_t node)
+{
+	struct start *start = find_pending(spawner, node);
+
+	if (start == NULL)
+		return;
+	start->exited = true;
+	if (start->adopted) /* others end with their thread, which the end of the child has freed */
+		look_in(spawner, 0);
+}
+
+/* --- life ------------------------------------------------------------------------------------------------------ */
+
+/*
+ * Which signals are not at their default. Read once, since asking for all of them costs 10 µs; the engine sets its dispositions
+ * before it makes a spawner. The raw call: glibc hides two signals, which may have been inherited ignored like any other.
+ */
+static uint64_t
+changed_signals(void)
+{
+	uint64_t changed = 0;
+
+	for (int signal = 1; signal <= LAST_SIGNAL; signal++) {
+		uintptr_t old[16] = {
+			0
+		}; /* the kernel's struct sigaction, which begins with the handler */
+
+		if (syscall(SYS_rt_sigaction, signal, NULL, old, sizeof(uint64_t)) == 0 &&
+		    old[0] != 0)
+			changed |= UINT64_C(1) << (signal - 1);
+	}
+	return changed;
+}
+
+/* Open for good where its number is low enough to be seen by the child; else each child opens its own. */
+static int
+open_null(void)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (fd >= CHILD_SETUP_STAGED)
+		fd_close(&fd);
+	return fd;
+}
+
+struct spawner *
+spawner_new(struct ev_loop *loop, spawn_done_fn *done, void *context)
+{
+	struct spawner *spawner = calloc(1, sizeof(*spawner));
+
+	if (spawner == NULL)
+		return NULL;
+	spawner->magic = SPAWNER_MAGIC;
+	spawner->loop = loop;
+	spawner->done = done;
+	spawner->context = context;
+	spawner->null_fd = open_null();
+	spawner->signals = changed_signals();
+	spawner->stack = clone_stack_new();
+	spawner->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (spawner->wake != -1)
+		spawner->workers = workers_new(spawner->wake);
+	spawner->guard = guard_new();
+	ev_init(&spawner->look, on_look);
+	spawner->look.data = spawner;
+	ev_io_init(&spawner->over, on_over, spawner->wake, EV_READ);
+	spawner->over.data = spawner;
+	if (spawner->stack == NULL || spawner->workers == NULL || spawner->guard == NULL) {
+		spawner_free(&spawner);
+		return NULL;
+	}
+	ev_io_start(loop, &spawner->over);
+	return spawner;
+}
+
+void
+spawner_free(struct spawner **spawner_at)
+{
+	struct spawner *spawner = *spawner_at;
+
+	*spawner_at = NULL;
+	if (spawner == NULL)
+		return;
+	ev_io_stop(spawner->loop, &spawner->over);
+	ev_timer_stop(spawner->loop, &spawner->look);
+	workers_free(&spawner->workers);
+	guard_free(&spawner->guard);
+	clone_stack_free(&spawner->stack);
+	fd_close(&spawner->wake);
+	fd_close(&spawner->null_fd);
+	for (uint32_t node = 0; node < spawner->node_count; node++) {
+		if (spawner->pending[node] != NULL && spawner->pending[node]->adopted)
+			free(spawner->pending[node]); /* the others are the workers' */
+	}
+	free(spawner->pending);
+	free(spawner->scratch);
+	spawner->magic = 0;
+	free(spawner);
+}
