@@ -1,0 +1,442 @@
+#include "engine/program.h"
+
+#include "engine/room.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define MARK_ROOM    5 /* digits of the greatest instance, 65535 */
+
+/*
+ * One block each: struct, vectors, text. Strings of the inherited environment are not copied: they stay where they are for the life of
+ * the engine, and ten thousand copies would be our largest use of memory.
+ */
+struct program {
+	struct spawn_request request; /* as for an instance whose number is named nowhere */
+	const char **argv;
+	const char **envp;
+	gid_t *groups;
+	bool is_marked; /* some string holds PROGRAM_INSTANCE_MARK */
+};
+
+/*
+ * What the request for an instance is made in, once for all programs: the header lets a request live only until the next one, and only
+ * the engine's main thread asks. It keeps the size that the largest needed.
+ */
+static struct {
+	char *memory;
+	size_t size;
+} arena;
+
+/* --- reading --------------------------------------------------------------------------------------------------- */
+
+/* The object being read; `problem` is the first thing wrong. */
+struct reader {
+	const json_t *object;
+	const json_t *identity; /* NULL: none */
+	const char *problem;
+	struct room room;
+};
+
+static const char *
+read_text(struct reader *reader, const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+
+	if (value == NULL || json_is_null(value))
+		return NULL;
+	if (!json_is_string(value))
+		reader->problem = "program: a text is expected";
+	return json_string_value(value);
+}
+
+static uint32_t
+read_number(struct reader *reader, const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+	json_int_t number = json_integer_value(value);
+
+	if (!json_is_integer(value) || number < 0 || number >= UINT32_MAX)
+		reader->problem = "program: a number is expected";
+	return (uint32_t)number;
+}
+
+static bool
+is_texts(const json_t *array)
+{
+	for (size_t i = 0; i < json_array_size(array); i++) {
+		if (!json_is_string(json_array_get(array, i)))
+			return false;
+	}
+	return json_is_array(array);
+}
+
+static const char **
+read_argv(struct reader *reader, const char **to)
+{
+	const json_t *array = json_object_get(reader->object, "argv");
+	size_t count = json_array_size(array);
+
+	if (!is_texts(array) || count == 0) {
+		reader->problem = "program: argv is expected";
+		return NULL;
+	}
+	for (size_t i = 0; i < count; i++) {
+		const char *text =
+		    room_text(&reader->room, json_string_value(json_array_get(array, i)));
+
+		if (to != NULL)
+			to[i] = text;
+	}
+	return to;
+}
+
+static bool
+same_name(const char *a, const char *b)
+{
+	size_t length = strcspn(a, "=");
+
+	return strncmp(a, b, length) == 0 && b[length] == '=';
+}
+
+/* The last of a name wins, in the place of the first; what has no '=' is no variable. */
+static size_t
+put_variable(const char **vector, size_t count, const char *variable)
+{
+	size_t i = 0;
+
+	if (strchr(variable, '=') == NULL)
+		return count;
+	while (i < count && !same_name(vector[i], variable))
+		i++;
+	vector[i] = variable;
+	return i == count ? count + 1 : count;
+}
+
+static const char *
+identity_variable(struct reader *reader, const char *name, const char *key)
+{
+	const char *value = read_text(reader, reader->identity, key);
+	size_t size;
+	char *text;
+
+	if (value == NULL)
+		return NULL;
+	size = strlen(name) + 1 + strlen(value) + 1;
+	text = room_take(&reader->room, size);
+	if (text != NULL)
+		snprintf(text, size, "%s=%s", name, value);
+	return text;
+}
+
+/* The daemon's, then those of the user, then the child's own (CONFIG, surroundings). */
+static void
+read_environment(struct reader *reader, const char **vector)
+{
+	static const char *const names[][2] = { { "HOME", "home" }, { "USER", "name" },
+		{ "LOGNAME", "name" }, { "SHELL", "shell" } };
+	const json_t *own = json_object_get(reader->object, "env");
+	bool clear = json_is_true(json_object_get(reader->object, "clear_env"));
+	size_t count = 0;
+
+	if (own != NULL && !is_texts(own))
+		reader->problem = "program: env is expected";
+	for (char **inherited = environ; vector != NULL && *inherited != NULL; inherited++) {
+		if (!clear || strncmp(*inherited, "PATH=", 5) == 0)
+			count = put_variable(vector, count, *inherited);
+	}
+	for (size_t i = 0; reader->identity != NULL && i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *text = identity_variable(reader, names[i][0], names[i][1]);
+
+		if (vector != NULL && text != NULL)
+			count = put_variable(vector, count, text);
+	}
+	for (size_t i = 0; i < json_array_size(own); i++) {
+		const char *text =
+		    room_text(&reader->room, json_string_value(json_array_get(own, i)));
+
+		if (vector != NULL && text != NULL)
+			count = put_variable(vector, count, text);
+	}
+	if (vector != NULL)
+		vector[count] = NULL;
+}
+
+static size_t
+environment_room(const struct reader *reader)
+{
+	size_t count = json_array_size(json_object_get(reader->object, "env")) + 4 + 1;
+
+	for (char **inherited = environ; *inherited != NULL; inherited++)
+		count++;
+	return count;
+}
+
+static void
+read_input(struct reader *reader, struct spawn_request *request)
+{
+	const char *text = read_text(reader, reader->object, "stdin");
+
+	if (text == NULL || strcmp(text, "null") == 0) {
+		request->input = INPUT_NULL;
+	} else if (strcmp(text, "inherit") == 0) {
+		request->input = INPUT_INHERIT;
+	} else {
+		request->input = INPUT_FILE;
+		request->input_path = room_text(&reader->room, text);
+	}
+}
+
+static enum spawn_output
+read_output(struct reader *reader, const char *key, enum spawn_output otherwise,
+    const char *path_key, const char **path)
+{
+	static const char *const names[] = { [OUTPUT_INHERIT] = "inherit",
+		[OUTPUT_NULL] = "null",
+		[OUTPUT_FILE] = "file",
+		[OUTPUT_SAME] = "same" };
+	const char *text = read_text(reader, reader->object, key);
+	size_t i = 0;
+
+	if (text == NULL)
+		return otherwise;
+	while (i < sizeof(names) / sizeof(names[0]) && strcmp(names[i], text) != 0)
+		i++;
+	if (i == sizeof(names) / sizeof(names[0]) ||
+	    (i == OUTPUT_SAME && otherwise != OUTPUT_SAME)) {
+		reader->problem = "program: log is inherit, null or file";
+		return otherwise;
+	}
+	text = read_text(reader, reader->object, path_key);
+	if (i == OUTPUT_FILE && text == NULL)
+		reader->problem = "program: log = file needs a path";
+	*path = room_text(&reader->room, text);
+	return (enum spawn_output)i;
+}
+
+static void
+read_identity(struct reader *reader, struct spawn_request *request, gid_t *groups)
+{
+	const json_t *array = json_object_get(reader->identity, "groups");
+
+	request->set_identity = reader->identity != NULL;
+	if (reader->identity == NULL)
+		return;
+	request->uid = read_number(reader, reader->identity, "uid");
+	request->gid = read_number(reader, reader->identity, "gid");
+	request->groups = groups;
+	request->group_count = (uint32_t)json_array_size(array);
+	for (size_t i = 0; i < json_array_size(array); i++) {
+		const json_t *gid = json_array_get(array, i);
+
+		if (!json_is_integer(gid) || json_integer_value(gid) < 0 ||
+		    json_integer_value(gid) >= UINT32_MAX)
+			reader->problem = "program: groups are numbers";
+		else if (groups != NULL)
+			groups[i] = (gid_t)json_integer_value(gid);
+	}
+}
+
+static bool
+has_mark(const char *text)
+{
+	return text != NULL && strchr(text, PROGRAM_INSTANCE_MARK) != NULL;
+}
+
+static bool
+any_marked(const char *const *texts)
+{
+	while (*texts != NULL && !has_mark(*texts))
+		texts++;
+	return *texts != NULL;
+}
+
+/* Once with room for nothing, to count, then with `program` at the beginning of the room. */
+static void
+read_program(struct reader *reader, struct program *program)
+{
+	struct spawn_request request = { 0 };
+	size_t argc = json_array_size(json_object_get(reader->object, "argv"));
+	const char **argv, **envp;
+	gid_t *groups;
+
+	room_take(&reader->room, sizeof(*program));
+	argv = room_take(&reader->room, (argc + 1) * sizeof(*argv));
+	envp = room_take(&reader->room, environment_room(reader) * sizeof(*envp));
+	groups = room_take(&reader->room,
+	    json_array_size(json_object_get(reader->identity, "groups")) * sizeof(*groups));
+	request.argv = read_argv(reader, argv);
+	read_environment(reader, envp);
+	request.envp = envp;
+	request.directory =
+	    room_text(&reader->room, read_text(reader, reader->object, "directory"));
+	read_input(reader, &request);
+	request.output =
+	    read_output(reader, "log", OUTPUT_INHERIT, "log_file", &request.output_path);
+	request.error_output =
+	    read_output(reader, "log_stderr", OUTPUT_SAME, "log_stderr_file", &request.error_path);
+	request.umask = read_number(reader, reader->object, "umask");
+	read_identity(reader, &request, groups);
+	if (program == NULL)
+		return;
+	argv[argc] = NULL;
+	*program =
+	    (struct program){ .request = request, .argv = argv, .envp = envp, .groups = groups };
+	program->is_marked = any_marked(program->request.argv) ||
+	    any_marked(program->request.envp) || has_mark(request.directory) ||
+	    has_mark(request.input_path) || has_mark(request.output_path) ||
+	    has_mark(request.error_path);
+}
+
+/* The PATH that the child will have; a child without one is not one without commands. */
+static const char *
+search_path(const char *const *envp)
+{
+	for (; *envp != NULL; envp++) {
+		if (strncmp(*envp, "PATH=", 5) == 0)
+			return *envp + 5;
+	}
+	return DEFAULT_PATH;
+}
+
+struct program *
+program_new(const json_t *object, const char **problem)
+{
+	struct reader reader = { .object = object };
+	struct program *program;
+	const json_t *identity = json_object_get(object, "identity");
+
+	reader.identity = json_is_object(identity) ? identity : NULL;
+	read_program(&reader, NULL);
+	if (reader.problem != NULL) {
+		*problem = reader.problem;
+		return NULL;
+	}
+	program = calloc(1, reader.room.used);
+	if (program == NULL) {
+		*problem = "program: no memory";
+		return NULL;
+	}
+	reader.room = (struct room){ .base = (char *)program };
+	read_program(&reader, program);
+	program->request.search_path = search_path(program->request.envp);
+	return program;
+}
+
+void
+program_free(struct program **program)
+{
+	free(*program);
+	*program = NULL;
+}
+
+/* --- instances ------------------------------------------------------------------------------------------------- */
+
+static size_t
+marked_size(const char *text)
+{
+	size_t size = strlen(text) + 1;
+
+	for (; *text != '\0'; text++) {
+		if (*text == PROGRAM_INSTANCE_MARK)
+			size += MARK_ROOM - 1;
+	}
+	return size;
+}
+
+static const char *
+replace_marks(struct room *room, const char *text, const char *number)
+{
+	char *copy, *at;
+
+	if (!has_mark(text))
+		return text;
+	copy = at = room_take(room, marked_size(text));
+	if (copy == NULL)
+		return NULL;
+	for (; *text != '\0'; text++) {
+		if (*text == PROGRAM_INSTANCE_MARK)
+			at = stpcpy(at, number);
+		else
+			*at++ = *text;
+	}
+	*at = '\0';
+	return copy;
+}
+
+static const char *const *
+replace_all(struct room *room, const char *const *texts, const char **to, const char *number)
+{
+	size_t i;
+
+	for (i = 0; texts[i] != NULL; i++) {
+		const char *text = replace_marks(room, texts[i], number);
+
+		if (to != NULL)
+			to[i] = text;
+	}
+	if (to != NULL)
+		to[i] = NULL;
+	return to;
+}
+
+static const char **
+take_vector(struct room *room, const char *const *texts)
+{
+	size_t count = 0;
+
+	while (texts[count] != NULL)
+		count++;
+	return room_take(room, (count + 1) * sizeof(*texts));
+}
+
+/* Twice, as read_program. */
+static void
+make_instance(
+    struct room *room, const struct program *program, const char *number, struct spawn_request *out)
+{
+	const struct spawn_request *shared = &program->request;
+	const char **argv = take_vector(room, shared->argv);
+	const char **envp = take_vector(room, shared->envp);
+
+	out->argv = replace_all(room, shared->argv, argv, number);
+	out->envp = replace_all(room, shared->envp, envp, number);
+	out->directory = replace_marks(room, shared->directory, number);
+	out->input_path = replace_marks(room, shared->input_path, number);
+	out->output_path = replace_marks(room, shared->output_path, number);
+	out->error_path = replace_marks(room, shared->error_path, number);
+}
+
+int
+program_request(struct program *program, uint32_t instance, struct spawn_request *out)
+{
+	struct spawn_request request = program->request;
+	struct room room = { NULL, 0 };
+	char number[16];
+
+	request.node = out->node;
+	request.incarnation = out->incarnation;
+	request.files = out->files;
+	request.start_timeout = out->start_timeout;
+	if (program->is_marked) {
+		snprintf(number, sizeof(number), "%u", (unsigned)instance);
+		make_instance(&room, program, number, &request);
+		if (room.used > arena.size) {
+			char *grown = realloc(arena.memory, room.used);
+
+			if (grown == NULL)
+				return -ENOMEM;
+			arena.memory = grown;
+			arena.size = room.used;
+		}
+		room = (struct room){ .base = arena.memory };
+		make_instance(&room, program, number, &request);
+		request.search_path = search_path(request.envp);
+	}
+	*out = request;
+	return 0;
+}
