@@ -54,6 +54,24 @@ node_scan_exit(struct scan *scan, struct node *node)
 	return scan->problem == NULL;
 }
 
+static bool
+node_scan_start_error(struct scan *scan, struct node *node)
+{
+	struct scan_text key;
+
+	if (!scan_object(scan))
+		return false;
+	while (scan_key(scan, &key)) {
+		if (scan_text_is(&key, "step"))
+			scan_string(scan, &node->start_step);
+		else if (scan_text_is(&key, "error"))
+			scan_string(scan, &node->start_error);
+		else
+			scan_skip(scan, NULL);
+	}
+	return scan->problem == NULL;
+}
+
 struct member {
 	const char *name;
 	size_t offset;
@@ -69,7 +87,6 @@ static const struct member text_members[] = {
 	MEMBER(state),
 	MEMBER(reason),
 	MEMBER(strategy),
-	MEMBER(detail),
 };
 static const struct member number_members[] = {
 	MEMBER(pid),
@@ -113,6 +130,8 @@ node_scan(struct scan *scan, struct node *node)
 			scan_number(scan, number);
 		else if (scan_text_is(&key, "exit"))
 			node_scan_exit(scan, node);
+		else if (scan_text_is(&key, "start_error"))
+			node_scan_start_error(scan, node);
 		else
 			scan_skip(scan, NULL);
 	}
@@ -234,13 +253,13 @@ node_put_why(struct buf *out, const struct node *node)
 	if (scan_text_is(&node->state, "running"))
 		return;
 	node_put_reason(out, node);
-	if (node->detail.len > 0) {
+	if (node->start_step.len > 0) {
 		node_put_separator(out, start);
-		char *detail = scan_text_decode(&node->detail);
-		buf_puts(out, detail);
-		free(detail);
+		buf_printf(out, "%.*s: %.*s", (int)node->start_step.len, node->start_step.at,
+		    (int)node->start_error.len, node->start_error.at);
 	}
-	if (!scan_text_is(&node->state, "stopped") && !scan_text_is(&node->state, "starting"))
+	if (node->start_step.len == 0 && !scan_text_is(&node->state, "stopped") &&
+	    !scan_text_is(&node->state, "starting"))
 		node_put_end(out, node, start);
 	if (node->next_start_in_s >= 0) {
 		node_put_separator(out, start);

@@ -12,7 +12,8 @@
 struct node {
 	struct scan_text path, kind, state, reason, strategy;
 	struct scan_text exit_signal; /* "KILL"; empty: none */
-	struct scan_text detail;      /* a failed start: what the daemon says of it */
+	struct scan_text start_step,
+	    start_error; /* where and why the last start came to nothing: a text, ENOENT */
 	double pid, restarts, streak;
 	double uptime_s, next_start_in_s; /* −1: none */
 	double exit_code;                 /* −1: none */

@@ -1,0 +1,120 @@
+/* A node of the API in the words of `coppicectl status`. */
+#include "ctl/node.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void
+test_why_in_words(void **state)
+{
+	static const struct {
+		const char *members, *why;
+	} rows[] = {
+		{ "\"state\":\"running\",\"reason\":\"boot\",\"exit\":{\"code\":1}", "" },
+		{ "\"state\":\"stopped\",\"reason\":\"operator\",\"exit\":{\"signal\":\"TERM\"}",
+		    "by an operator" },
+		{ "\"state\":\"finished\",\"reason\":\"exited\",\"exit\":{\"code\":0,\"core_dumped\":false}",
+		    "exit status 0" },
+		{ "\"state\":\"failed\",\"reason\":\"intensity\",\"exit\":{\"signal\":\"SEGV\",\"core_dumped\":true}",
+		    "too many restarts, given up; killed by SEGV (core dumped)" },
+		{ "\"state\":\"failed\",\"reason\":\"status_lost\",\"exit\":{\"unknown\":true}",
+		    "its exit status was lost; exit status unknown" },
+		{ "\"state\":\"restarting\",\"reason\":\"exited\",\"exit\":{\"code\":3},\"next_start_in_s\":0.8,\"streak\":4",
+		    "exit status 3; next start in 0.8s; 4 failures in a row" },
+		{ "\"state\":\"restarting\",\"reason\":\"start_failed\",\"exit\":{\"code\":3},\"streak\":1,"
+		  "\"start_error\":{\"step\":\"executing the command\",\"error\":\"ENOENT\"}",
+		    "could not be started; executing the command: ENOENT" },
+		{ "\"state\":\"waiting\",\"reason\":\"something_new\"", "something_new" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct scan scan;
+		struct node node;
+		struct buf text = { 0 }, out = { 0 };
+		buf_printf(&text, "{\"path\":\"shop/web\",%s,\"later\":[{}]}", rows[i].members);
+		scan_begin(&scan, text.data, text.len);
+		assert_true(node_scan(&scan, &node));
+		buf_puts(&out, "");
+		node_put_why(&out, &node);
+		assert_string_equal(out.data == NULL ? "" : out.data, rows[i].why);
+		buf_free(&text);
+		buf_free(&out);
+	}
+}
+
+static void
+test_spans_for_people(void **state)
+{
+	static const struct {
+		double seconds;
+		const char *text;
+	} rows[] = {
+		{ 0, "0.0s" },
+		{ 0.04, "0.0s" },
+		{ 1.25, "1.2s" },
+		{ 9.94, "9.9s" },
+		{ 9.96, "10s" },
+		{ 59.4, "59s" },
+		{ 59.6, "1m00s" },
+		{ 3599, "59m59s" },
+		{ 3600, "1h00m" },
+		{ 86399, "23h59m" },
+		{ 86400, "1d00h" },
+		{ 1e6, "11d13h" },
+		{ -1, "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct buf out = { 0 };
+		node_put_span(&out, rows[i].seconds);
+		assert_string_equal(out.data == NULL ? "" : out.data, rows[i].text);
+		buf_free(&out);
+	}
+}
+
+static void
+test_status_is_read_or_refused(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t count;
+		bool fine;
+	} rows[] = {
+		{ "{\"nodes\":[],\"at_event\":3}", 0, true },
+		{ "{\"at_event\":3,\"nodes\":[{\"path\":\"/\",\"state\":\"running\"},{\"path\":\"a\",\"state\":\"failed\"}]}",
+		    2, true },
+		{ "{\"at_event\":3}", 0, false },
+		{ "{\"nodes\":{}}", 0, false },
+		{ "{\"nodes\":[{\"path\":\"/\"}]}", 0, false },
+		{ "{\"nodes\":[{\"path\":\"/\",\"state\":\"running\"},7]}", 1, false },
+		{ "[]", 0, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct scan scan;
+		struct node_list list = { 0 };
+		scan_begin(&scan, rows[i].text, strlen(rows[i].text));
+		assert_int_equal(node_scan_status(&scan, &list) == NULL, rows[i].fine);
+		assert_int_equal(list.count, rows[i].count);
+		node_list_free(&list);
+	}
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_why_in_words),
+		cmocka_unit_test(test_spans_for_people),
+		cmocka_unit_test(test_status_is_read_or_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
