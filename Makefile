@@ -86,8 +86,6 @@ TEST_LAYERS_ctl    := ctl wire lib
 layer_of = $(firstword $(subst /, ,$(1)))
 # What the tests of a layer share: the other files of their folder.
 support = $(patsubst %.c,$(OBJ)/%.o,$(filter-out tests/unit/$(1)/test_%,$(wildcard tests/unit/$(1)/*.c)))
-# What the tests of a layer share: the files beside them that are no tests.
-unit_shared = $(patsubst %.c,$(OBJ)/%.o,$(filter-out tests/unit/$(1)/test_%.c,$(wildcard tests/unit/$(1)/*.c)))
 
 # --- targets --------------------------------------------------------------------------------------------------
 
@@ -202,10 +200,10 @@ $(BUILD)/libexec/coppice/coppice-engine: $(OBJECTS_engine) $(call archive,config
 	$(call say,LINK)$(LINK) -o $@ $^ $(LIBS_engine)
 
 .SECONDEXPANSION:
-$(UNIT): $(BUILD)/tests/unit/%: $(OBJ)/tests/unit/%.o $$(call unit_shared,$$(call layer_of,$$*)) \
+$(UNIT): $(BUILD)/tests/unit/%: $(OBJ)/tests/unit/%.o $$(call support,$$(call layer_of,$$*)) \
     $$(call archive,$$(TEST_LAYERS_$$(call layer_of,$$*)))
 	@mkdir -p $(@D)
-	$(call say,LINK)$(LINK) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -lcmocka $(LIBS_engine)
+	$(call say,LINK)$(LINK) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -lcmocka $(LIBS_engine)
 $(SIM): $(SIM_OBJECTS) $(call archive,core lib)
 	@mkdir -p $(@D)
 	$(call say,LINK)$(LINK) -o $@ $^ -lm
