@@ -24,7 +24,8 @@ exponential(const struct core_spec *spec, uint32_t n)
 	if (spec->backoff_factor_milli == MILLI)
 		return delay;
 	for (uint32_t i = 1; i < n && delay < spec->backoff_max; i++) {
-		span_ms next = times_capped(delay, spec->backoff_factor_milli, MILLI, spec->backoff_max);
+		span_ms next =
+		    times_capped(delay, spec->backoff_factor_milli, MILLI, spec->backoff_max);
 
 		if (next == delay) /* too short to grow in whole milliseconds */
 			break;
@@ -39,7 +40,8 @@ fibonacci(const struct core_spec *spec, uint32_t n)
 	span_ms before = 0, delay = spec->backoff_delay;
 
 	for (uint32_t i = 1; i < n && delay > 0 && delay < spec->backoff_max; i++) {
-		span_ms next = before < spec->backoff_max - delay ? before + delay : spec->backoff_max;
+		span_ms next =
+		    before < spec->backoff_max - delay ? before + delay : spec->backoff_max;
 
 		before = delay;
 		delay = next;
@@ -56,7 +58,9 @@ backoff_base(const struct core_spec *spec, uint32_t n)
 	switch (spec->backoff) {
 	case BACKOFF_NONE: return 0;
 	case BACKOFF_FIXED: delay = spec->backoff_delay; break;
-	case BACKOFF_LINEAR: delay = times_capped(spec->backoff_delay, n, 1, spec->backoff_max); break;
+	case BACKOFF_LINEAR:
+		delay = times_capped(spec->backoff_delay, n, 1, spec->backoff_max);
+		break;
 	case BACKOFF_EXPONENTIAL: delay = exponential(spec, n); break;
 	case BACKOFF_FIBONACCI: delay = fibonacci(spec, n); break;
 	}

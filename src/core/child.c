@@ -1,6 +1,8 @@
 #include "core/child.h"
 
 #include "core/goal.h"
+#include "core/node.h"
+#include "core/queue.h"
 #include "core/super.h"
 #include "lib/must.h"
 
@@ -42,7 +44,8 @@ has_slot(const struct core *core, uint32_t parent)
 static bool
 waits_for_slot(const struct core *core, uint32_t id)
 {
-	return node_get(core, id)->state == STATE_WAITING && node_get(core, id)->reason == REASON_SLOT;
+	return node_get(core, id)->state == STATE_WAITING &&
+	    node_get(core, id)->reason == REASON_SLOT;
 }
 
 /* START of a node that is down: what was pending is void now (OTP 20). */
@@ -54,7 +57,7 @@ start(struct core *core, uint32_t id, const struct child_event *event)
 	if (waits_for_slot(core, id)) {
 		if (!has_slot(core, parent))
 			return;
-		slot_queue_remove(core, id);
+		queue_remove_slot(core, id);
 	}
 	queue_remove(core, id, UINT8_MAX);
 	if (has_slot(core, parent)) {
@@ -63,15 +66,16 @@ start(struct core *core, uint32_t id, const struct child_event *event)
 		return;
 	}
 	node_set_state(core, id, STATE_WAITING, REASON_SLOT);
-	node_set_deadline(core, id, span_after(core->head.now, node_spec(core, parent)->start_queue_timeout));
-	slot_queue_add(core, id);
+	node_set_deadline(
+	    core, id, span_after(core->head.now, node_spec(core, parent)->start_queue_timeout));
+	queue_add_slot(core, id);
 }
 
 static void
 settle(struct core *core, uint32_t id, const struct child_event *event)
 {
 	if (waits_for_slot(core, id))
-		slot_queue_remove(core, id);
+		queue_remove_slot(core, id);
 	goal_settle(core, id, event->goal, event->reason);
 	super_child_down(core, id);
 }
@@ -182,7 +186,8 @@ note_end(struct core *core, uint32_t id, int32_t status)
 	mono_ms now = core->head.now;
 	mono_ms up_since = node_has(core, id, NODE_READY) ? node->ready_at : node->since;
 
-	if (node->state == STATE_RUNNING && now - node->ready_at >= node_spec(core, id)->stable_after)
+	if (node->state == STATE_RUNNING &&
+	    now - node->ready_at >= node_spec(core, id)->stable_after)
 		node_mark(core, id, NODE_STABLE);
 	note_gone(core, id);
 	node_mark(core, id, NODE_ENDED);
@@ -222,7 +227,8 @@ ended_early(struct core *core, uint32_t id, const struct child_event *event)
 		super_child_ended(core, id, END_NORMAL, REASON_EXITED);
 		return;
 	}
-	super_child_ended(core, id, END_FAILED_START, end_reason(event->status, REASON_ENDED_EARLY));
+	super_child_ended(
+	    core, id, END_FAILED_START, end_reason(event->status, REASON_ENDED_EARLY));
 }
 
 static void
@@ -236,7 +242,9 @@ ended(struct core *core, uint32_t id, const struct child_event *event)
 static void
 start_timeout(struct core *core, uint32_t id, const struct child_event *event)
 {
-	struct child_event stop = { .type = CHILD_STOP, .goal = GOAL_FAILED_START, .reason = REASON_START_TIMEOUT };
+	struct child_event stop = {
+		.type = CHILD_STOP, .goal = GOAL_FAILED_START, .reason = REASON_START_TIMEOUT
+	};
 
 	(void)event;
 	order_stop(core, id, &stop);
@@ -246,7 +254,7 @@ static void
 queue_timeout(struct core *core, uint32_t id, const struct child_event *event)
 {
 	(void)event;
-	slot_queue_remove(core, id);
+	queue_remove_slot(core, id);
 	super_child_ended(core, id, END_FAILED_START, REASON_QUEUE_TIMEOUT);
 }
 
@@ -330,14 +338,20 @@ impossible(struct core *core, uint32_t id, const struct child_event *event)
 }
 
 /* The columns are the events; a node without a process never sees the four about one (they are dropped before the table). */
-#define DOWN(start, timer) { start, settle, impossible, impossible, impossible, impossible, timer }
+#define DOWN(start, timer)                                                           \
+	{                                                                            \
+		start, settle, impossible, impossible, impossible, impossible, timer \
+	}
 static child_step *const table[STATE_COUNT][CHILD_EVENT_COUNT] = {
 	/*                    START        STOP         SPAWNED       SPAWN_FAILED    READY       EXITED       TIMER */
 	[STATE_STOPPED] = DOWN(start, impossible),
 	[STATE_WAITING] = DOWN(start, queue_timeout),
-	[STATE_STARTING] = { ignore, order_stop, spawned, failed_start, told_ready, ended_early, start_timeout },
-	[STATE_RUNNING] = { ignore, order_stop, note_spawned, failed_start, ignore, ended, impossible },
-	[STATE_STOPPING] = { start_again, change_goal, note_spawned, gone_unspawned, ignore, gone, next_stop_step },
+	[STATE_STARTING] = { ignore, order_stop, spawned, failed_start, told_ready, ended_early,
+	    start_timeout },
+	[STATE_RUNNING] = { ignore, order_stop, note_spawned, failed_start, ignore, ended,
+	    impossible },
+	[STATE_STOPPING] = { start_again, change_goal, note_spawned, gone_unspawned, ignore, gone,
+	    next_stop_step },
 	[STATE_RESTARTING] = DOWN(start, delay_over),
 	[STATE_FINISHED] = DOWN(start, impossible),
 	[STATE_FAILED] = DOWN(start, impossible),

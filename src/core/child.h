@@ -19,17 +19,19 @@
 #include "core/tree.h"
 
 /* X(enumerator, meaning) */
-#define CHILD_EVENTS(X)                                            \
-	X(CHILD_START, "its supervisor wants it up now")           \
+#define CHILD_EVENTS(X)                                              \
+	X(CHILD_START, "its supervisor wants it up now")             \
 	X(CHILD_STOP, "its supervisor or an operator wants it down") \
-	X(CHILD_SPAWNED, "exec succeeded")                         \
-	X(CHILD_SPAWN_FAILED, "no process came of it")             \
-	X(CHILD_READY, "it said that it is ready")                 \
-	X(CHILD_EXITED, "its process has ended")                   \
+	X(CHILD_SPAWNED, "exec succeeded")                           \
+	X(CHILD_SPAWN_FAILED, "no process came of it")               \
+	X(CHILD_READY, "it said that it is ready")                   \
+	X(CHILD_EXITED, "its process has ended")                     \
 	X(CHILD_TIMER, "the deadline of its state has come")
 
 #define X(name, meaning) name,
-enum child_event_type { CHILD_EVENTS(X) CHILD_EVENT_COUNT };
+enum child_event_type {
+	CHILD_EVENTS(X) CHILD_EVENT_COUNT
+};
 #undef X
 
 struct child_event {

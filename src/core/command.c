@@ -1,14 +1,17 @@
 #include "core/command.h"
 
 #include "core/failure.h"
+#include "core/node.h"
 #include "core/operation.h"
+#include "core/queue.h"
 #include "core/strategy.h"
 #include "core/super.h"
 
 static bool
 is_up(const struct core *core, uint32_t id)
 {
-	return node_get(core, id)->state == STATE_STARTING || node_get(core, id)->state == STATE_RUNNING;
+	return node_get(core, id)->state == STATE_STARTING ||
+	    node_get(core, id)->state == STATE_RUNNING;
 }
 
 /* The delay is cut short: of the whole waiting set, or of this node alone. A failure not handled yet comes first. */
@@ -31,7 +34,8 @@ start_down(struct core *core, uint32_t id)
 {
 	uint32_t parent = node_get(core, id)->parent;
 	const struct node *node = node_get(core, id);
-	bool by_limit = node->state == STATE_FAILED && node->reason == REASON_INTENSITY && parent != CORE_NONE;
+	bool by_limit =
+	    node->state == STATE_FAILED && node->reason == REASON_INTENSITY && parent != CORE_NONE;
 
 	if (by_limit && node->kind == KIND_CHILD)
 		failure_clear_window(core, parent);
@@ -86,7 +90,8 @@ must_queue(const struct core *core, uint32_t id)
 	if (parent == CORE_NONE)
 		return false;
 	return node_get(core, id)->pending ||
-	    (super_get(core, parent)->operation != OPERATION_NONE && !strategy_is_single(node_spec(core, parent)));
+	    (super_get(core, parent)->operation != OPERATION_NONE &&
+		!strategy_is_single(node_spec(core, parent)));
 }
 
 static bool
@@ -123,7 +128,8 @@ start_one(struct core *core, uint32_t id)
 static void
 start_below(struct core *core, uint32_t top)
 {
-	for (uint32_t id = tree_walk(core, top, top); id != CORE_NONE; id = tree_walk(core, top, id)) {
+	for (uint32_t id = tree_walk(core, top, top); id != CORE_NONE;
+	     id = tree_walk(core, top, id)) {
 		enum core_state state = node_get(core, id)->state;
 
 		if (!node_has(core, id, NODE_WANTED) || node_has(core, id, NODE_FIRST))
@@ -176,9 +182,10 @@ command_shutdown(struct core *core, bool now, span_ms timeout)
 	tree_record(core, RECORD_OPERATOR, CORE_ROOT, ON_SHUTDOWN, 0);
 	if (core->head.left)
 		return;
-	if (node_is_down(core, CORE_ROOT)) { /* an operator had stopped it: nothing is left to stop */
-		head_touch(core)->left = 1;
-		core_leave(core);
+	if (node_is_down(
+		core, CORE_ROOT)) { /* an operator had stopped it: nothing is left to stop */
+		tree_head_touch(core)->left = 1;
+		super_leave(core);
 		return;
 	}
 	node_stop(core, CORE_ROOT, GOAL_LEAVE, REASON_SHUTDOWN, now);

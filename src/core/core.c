@@ -3,6 +3,7 @@
 #include "core/child.h"
 #include "core/command.h"
 #include "core/heap.h"
+#include "core/node.h"
 #include "core/super.h"
 #include "lib/must.h"
 
@@ -68,7 +69,8 @@ grow_area(struct core *core, enum core_area area, uint32_t count)
 	    grow(&core->is_dirty[area], count, sizeof *core->is_dirty[area]))
 		return -1;
 	if (count > core->area_count[area])
-		memset(core->is_dirty[area] + core->area_count[area], 0, count - core->area_count[area]);
+		memset(core->is_dirty[area] + core->area_count[area], 0,
+		    count - core->area_count[area]);
 	return 0;
 }
 
@@ -80,8 +82,10 @@ reserve(struct core *core, uint32_t nodes, uint32_t supers, uint32_t stamps)
 	if (grow_area(core, CORE_AREA_HEAD, 1) || grow_area(core, CORE_AREA_NODES, nodes) ||
 	    grow_area(core, CORE_AREA_SUPERS, supers) || grow_area(core, CORE_AREA_STAMPS, stamps))
 		return -1;
-	if (grow(&core->nodes, nodes, sizeof *core->nodes) || grow(&core->supers, supers, sizeof *core->supers) ||
-	    grow(&core->stamps, stamps, sizeof *core->stamps) || grow(&core->heap, nodes, sizeof *core->heap) ||
+	if (grow(&core->nodes, nodes, sizeof *core->nodes) ||
+	    grow(&core->supers, supers, sizeof *core->supers) ||
+	    grow(&core->stamps, stamps, sizeof *core->stamps) ||
+	    grow(&core->heap, nodes, sizeof *core->heap) ||
 	    grow(&core->heap_at, nodes, sizeof *core->heap_at) ||
 	    grow(&core->wake_next, supers, sizeof *core->wake_next) ||
 	    grow(&core->actions, actions, sizeof *core->actions))
@@ -94,7 +98,8 @@ reserve(struct core *core, uint32_t nodes, uint32_t supers, uint32_t stamps)
 static int
 add_spec(struct core *core, const struct core_spec *spec, uint32_t *index)
 {
-	if (core->spec_count == 0 || memcmp(&core->specs[core->spec_count - 1], spec, sizeof *spec) != 0) {
+	if (core->spec_count == 0 ||
+	    memcmp(&core->specs[core->spec_count - 1], spec, sizeof *spec) != 0) {
 		if (grow(&core->specs, (size_t)core->spec_count + 1, sizeof *core->specs))
 			return -1;
 		memcpy(&core->specs[core->spec_count++], spec, sizeof *spec);
@@ -162,18 +167,21 @@ init_super(struct core *core, uint32_t index, uint32_t id)
 }
 
 int
-core_add(struct core *core, uint32_t parent, const struct core_spec *spec, uint32_t count, uint32_t *first)
+core_add(struct core *core, uint32_t parent, const struct core_spec *spec, uint32_t count,
+    uint32_t *first)
 {
-	uint32_t nodes = core->area_count[CORE_AREA_NODES], supers = core->area_count[CORE_AREA_SUPERS];
+	uint32_t nodes = core->area_count[CORE_AREA_NODES],
+		 supers = core->area_count[CORE_AREA_SUPERS];
 	bool is_super = spec->kind == KIND_SUPERVISOR;
 	uint32_t index, place = 0;
 
 	if (spec_problem(spec) || (is_super && count != 1) || count > UINT16_MAX)
 		return -EINVAL;
-	if (parent == CORE_NONE ? nodes != 0 || !is_super : parent >= nodes || core->nodes[parent].super == CORE_NONE)
+	if (parent == CORE_NONE ? nodes != 0 || !is_super
+				: parent >= nodes || core->nodes[parent].super == CORE_NONE)
 		return -EINVAL;
 	if (reserve(core, nodes + count, supers + is_super,
-	        core->area_count[CORE_AREA_STAMPS] + (is_super ? spec->intensity : 0)) ||
+		core->area_count[CORE_AREA_STAMPS] + (is_super ? spec->intensity : 0)) ||
 	    add_spec(core, spec, &index))
 		return -ENOMEM;
 	if (parent != CORE_NONE && core->nodes[parent].last != CORE_NONE)
@@ -219,7 +227,8 @@ on_timer(struct core *core)
 {
 	uint32_t id;
 
-	while ((id = heap_top(core)) != CORE_NONE && node_get(core, id)->deadline <= core->head.now) {
+	while (
+	    (id = heap_top(core)) != CORE_NONE && node_get(core, id)->deadline <= core->head.now) {
 		node_set_deadline(core, id, MONO_NEVER);
 		if (node_get(core, id)->kind == KIND_CHILD)
 			child_handle(core, id, &(struct child_event){ .type = CHILD_TIMER });
@@ -245,7 +254,8 @@ on_process(struct core *core, const struct core_event *event)
 		.error = event->error,
 		.pid = event->pid };
 
-	if (event->incarnation != node_get(core, event->node)->incarnation || !node_has(core, event->node, NODE_PROCESS))
+	if (event->incarnation != node_get(core, event->node)->incarnation ||
+	    !node_has(core, event->node, NODE_PROCESS))
 		return;
 	if (event->type == ON_SPAWN_FAILED && !node_has(core, event->node, NODE_SPAWNING))
 		return;
@@ -268,7 +278,7 @@ on_resume(struct core *core)
 			child_repeat_stop(core, id);
 	}
 	if (core->head.left)
-		core_leave(core);
+		super_leave(core);
 }
 
 /* What came due during the hold is taken up, in order. */
@@ -277,18 +287,18 @@ on_release(struct core *core)
 {
 	if (!core->head.hold)
 		return;
-	head_touch(core)->hold = 0;
+	tree_head_touch(core)->hold = 0;
 	for (uint32_t id = 0; id < core_count(core); id++) {
 		const struct node *node = node_get(core, id);
 
 		if (node->kind == KIND_SUPERVISOR && !node_is_down(core, id))
 			tree_wake(core, id);
-		if (node->state == STATE_RESTARTING && node->deadline == MONO_NEVER && !node->pending &&
-		    !node_has(core, id, NODE_IN_SET))
+		if (node->state == STATE_RESTARTING && node->deadline == MONO_NEVER &&
+		    !node->pending && !node_has(core, id, NODE_IN_SET))
 			super_child_due(core, id);
 	}
 	if (!core->head.booted) {
-		head_touch(core)->booted = 1;
+		tree_head_touch(core)->booted = 1;
 		node_start(core, CORE_ROOT, REASON_BOOT);
 	}
 }
@@ -298,7 +308,7 @@ on_boot(struct core *core)
 {
 	if (core->head.booted || core->head.hold)
 		return;
-	head_touch(core)->booted = 1;
+	tree_head_touch(core)->booted = 1;
 	node_start(core, CORE_ROOT, REASON_BOOT);
 }
 
@@ -333,7 +343,7 @@ dispatch(struct core *core, const struct core_event *event)
 	case ON_READY:
 	case ON_EXITED: on_process(core, event); break;
 	case ON_TIMER: on_timer(core); break;
-	case ON_HOLD: head_touch(core)->hold = 1; break;
+	case ON_HOLD: tree_head_touch(core)->hold = 1; break;
 	case ON_RELEASE: on_release(core); break;
 	case EVENT_COUNT: must(!"no event");
 	}
@@ -348,7 +358,7 @@ core_handle(struct core *core, mono_ms now, const struct core_event *event)
 	if (core->action_head == core->action_tail)
 		core->action_head = core->action_tail = 0;
 	if (now > core->head.now)
-		head_touch(core)->now = now;
+		tree_head_touch(core)->now = now;
 	dispatch(core, event);
 	drain(core);
 }
@@ -373,8 +383,9 @@ core_next_deadline(const struct core *core)
 static bool
 refuses(const struct core *core, uint32_t id)
 {
-	return node_is_down(core, id) ? node_get(core, id)->state != STATE_RESTARTING && node_get(core, id)->state != STATE_WAITING
-	                              : node_get(core, id)->state == STATE_STOPPING;
+	return node_is_down(core, id) ? node_get(core, id)->state != STATE_RESTARTING &&
+		node_get(core, id)->state != STATE_WAITING
+				      : node_get(core, id)->state == STATE_STOPPING;
 }
 
 uint32_t
@@ -384,7 +395,8 @@ core_refusal(const struct core *core, uint32_t node)
 
 	if (core_is_leaving(core))
 		return CORE_ROOT;
-	for (uint32_t up = node_get(core, node)->parent; up != CORE_NONE; up = node_get(core, up)->parent) {
+	for (uint32_t up = node_get(core, node)->parent; up != CORE_NONE;
+	     up = node_get(core, up)->parent) {
 		if (refuses(core, up))
 			refusal = up;
 	}

@@ -28,7 +28,8 @@ void core_free(struct core **core);
  * count is 1, or any number (0 too) for a template, whose instances stand at one place and get consecutive ids. The spec is
  * copied. Sets *first (if not NULL) to the id of the first. 0, -ENOMEM or -EINVAL (the spec or the parent is impossible).
  */
-int core_add(struct core *core, uint32_t parent, const struct core_spec *spec, uint32_t count, uint32_t *first);
+int core_add(struct core *core, uint32_t parent, const struct core_spec *spec, uint32_t count,
+    uint32_t *first);
 uint32_t core_count(const struct core *core);
 
 /* Hands in one event. Time never goes back: an earlier `now` than before counts as before. */
@@ -80,7 +81,13 @@ bool core_is_leaving(const struct core *core);
  * CORE_LAYOUT changes whenever the meaning of the bytes does.
  */
 #define CORE_LAYOUT 1U
-enum core_area { CORE_AREA_HEAD, CORE_AREA_NODES, CORE_AREA_SUPERS, CORE_AREA_STAMPS, CORE_AREAS };
+enum core_area {
+	CORE_AREA_HEAD,
+	CORE_AREA_NODES,
+	CORE_AREA_SUPERS,
+	CORE_AREA_STAMPS,
+	CORE_AREAS
+};
 uint32_t core_area_count(const struct core *core, enum core_area area);
 uint32_t core_area_size(const struct core *core, enum core_area area);
 const void *core_area_item(const struct core *core, enum core_area area, uint32_t index);

@@ -1,7 +1,9 @@
 #include "core/failure.h"
 
 #include "core/backoff.h"
+#include "core/node.h"
 #include "core/operation.h"
+#include "core/queue.h"
 #include "core/strategy.h"
 #include "core/super.h"
 
@@ -16,7 +18,8 @@ window_has_room(struct core *core, uint32_t supervisor)
 {
 	struct super *super = super_touch(core, supervisor);
 
-	intensity_prune(&super->window, stamps_of(core, supervisor), core->head.now, node_spec(core, supervisor)->period);
+	intensity_prune(&super->window, stamps_of(core, supervisor), core->head.now,
+	    node_spec(core, supervisor)->period);
 	return intensity_has_room(&super->window);
 }
 
@@ -25,7 +28,9 @@ stamp(struct core *core, uint32_t supervisor)
 {
 	struct super *super = super_touch(core, supervisor);
 
-	stamp_touch(core, super->stamps + intensity_stamp(&super->window, stamps_of(core, supervisor), core->head.now));
+	tree_stamp_touch(core,
+	    super->stamps +
+		intensity_stamp(&super->window, stamps_of(core, supervisor), core->head.now));
 }
 
 /* The start after a wait for room is counted like a restart; with intensity 0 there is nothing to count with. */
@@ -43,8 +48,8 @@ take_room(struct core *core, uint32_t supervisor)
 static mono_ms
 room_at(struct core *core, uint32_t supervisor)
 {
-	return intensity_room_at(&super_get(core, supervisor)->window, stamps_of(core, supervisor), core->head.now,
-	    node_spec(core, supervisor)->period);
+	return intensity_room_at(&super_get(core, supervisor)->window, stamps_of(core, supervisor),
+	    core->head.now, node_spec(core, supervisor)->period);
 }
 
 void
@@ -63,7 +68,8 @@ mark_set(struct core *core, uint32_t failed)
 	uint32_t low = node_get(core, strategy_first(core, failed))->place;
 
 	super->set_low = waits && super->set_low < low ? super->set_low : low;
-	for (uint32_t id = strategy_first(core, failed); id != CORE_NONE; id = node_get(core, id)->next) {
+	for (uint32_t id = strategy_first(core, failed); id != CORE_NONE;
+	     id = node_get(core, id)->next) {
 		if (!strategy_takes(core, failed, id) || !node_has(core, id, NODE_WANTED))
 			continue;
 		if (node_is_down(core, id) && !operation_may_start(core, id))
@@ -101,8 +107,10 @@ restart_set(struct core *core, uint32_t failed, span_ms delay, enum set_wait wai
 	super->wait = (uint8_t)(super->wait == WAIT_LIMIT ? WAIT_LIMIT : wait);
 	super->group_restarts++;
 	node_set_deadline(core, supervisor, at > core->head.now ? at : MONO_NEVER);
-	tree_record(core, RECORD_GROUP_RESTARTING, supervisor, (int32_t)failed, at - core->head.now);
-	stop_set(core, failed, GOAL_RESTARTING, super->wait == WAIT_LIMIT ? REASON_LIMIT : REASON_GROUP);
+	tree_record(
+	    core, RECORD_GROUP_RESTARTING, supervisor, (int32_t)failed, at - core->head.now);
+	stop_set(
+	    core, failed, GOAL_RESTARTING, super->wait == WAIT_LIMIT ? REASON_LIMIT : REASON_GROUP);
 }
 
 static void
@@ -193,7 +201,7 @@ next_delay(struct core *core, uint32_t id)
 	}
 	if (node->streak < UINT32_MAX)
 		node->streak++;
-	return backoff_delay(node_spec(core, id), node->streak, &head_touch(core)->rng);
+	return backoff_delay(node_spec(core, id), node->streak, &tree_head_touch(core)->rng);
 }
 
 static bool
@@ -203,7 +211,8 @@ escalates(const struct core *core, uint32_t id)
 
 	if (node_spec(core, node->parent)->strategy == STRATEGY_ESCALATE)
 		return true;
-	return node_has(core, id, NODE_ENDED) && (node->reason == REASON_EXITED || node->reason == REASON_ENDED_EARLY) &&
+	return node_has(core, id, NODE_ENDED) &&
+	    (node->reason == REASON_EXITED || node->reason == REASON_ENDED_EARLY) &&
 	    spec_exit_matches(&node_spec(core, id)->escalate_exit, node->status);
 }
 
@@ -231,7 +240,8 @@ failure_restart_group(struct core *core, uint32_t id)
 {
 	uint32_t supervisor = node_get(core, id)->parent;
 
-	if (strategy_is_single(node_spec(core, supervisor)) || node_spec(core, supervisor)->strategy == STRATEGY_ESCALATE)
+	if (strategy_is_single(node_spec(core, supervisor)) ||
+	    node_spec(core, supervisor)->strategy == STRATEGY_ESCALATE)
 		node_stop(core, id, GOAL_START, REASON_OPERATOR, false);
 	else
 		restart_set(core, id, 0, WAIT_DELAY);
@@ -246,7 +256,8 @@ holds_up(const struct core *core, uint32_t id)
 		return false;
 	if (node->state == STATE_STOPPING)
 		return node->goal != GOAL_STOPPED;
-	return !node_is_down(core, id) || node->state == STATE_RESTARTING || node->state == STATE_WAITING;
+	return !node_is_down(core, id) || node->state == STATE_RESTARTING ||
+	    node->state == STATE_WAITING;
 }
 
 void
@@ -258,7 +269,8 @@ failure_significant(struct core *core, uint32_t id)
 	case AUTO_NEVER: return;
 	case AUTO_ANY_SIGNIFICANT: break;
 	case AUTO_ALL_SIGNIFICANT:
-		for (uint32_t m = node_get(core, supervisor)->first; m != CORE_NONE; m = node_get(core, m)->next) {
+		for (uint32_t m = node_get(core, supervisor)->first; m != CORE_NONE;
+		     m = node_get(core, m)->next) {
 			if (holds_up(core, m))
 				return;
 		}
@@ -310,10 +322,12 @@ failure_start_set_now(struct core *core, uint32_t id)
 
 	if (given_up || super_get(core, supervisor)->wait == WAIT_LIMIT)
 		failure_clear_window(core, supervisor);
-	for (uint32_t m = node_get(core, supervisor)->first; given_up && m != CORE_NONE; m = node_get(core, m)->next) {
+	for (uint32_t m = node_get(core, supervisor)->first; given_up && m != CORE_NONE;
+	     m = node_get(core, m)->next) {
 		const struct node *node = node_get(core, m);
 
-		if (node->state != STATE_FAILED || node->reason != REASON_INTENSITY || !node_has(core, m, NODE_WANTED))
+		if (node->state != STATE_FAILED || node->reason != REASON_INTENSITY ||
+		    !node_has(core, m, NODE_WANTED))
 			continue;
 		node_set_state(core, m, STATE_RESTARTING, REASON_OPERATOR);
 		node_mark(core, m, NODE_IN_SET);

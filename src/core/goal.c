@@ -1,5 +1,6 @@
 #include "core/goal.h"
 
+#include "core/node.h"
 #include "lib/must.h"
 
 bool

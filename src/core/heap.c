@@ -41,7 +41,8 @@ sift_down(struct core *core, uint32_t position)
 
 		if (child >= core->heap_count)
 			break;
-		if (child + 1 < core->heap_count && before(core, core->heap[child + 1], core->heap[child]))
+		if (child + 1 < core->heap_count &&
+		    before(core, core->heap[child + 1], core->heap[child]))
 			child++;
 		if (!before(core, core->heap[child], id))
 			break;

@@ -24,7 +24,8 @@ intensity_has_room(const struct intensity *window)
 }
 
 mono_ms
-intensity_room_at(const struct intensity *window, const mono_ms *stamps, mono_ms now, span_ms period)
+intensity_room_at(
+    const struct intensity *window, const mono_ms *stamps, mono_ms now, span_ms period)
 {
 	mono_ms at;
 

@@ -20,7 +20,8 @@ void intensity_prune(struct intensity *window, const mono_ms *stamps, mono_ms no
 /* Whether one more restart fits; prune first. */
 bool intensity_has_room(const struct intensity *window);
 /* When one more will fit, if nothing is added meanwhile: now if it does already, with capacity 0 after one period. */
-mono_ms intensity_room_at(const struct intensity *window, const mono_ms *stamps, mono_ms now, span_ms period);
+mono_ms intensity_room_at(
+    const struct intensity *window, const mono_ms *stamps, mono_ms now, span_ms period);
 /* Adds a stamp; there must be room. Returns the index in stamps that was written. */
 uint32_t intensity_stamp(struct intensity *window, mono_ms *stamps, mono_ms now);
 void intensity_clear(struct intensity *window);

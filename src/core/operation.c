@@ -1,5 +1,7 @@
 #include "core/operation.h"
 
+#include "core/node.h"
+#include "core/queue.h"
 #include "core/super.h"
 
 static void
@@ -16,7 +18,8 @@ begin(struct core *core, uint32_t supervisor, enum operation operation, uint32_t
 static void
 unmark_all(struct core *core, uint32_t supervisor, uint32_t marks)
 {
-	for (uint32_t id = node_get(core, supervisor)->first; id != CORE_NONE; id = node_get(core, id)->next) {
+	for (uint32_t id = node_get(core, supervisor)->first; id != CORE_NONE;
+	     id = node_get(core, id)->next) {
 		if (node_get(core, id)->marks & marks)
 			node_unmark(core, id, marks);
 	}
@@ -86,7 +89,8 @@ operation_may_start(const struct core *core, uint32_t id)
 		return false;
 	if (node_has(core, id, NODE_FIRST))
 		return true;
-	return node_get(core, id)->state != STATE_FAILED && node_spec(core, id)->restart != RESTART_TEMPORARY;
+	return node_get(core, id)->state != STATE_FAILED &&
+	    node_spec(core, id)->restart != RESTART_TEMPORARY;
 }
 
 static void
@@ -104,7 +108,8 @@ must_wait(const struct core *core, uint32_t supervisor, uint32_t id, enum core_o
 {
 	const struct super *super = super_get(core, supervisor);
 
-	return order == ORDER_ORDERED && super->in_turn > 0 && node_get(core, id)->place != super->turn;
+	return order == ORDER_ORDERED && super->in_turn > 0 &&
+	    node_get(core, id)->place != super->turn;
 }
 
 /* Those whose turn has not come show it. */
@@ -123,7 +128,8 @@ static bool
 advance_start(struct core *core, uint32_t supervisor)
 {
 	enum core_order order = node_spec(core, supervisor)->start_order;
-	enum core_reason reason = super_get(core, supervisor)->first_start ? REASON_BOOT : REASON_GROUP;
+	enum core_reason reason =
+	    super_get(core, supervisor)->first_start ? REASON_BOOT : REASON_GROUP;
 	uint32_t id;
 
 	while ((id = super_get(core, supervisor)->cursor) != CORE_NONE) {
@@ -148,7 +154,8 @@ member_goal(const struct core *core, uint32_t supervisor, uint32_t id)
 {
 	enum node_goal goal = super_get(core, supervisor)->set_goal;
 
-	if (goal == GOAL_RESTARTING && !node_is_down(core, id) && node_spec(core, id)->restart == RESTART_TEMPORARY)
+	if (goal == GOAL_RESTARTING && !node_is_down(core, id) &&
+	    node_spec(core, id)->restart == RESTART_TEMPORARY)
 		return GOAL_FINISHED;
 	return goal;
 }
@@ -157,7 +164,8 @@ static void
 stop_one(struct core *core, uint32_t supervisor, uint32_t id)
 {
 	bool all = super_get(core, supervisor)->operation == OPERATION_STOP_ALL;
-	enum core_reason reason = all ? REASON_SUPERVISOR : (enum core_reason)super_get(core, supervisor)->end_reason;
+	enum core_reason reason =
+	    all ? REASON_SUPERVISOR : (enum core_reason)super_get(core, supervisor)->end_reason;
 
 	queue_remove(core, id, all ? UINT8_MAX : PENDING_FAILURE | PENDING_SIGNIFICANT);
 	node_stop(core, id, all ? GOAL_STOPPED : member_goal(core, supervisor, id), reason, false);

@@ -96,7 +96,8 @@ spec_problem(const struct core_spec *spec)
 bool
 spec_exit_has_code(const struct core_exit_set *set, uint32_t code)
 {
-	return code <= LAST_CODE && (set->codes[code / CODES_PER_WORD] >> (code % CODES_PER_WORD) & 1U);
+	return code <= LAST_CODE &&
+	    (set->codes[code / CODES_PER_WORD] >> (code % CODES_PER_WORD) & 1U);
 }
 
 bool

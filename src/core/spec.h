@@ -11,16 +11,57 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum core_kind { KIND_CHILD, KIND_SUPERVISOR };
-enum core_restart { RESTART_PERMANENT, RESTART_TRANSIENT, RESTART_TEMPORARY };
-enum core_ready { READY_SPAWN, READY_EXIT, READY_TOLD }; /* TOLD: ON_READY (notify, fd, health) */
-enum core_backoff { BACKOFF_NONE, BACKOFF_FIXED, BACKOFF_LINEAR, BACKOFF_EXPONENTIAL, BACKOFF_FIBONACCI };
-enum core_strategy { STRATEGY_ONE_FOR_ONE, STRATEGY_ONE_FOR_ALL, STRATEGY_REST_FOR_ONE, STRATEGY_ESCALATE };
-enum core_on_limit { LIMIT_ESCALATE, LIMIT_BACKOFF, LIMIT_GIVE_UP, LIMIT_TERMINATE };
-enum core_auto_shutdown { AUTO_NEVER, AUTO_ANY_SIGNIFICANT, AUTO_ALL_SIGNIFICANT };
-enum core_order { ORDER_ORDERED, ORDER_PARALLEL };
-enum core_on_start_failure { START_FAILURE_RETRY, START_FAILURE_ABORT };
-enum core_kill_mode { KILL_TREE, KILL_GROUP, KILL_PROCESS };
+enum core_kind {
+	KIND_CHILD,
+	KIND_SUPERVISOR
+};
+enum core_restart {
+	RESTART_PERMANENT,
+	RESTART_TRANSIENT,
+	RESTART_TEMPORARY
+};
+enum core_ready {
+	READY_SPAWN,
+	READY_EXIT,
+	READY_TOLD
+}; /* TOLD: ON_READY (notify, fd, health) */
+enum core_backoff {
+	BACKOFF_NONE,
+	BACKOFF_FIXED,
+	BACKOFF_LINEAR,
+	BACKOFF_EXPONENTIAL,
+	BACKOFF_FIBONACCI
+};
+enum core_strategy {
+	STRATEGY_ONE_FOR_ONE,
+	STRATEGY_ONE_FOR_ALL,
+	STRATEGY_REST_FOR_ONE,
+	STRATEGY_ESCALATE
+};
+enum core_on_limit {
+	LIMIT_ESCALATE,
+	LIMIT_BACKOFF,
+	LIMIT_GIVE_UP,
+	LIMIT_TERMINATE
+};
+enum core_auto_shutdown {
+	AUTO_NEVER,
+	AUTO_ANY_SIGNIFICANT,
+	AUTO_ALL_SIGNIFICANT
+};
+enum core_order {
+	ORDER_ORDERED,
+	ORDER_PARALLEL
+};
+enum core_on_start_failure {
+	START_FAILURE_RETRY,
+	START_FAILURE_ABORT
+};
+enum core_kill_mode {
+	KILL_TREE,
+	KILL_GROUP,
+	KILL_PROCESS
+};
 
 #define SPEC_MAX_STOP_STEPS 8
 

@@ -19,7 +19,8 @@ strategy_takes(const struct core *core, uint32_t failed, uint32_t member)
 	switch (strategy_over(core, failed)) {
 	case STRATEGY_ONE_FOR_ALL: return true;
 	case STRATEGY_REST_FOR_ONE:
-		return member == failed || node_get(core, member)->place > node_get(core, failed)->place;
+		return member == failed ||
+		    node_get(core, member)->place > node_get(core, failed)->place;
 	case STRATEGY_ONE_FOR_ONE:
 	case STRATEGY_ESCALATE: break;
 	}

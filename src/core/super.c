@@ -4,7 +4,9 @@
 #include "core/command.h"
 #include "core/failure.h"
 #include "core/goal.h"
+#include "core/node.h"
 #include "core/operation.h"
+#include "core/queue.h"
 #include "core/strategy.h"
 #include "lib/must.h"
 
@@ -12,6 +14,21 @@
 #define SIGNAL_BASE    128
 
 typedef void super_step_fn(struct core *core, uint32_t id, const struct super_event *event);
+
+const struct super *
+super_get(const struct core *core, uint32_t id)
+{
+	must(core->nodes[id].super != CORE_NONE);
+	return &core->supers[core->nodes[id].super];
+}
+
+struct super *
+super_touch(struct core *core, uint32_t id)
+{
+	must(core->nodes[id].super != CORE_NONE);
+	tree_touch(core, CORE_AREA_SUPERS, core->nodes[id].super);
+	return &core->supers[core->nodes[id].super];
+}
 
 /* A supervisor that starts begins with an empty window; what is below it with streaks 0 (its own is its parent's to keep). */
 static void
@@ -27,7 +44,8 @@ begin(struct core *core, uint32_t id, const struct super_event *event)
 	node_set_state(core, id, STATE_STARTING, event->reason);
 	failure_clear_window(core, id);
 	super->awaited = 0;
-	for (uint32_t child = node_get(core, id)->first; child != CORE_NONE; child = node_get(core, child)->next) {
+	for (uint32_t child = node_get(core, id)->first; child != CORE_NONE;
+	     child = node_get(core, child)->next) {
 		node_touch(core, child)->streak = 0;
 		if (!node_has(core, child, NODE_WANTED))
 			continue;
@@ -49,7 +67,8 @@ end(struct core *core, uint32_t id, const struct super_event *event)
 {
 	struct node *node = node_touch(core, id);
 
-	if (node->state == STATE_RUNNING && core->head.now - node->ready_at >= node_spec(core, id)->stable_after)
+	if (node->state == STATE_RUNNING &&
+	    core->head.now - node->ready_at >= node_spec(core, id)->stable_after)
 		node_mark(core, id, NODE_STABLE);
 	node->goal = (uint8_t)event->goal;
 	node_set_state(core, id, STATE_STOPPING, event->reason);
@@ -90,17 +109,17 @@ exit_code(const struct core *core, uint32_t id)
 static void
 leave(struct core *core, int32_t status, bool escalated, bool automatic)
 {
-	struct head *head = head_touch(core);
+	struct head *head = tree_head_touch(core);
 
 	head->left = 1;
 	head->exit_status = status;
 	head->escalated = escalated;
 	head->automatic = automatic;
-	core_leave(core);
+	super_leave(core);
 }
 
 void
-core_leave(struct core *core)
+super_leave(struct core *core)
 {
 	struct core_action *action = tree_action(core, DO_EXIT, CORE_ROOT);
 
@@ -121,10 +140,17 @@ root_ended(struct core *core, enum node_goal goal, enum core_reason reason)
 		return;
 	}
 	node_set_state(core, CORE_ROOT,
-	    failed ? STATE_FAILED : goal == GOAL_AUTO ? STATE_FINISHED : STATE_STOPPED, reason);
+	    failed                  ? STATE_FAILED
+		: goal == GOAL_AUTO ? STATE_FINISHED
+				    : STATE_STOPPED,
+	    reason);
 	if (goal == GOAL_STOPPED)
 		return;
-	leave(core, failed ? EXIT_ESCALATED : goal == GOAL_AUTO ? exit_code(core, CORE_ROOT) : 0, failed, goal == GOAL_AUTO);
+	leave(core,
+	    failed                  ? EXIT_ESCALATED
+		: goal == GOAL_AUTO ? exit_code(core, CORE_ROOT)
+				    : 0,
+	    failed, goal == GOAL_AUTO);
 }
 
 /* All children are down: the goal says what it becomes, and what its parent learns. */
@@ -195,7 +221,8 @@ give_slots(struct core *core, uint32_t id)
 {
 	uint32_t limit = node_spec(core, id)->max_starting;
 
-	while (super_get(core, id)->slots.head != CORE_NONE && super_get(core, id)->starting < limit)
+	while (
+	    super_get(core, id)->slots.head != CORE_NONE && super_get(core, id)->starting < limit)
 		node_start(core, super_get(core, id)->slots.head, REASON_SLOT);
 }
 
@@ -300,38 +327,6 @@ super_handle(struct core *core, uint32_t id, const struct super_event *event)
 }
 
 void
-node_start(struct core *core, uint32_t id, enum core_reason reason)
-{
-	struct child_event child = { .type = CHILD_START, .reason = reason };
-	struct super_event super = { .type = SUPER_START, .reason = reason };
-
-	if (node_get(core, id)->kind == KIND_CHILD)
-		child_handle(core, id, &child);
-	else
-		super_handle(core, id, &super);
-}
-
-static void
-stop_one(struct core *core, uint32_t id, enum node_goal goal, enum core_reason reason, bool now)
-{
-	struct child_event child = { .type = CHILD_STOP, .goal = goal, .reason = reason, .now = now };
-	struct super_event super = { .type = SUPER_STOP, .goal = goal, .reason = reason };
-
-	if (node_get(core, id)->kind == KIND_CHILD)
-		child_handle(core, id, &child);
-	else
-		super_handle(core, id, &super);
-}
-
-void
-node_stop(struct core *core, uint32_t id, enum node_goal goal, enum core_reason reason, bool now)
-{
-	stop_one(core, id, goal, reason, now);
-	for (uint32_t below = tree_walk(core, id, id); now && below != CORE_NONE; below = tree_walk(core, id, below))
-		stop_one(core, below, GOAL_STOPPED, REASON_SUPERVISOR, true);
-}
-
-void
 super_child_ready(struct core *core, uint32_t id)
 {
 	operation_turn_over(core, id);
@@ -358,7 +353,8 @@ fate(const struct core *core, uint32_t id, enum end_kind kind, enum core_reason 
 	bool has_status = *reason == REASON_EXITED || *reason == REASON_ENDED_EARLY;
 	bool one_shot = spec->kind == KIND_CHILD && spec->ready == READY_EXIT;
 
-	if (has_status && kind != END_NORMAL && spec_exit_matches(&spec->escalate_exit, node->status))
+	if (has_status && kind != END_NORMAL &&
+	    spec_exit_matches(&spec->escalate_exit, node->status))
 		return STATE_RESTARTING;
 	if (spec->restart == RESTART_TEMPORARY && kind != END_SHUTDOWN)
 		return kind == END_FAILED_START ? STATE_FAILED : STATE_FINISHED;
@@ -380,8 +376,9 @@ aborts(const struct core *core, uint32_t id, enum end_kind kind)
 	uint32_t parent = node_get(core, id)->parent;
 	const struct super *super = super_get(core, parent);
 
-	return kind == END_FAILED_START && super->first_start && super->operation == OPERATION_START &&
-	    node_has(core, id, NODE_IN_TURN) && node_spec(core, parent)->on_start_failure == START_FAILURE_ABORT;
+	return kind == END_FAILED_START && super->first_start &&
+	    super->operation == OPERATION_START && node_has(core, id, NODE_IN_TURN) &&
+	    node_spec(core, parent)->on_start_failure == START_FAILURE_ABORT;
 }
 
 /* A failed start ends its operation; under one_for_one it was only this child's, and nobody waits for it any longer. */
@@ -393,7 +390,8 @@ release_operation(struct core *core, uint32_t id)
 
 	if (single && node_get(core, id)->state == STATE_RESTARTING)
 		node_not_awaited(core, id);
-	if (!single && node_get(core, id)->state == STATE_RESTARTING && node_has(core, id, NODE_IN_TURN) &&
+	if (!single && node_get(core, id)->state == STATE_RESTARTING &&
+	    node_has(core, id, NODE_IN_TURN) &&
 	    super_get(core, parent)->operation == OPERATION_START)
 		operation_abandon(core, parent);
 	operation_turn_over(core, id);
@@ -416,6 +414,7 @@ super_child_ended(struct core *core, uint32_t id, enum end_kind kind, enum core_
 		return; /* what happens below a supervisor that is ending restarts nobody (OTP 33) */
 	if (state == STATE_RESTARTING)
 		queue_add(core, id, PENDING_FAILURE);
-	else if (node_spec(core, id)->significant && node_spec(core, parent)->auto_shutdown != AUTO_NEVER)
+	else if (node_spec(core, id)->significant &&
+	    node_spec(core, parent)->auto_shutdown != AUTO_NEVER)
 		queue_add(core, id, PENDING_SIGNIFICANT);
 }

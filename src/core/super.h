@@ -22,14 +22,16 @@
 #include "core/tree.h"
 
 /* X(enumerator, meaning) */
-#define SUPER_EVENTS(X)                                              \
-	X(SUPER_START, "its parent wants it up now")                 \
-	X(SUPER_STOP, "it is to end, with a goal")                   \
-	X(SUPER_STEP, "something below it has changed")              \
+#define SUPER_EVENTS(X)                                 \
+	X(SUPER_START, "its parent wants it up now")    \
+	X(SUPER_STOP, "it is to end, with a goal")      \
+	X(SUPER_STEP, "something below it has changed") \
 	X(SUPER_TIMER, "its deadline has come: its own delay, or its set's")
 
 #define X(name, meaning) name,
-enum super_event_type { SUPER_EVENTS(X) SUPER_EVENT_COUNT };
+enum super_event_type {
+	SUPER_EVENTS(X) SUPER_EVENT_COUNT
+};
 #undef X
 
 struct super_event {
@@ -40,12 +42,12 @@ struct super_event {
 
 void super_handle(struct core *core, uint32_t id, const struct super_event *event);
 
-/* A node, child or supervisor alike. `now`: KILL at once, for a supervisor everywhere below it. */
-void node_start(struct core *core, uint32_t id, enum core_reason reason);
-void node_stop(struct core *core, uint32_t id, enum node_goal goal, enum core_reason reason, bool now);
+/* The supervisor state of node `id`, which must be a supervisor. */
+const struct super *super_get(const struct core *core, uint32_t id);
+struct super *super_touch(struct core *core, uint32_t id);
 
 /* Asks the shell to leave, as head says. */
-void core_leave(struct core *core);
+void super_leave(struct core *core);
 
 /* How a node ended by itself. */
 enum end_kind {

@@ -1,10 +1,9 @@
 #include "core/tree.h"
 
-#include "core/heap.h"
 #include "lib/must.h"
 
-static void
-touch(struct core *core, enum core_area area, uint32_t index)
+void
+tree_touch(struct core *core, enum core_area area, uint32_t index)
 {
 	if (core->is_dirty[area][index])
 		return;
@@ -12,198 +11,17 @@ touch(struct core *core, enum core_area area, uint32_t index)
 	core->dirty[area][core->dirty_count[area]++] = index;
 }
 
-struct node *
-node_touch(struct core *core, uint32_t id)
-{
-	must(id < core->area_count[CORE_AREA_NODES]);
-	touch(core, CORE_AREA_NODES, id);
-	return &core->nodes[id];
-}
-
-const struct super *
-super_get(const struct core *core, uint32_t id)
-{
-	must(core->nodes[id].super != CORE_NONE);
-	return &core->supers[core->nodes[id].super];
-}
-
-struct super *
-super_touch(struct core *core, uint32_t id)
-{
-	must(core->nodes[id].super != CORE_NONE);
-	touch(core, CORE_AREA_SUPERS, core->nodes[id].super);
-	return &core->supers[core->nodes[id].super];
-}
-
 struct head *
-head_touch(struct core *core)
+tree_head_touch(struct core *core)
 {
-	touch(core, CORE_AREA_HEAD, 0);
+	tree_touch(core, CORE_AREA_HEAD, 0);
 	return &core->head;
 }
 
 void
-stamp_touch(struct core *core, uint32_t index)
+tree_stamp_touch(struct core *core, uint32_t index)
 {
-	touch(core, CORE_AREA_STAMPS, index);
-}
-
-void
-node_mark(struct core *core, uint32_t id, uint32_t marks)
-{
-	struct node *node = node_touch(core, id);
-
-	node->marks = (uint16_t)(node->marks | marks);
-}
-
-void
-node_unmark(struct core *core, uint32_t id, uint32_t marks)
-{
-	struct node *node = node_touch(core, id);
-
-	node->marks = (uint16_t)(node->marks & ~marks);
-}
-
-void
-node_set_deadline(struct core *core, uint32_t id, mono_ms deadline)
-{
-	if (core->nodes[id].deadline == deadline)
-		return;
-	node_touch(core, id)->deadline = deadline;
-	heap_update(core, id);
-}
-
-/* A supervisor stops waiting for the first readiness of a child that is ready, or that nobody waits for any more. */
-static bool
-settles_wait(enum core_state state)
-{
-	return state == STATE_RUNNING || state == STATE_FINISHED || state == STATE_FAILED || state == STATE_STOPPED;
-}
-
-static void
-keep_counts(struct core *core, uint32_t id, enum core_state from, enum core_state to)
-{
-	uint32_t parent = core->nodes[id].parent;
-
-	if (parent == CORE_NONE)
-		return;
-	if (core->nodes[id].kind == KIND_CHILD && from != to) {
-		if (from == STATE_STARTING) {
-			super_touch(core, parent)->starting--;
-			if (super_get(core, parent)->slots.head != CORE_NONE)
-				tree_wake(core, parent);
-		} else if (to == STATE_STARTING) {
-			super_touch(core, parent)->starting++;
-		}
-	}
-	if (settles_wait(to))
-		node_not_awaited(core, id);
-}
-
-void
-node_not_awaited(struct core *core, uint32_t id)
-{
-	uint32_t parent = core->nodes[id].parent;
-
-	if (!node_has(core, id, NODE_AWAITED))
-		return;
-	node_unmark(core, id, NODE_AWAITED);
-	super_touch(core, parent)->awaited--;
-	tree_wake(core, parent);
-}
-
-void
-node_set_state(struct core *core, uint32_t id, enum core_state state, enum core_reason reason)
-{
-	struct node *node = node_touch(core, id);
-	enum core_state from = node->state;
-	mono_ms since = node->since;
-
-	/* A supervisor that comes up may have a set waiting: that deadline is not the state's. */
-	if (node->kind == KIND_CHILD || state != STATE_RUNNING)
-		node_set_deadline(core, id, MONO_NEVER);
-	node->reason = (uint8_t)reason;
-	keep_counts(core, id, from, state);
-	if (from == state)
-		return;
-	node->state = (uint8_t)state;
-	node->since = core->head.now;
-	if (state == STATE_RUNNING) {
-		node->ready_at = core->head.now;
-		node_mark(core, id, NODE_READY);
-	}
-	if (node->kind == KIND_CHILD && state == STATE_RUNNING)
-		tree_record(core, RECORD_READY, id, 0, core->head.now - since);
-	else
-		tree_record(core, RECORD_STATE, id, (int32_t)from, 0);
-}
-
-static void
-list_append(struct core *core, struct list *list, uint32_t id)
-{
-	struct node *node = node_touch(core, id);
-
-	node->queue_prev = list->tail;
-	node->queue_next = CORE_NONE;
-	if (list->tail == CORE_NONE)
-		list->head = id;
-	else
-		node_touch(core, list->tail)->queue_next = id;
-	list->tail = id;
-}
-
-static void
-list_remove(struct core *core, struct list *list, uint32_t id)
-{
-	struct node *node = node_touch(core, id);
-
-	if (node->queue_prev == CORE_NONE)
-		list->head = node->queue_next;
-	else
-		node_touch(core, node->queue_prev)->queue_next = node->queue_next;
-	if (node->queue_next == CORE_NONE)
-		list->tail = node->queue_prev;
-	else
-		node_touch(core, node->queue_next)->queue_prev = node->queue_prev;
-	node->queue_prev = CORE_NONE;
-	node->queue_next = CORE_NONE;
-}
-
-void
-queue_add(struct core *core, uint32_t id, enum node_pending pending)
-{
-	struct node *node = node_touch(core, id);
-
-	if (!node->pending)
-		list_append(core, &super_touch(core, node->parent)->queue, id);
-	node->pending = (uint8_t)(node->pending | pending);
-	tree_wake(core, node->parent);
-}
-
-void
-queue_remove(struct core *core, uint32_t id, uint32_t pending)
-{
-	struct node *node;
-
-	if (!(core->nodes[id].pending & pending))
-		return;
-	node = node_touch(core, id);
-	node->pending = (uint8_t)(node->pending & ~pending);
-	if (!node->pending)
-		list_remove(core, &super_touch(core, node->parent)->queue, id);
-}
-
-void
-slot_queue_add(struct core *core, uint32_t id)
-{
-	must(!core->nodes[id].pending);
-	list_append(core, &super_touch(core, core->nodes[id].parent)->slots, id);
-}
-
-void
-slot_queue_remove(struct core *core, uint32_t id)
-{
-	list_remove(core, &super_touch(core, core->nodes[id].parent)->slots, id);
+	tree_touch(core, CORE_AREA_STAMPS, index);
 }
 
 uint32_t

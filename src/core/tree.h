@@ -22,9 +22,10 @@ enum node_mark {
 	NODE_STABLE = 1 << 4,   /* that end came after it had been ready for stable_after */
 	NODE_READY = 1 << 5,    /* this incarnation has been ready */
 	NODE_AWAITED = 1 << 6,  /* its supervisor is not `running` before it has been ready */
-	NODE_IN_SET = 1 << 7,   /* is to be started (or stopped first) by its supervisor's operation */
-	NODE_IN_TURN = 1 << 8,  /* that operation waits for it right now */
-	NODE_FIRST = 1 << 9,    /* not tried yet since its supervisor began */
+	NODE_IN_SET =
+	    1 << 7, /* is to be started (or stopped first) by its supervisor's operation */
+	NODE_IN_TURN = 1 << 8, /* that operation waits for it right now */
+	NODE_FIRST = 1 << 9,   /* not tried yet since its supervisor began */
 };
 
 /* What waits in a supervisor's queue for a node; several may. */
@@ -57,12 +58,14 @@ enum node_goal {
 struct node {
 	uint32_t parent, prev, next, first, last; /* CORE_NONE where there is none */
 	uint32_t spec, super;                     /* indices; super is CORE_NONE for a child */
-	uint32_t place;                           /* number of its place; instances of a template share it */
+	uint32_t place; /* number of its place; instances of a template share it */
 	uint32_t incarnation, restarts, streak;
-	uint32_t queue_prev, queue_next; /* in its parent's queue (pending != 0) or slot queue (waiting for a slot) */
+	uint32_t queue_prev,
+	    queue_next; /* in its parent's queue (pending != 0) or slot queue (waiting for a slot) */
 	int32_t status;
 	mono_ms since, ready_at;
-	mono_ms deadline; /* of the state; of a supervisor that is up: of the set that waits. MONO_NEVER: none */
+	mono_ms
+	    deadline; /* of the state; of a supervisor that is up: of the set that waits. MONO_NEVER: none */
 	uint16_t marks;
 	uint8_t kind, state, reason, goal;
 	uint8_t pending, stop_step;
@@ -129,7 +132,8 @@ struct core {
 	uint8_t *is_dirty[CORE_AREAS];
 	struct core_action *actions;
 	uint32_t action_head, action_tail, action_capacity;
-	uint32_t *wake_next; /* supervisors to be stepped, a queue through their indices; own index: not in it */
+	uint32_t *
+	    wake_next; /* supervisors to be stepped, a queue through their indices; own index: not in it */
 	struct list wake;
 };
 
@@ -138,13 +142,6 @@ node_get(const struct core *core, uint32_t id)
 {
 	return &core->nodes[id];
 }
-
-struct node *node_touch(struct core *core, uint32_t id);
-/* The supervisor state of node `id`, which must be a supervisor. */
-const struct super *super_get(const struct core *core, uint32_t id);
-struct super *super_touch(struct core *core, uint32_t id);
-struct head *head_touch(struct core *core);
-void stamp_touch(struct core *core, uint32_t index);
 
 static inline const struct core_spec *
 node_spec(const struct core *core, uint32_t id)
@@ -167,22 +164,10 @@ node_has(const struct core *core, uint32_t id, uint32_t marks)
 	return (core->nodes[id].marks & marks) == marks;
 }
 
-void node_mark(struct core *core, uint32_t id, uint32_t marks);
-void node_unmark(struct core *core, uint32_t id, uint32_t marks);
-
-/* The only writer of `state`: also sets reason and since, disarms the deadline, keeps its supervisor's counts, tells the record. */
-void node_set_state(struct core *core, uint32_t id, enum core_state state, enum core_reason reason);
-/* Its supervisor waits for its first readiness no more. */
-void node_not_awaited(struct core *core, uint32_t id);
-/* MONO_NEVER disarms. */
-void node_set_deadline(struct core *core, uint32_t id, mono_ms deadline);
-
-/* Puts the node at the end of its parent's queue unless it is there, and adds the bit. */
-void queue_add(struct core *core, uint32_t id, enum node_pending pending);
-/* Takes bits away; a node without any leaves the queue. */
-void queue_remove(struct core *core, uint32_t id, uint32_t pending);
-void slot_queue_add(struct core *core, uint32_t id);
-void slot_queue_remove(struct core *core, uint32_t id);
+/* Notes an item as changed. */
+void tree_touch(struct core *core, enum core_area area, uint32_t index);
+struct head *tree_head_touch(struct core *core);
+void tree_stamp_touch(struct core *core, uint32_t index);
 
 /* The node after `id` in a walk of the subtree of `top`, parents first; CORE_NONE at its end. */
 uint32_t tree_walk(const struct core *core, uint32_t top, uint32_t id);

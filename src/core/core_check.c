@@ -1,5 +1,6 @@
 /* core_check: every invariant of the core's memory that can be seen by looking at it. */
 #include "core/core.h"
+#include "core/super.h"
 #include "core/tree.h"
 
 static const char *
@@ -7,7 +8,8 @@ check_links(const struct core *core, uint32_t id)
 {
 	const struct node *node = node_get(core, id);
 
-	if (node->parent != CORE_NONE && node->next == CORE_NONE && node_get(core, node->parent)->last != id)
+	if (node->parent != CORE_NONE && node->next == CORE_NONE &&
+	    node_get(core, node->parent)->last != id)
 		return "a last child is not its parent's last";
 	if (node->next != CORE_NONE && node_get(core, node->next)->prev != id)
 		return "sibling links disagree";
@@ -40,7 +42,8 @@ check_deadline(const struct core *core, uint32_t id)
 		return "a deadline is not in the heap, or the heap holds none";
 	if (at && core->heap[at - 1] != id)
 		return "the heap is out of order";
-	if (at > 1 && node_get(core, core->heap[at / 2 - 1])->deadline > node_get(core, id)->deadline)
+	if (at > 1 &&
+	    node_get(core, core->heap[at / 2 - 1])->deadline > node_get(core, id)->deadline)
 		return "the heap has a later deadline above an earlier one";
 	return NULL;
 }
@@ -54,14 +57,16 @@ count_children(const struct core *core, uint32_t id)
 {
 	struct counts counts = { 0 };
 
-	for (uint32_t child = node_get(core, id)->first; child != CORE_NONE; child = node_get(core, child)->next) {
+	for (uint32_t child = node_get(core, id)->first; child != CORE_NONE;
+	     child = node_get(core, child)->next) {
 		const struct node *node = node_get(core, child);
 
 		counts.starting += node->kind == KIND_CHILD && node->state == STATE_STARTING;
 		counts.awaited += node_has(core, child, NODE_AWAITED);
 		counts.in_turn += node_has(core, child, NODE_IN_TURN);
 		counts.pending += node->pending != 0;
-		counts.slots += node->state == STATE_WAITING && node->reason == REASON_SLOT && node->kind == KIND_CHILD;
+		counts.slots += node->state == STATE_WAITING && node->reason == REASON_SLOT &&
+		    node->kind == KIND_CHILD;
 	}
 	return counts;
 }
@@ -101,7 +106,8 @@ check_super(const struct core *core, uint32_t id)
 		return "the queue for start slots is broken";
 	if ((super->operation == OPERATION_STOP_ALL) != (state == STATE_STOPPING))
 		return "a supervisor stops without stopping its children, or the other way round";
-	if (node_is_down(core, id) && (super->operation != OPERATION_NONE || super->wait != WAIT_NONE))
+	if (node_is_down(core, id) &&
+	    (super->operation != OPERATION_NONE || super->wait != WAIT_NONE))
 		return "a supervisor that is down has something in hand";
 	if (super->window.count > super->window.capacity)
 		return "the window holds more restarts than the intensity";
@@ -130,7 +136,8 @@ core_check(const struct core *core)
 		if (!broken)
 			broken = check_below(core, id);
 		if (!broken)
-			broken = node_get(core, id)->kind == KIND_CHILD ? check_child(core, id) : check_super(core, id);
+			broken = node_get(core, id)->kind == KIND_CHILD ? check_child(core, id)
+									: check_super(core, id);
 	}
 	return broken;
 }

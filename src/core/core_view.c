@@ -1,5 +1,6 @@
 /* The reading half of core.h: views of nodes, and the areas of memory that the checkpoint keeps. */
 #include "core/core.h"
+#include "core/super.h"
 #include "core/tree.h"
 #include "lib/must.h"
 
@@ -11,7 +12,8 @@ restarts_in_window(const struct core *core, uint32_t id)
 	const struct super *super = super_get(core, id);
 	struct intensity window = super->window;
 
-	intensity_prune(&window, core->stamps + super->stamps, core->head.now, node_spec(core, id)->period);
+	intensity_prune(
+	    &window, core->stamps + super->stamps, core->head.now, node_spec(core, id)->period);
 	return window.count;
 }
 
@@ -22,7 +24,8 @@ next_start(const struct core *core, uint32_t id)
 
 	if (node->state != STATE_RESTARTING)
 		return MONO_NEVER;
-	return node_has(core, id, NODE_IN_SET) ? node_get(core, node->parent)->deadline : node->deadline;
+	return node_has(core, id, NODE_IN_SET) ? node_get(core, node->parent)->deadline
+					       : node->deadline;
 }
 
 void
@@ -112,8 +115,12 @@ core_load(struct core *core, enum core_area area, uint32_t index, const void *it
 	switch (area) {
 	case CORE_AREA_HEAD: memcpy(&core->head, item, sizeof core->head); break;
 	case CORE_AREA_NODES: memcpy(&core->nodes[index], item, sizeof core->nodes[index]); break;
-	case CORE_AREA_SUPERS: memcpy(&core->supers[index], item, sizeof core->supers[index]); break;
-	case CORE_AREA_STAMPS: memcpy(&core->stamps[index], item, sizeof core->stamps[index]); break;
+	case CORE_AREA_SUPERS:
+		memcpy(&core->supers[index], item, sizeof core->supers[index]);
+		break;
+	case CORE_AREA_STAMPS:
+		memcpy(&core->stamps[index], item, sizeof core->stamps[index]);
+		break;
 	case CORE_AREAS: must(!"no area");
 	}
 }
