@@ -17,10 +17,8 @@
  */
 struct program {
 	struct spawn_request request; /* as for an instance whose number is named nowhere */
-	const char **argv;
-	const char **envp;
-	gid_t *groups;
-	bool is_marked; /* some string holds PROGRAM_INSTANCE_MARK */
+	size_t size;                  /* of the block */
+	bool is_marked;               /* some string of ours holds PROGRAM_INSTANCE_MARK */
 };
 
 /*
@@ -129,7 +127,7 @@ identity_variable(struct reader *reader, const char *name, const char *key)
 	size = strlen(name) + 1 + strlen(value) + 1;
 	text = room_take(&reader->room, size);
 	if (text != NULL)
-		snprintf(text, size, "%s=%s", name, value);
+		stpcpy(stpcpy(stpcpy(text, name), "="), value);
 	return text;
 }
 
@@ -241,18 +239,32 @@ read_identity(struct reader *reader, struct spawn_request *request, gid_t *group
 	}
 }
 
+/* What was inherited may hold that byte too (shells put it into PS1), and means nothing by it. */
 static bool
-has_mark(const char *text)
+has_mark(const struct program *program, const char *text)
 {
-	return text != NULL && strchr(text, PROGRAM_INSTANCE_MARK) != NULL;
+	const char *block = (const char *)program;
+
+	return text >= block && text < block + program->size &&
+	    strchr(text, PROGRAM_INSTANCE_MARK) != NULL;
 }
 
 static bool
-any_marked(const char *const *texts)
+any_marked(const struct program *program, const char *const *texts)
 {
-	while (*texts != NULL && !has_mark(*texts))
+	while (*texts != NULL && !has_mark(program, *texts))
 		texts++;
 	return *texts != NULL;
+}
+
+static bool
+is_marked(const struct program *program)
+{
+	const struct spawn_request *request = &program->request;
+
+	return any_marked(program, request->argv) || any_marked(program, request->envp) ||
+	    has_mark(program, request->directory) || has_mark(program, request->input_path) ||
+	    has_mark(program, request->output_path) || has_mark(program, request->error_path);
 }
 
 /* Once with room for nothing, to count, then with `program` at the beginning of the room. */
@@ -284,12 +296,7 @@ read_program(struct reader *reader, struct program *program)
 	if (program == NULL)
 		return;
 	argv[argc] = NULL;
-	*program =
-	    (struct program){ .request = request, .argv = argv, .envp = envp, .groups = groups };
-	program->is_marked = any_marked(program->request.argv) ||
-	    any_marked(program->request.envp) || has_mark(request.directory) ||
-	    has_mark(request.input_path) || has_mark(request.output_path) ||
-	    has_mark(request.error_path);
+	program->request = request;
 }
 
 /* The PATH that the child will have; a child without one is not one without commands. */
@@ -323,6 +330,8 @@ program_new(const json_t *object, const char **problem)
 	}
 	reader.room = (struct room){ .base = (char *)program };
 	read_program(&reader, program);
+	program->size = reader.room.used;
+	program->is_marked = is_marked(program);
 	program->request.search_path = search_path(program->request.envp);
 	return program;
 }
@@ -349,11 +358,12 @@ marked_size(const char *text)
 }
 
 static const char *
-replace_marks(struct room *room, const char *text, const char *number)
+replace_marks(
+    struct room *room, const struct program *program, const char *text, const char *number)
 {
 	char *copy, *at;
 
-	if (!has_mark(text))
+	if (!has_mark(program, text))
 		return text;
 	copy = at = room_take(room, marked_size(text));
 	if (copy == NULL)
@@ -369,12 +379,13 @@ replace_marks(struct room *room, const char *text, const char *number)
 }
 
 static const char *const *
-replace_all(struct room *room, const char *const *texts, const char **to, const char *number)
+replace_all(struct room *room, const struct program *program, const char *const *texts,
+    const char **to, const char *number)
 {
 	size_t i;
 
 	for (i = 0; texts[i] != NULL; i++) {
-		const char *text = replace_marks(room, texts[i], number);
+		const char *text = replace_marks(room, program, texts[i], number);
 
 		if (to != NULL)
 			to[i] = text;
@@ -403,12 +414,12 @@ make_instance(
 	const char **argv = take_vector(room, shared->argv);
 	const char **envp = take_vector(room, shared->envp);
 
-	out->argv = replace_all(room, shared->argv, argv, number);
-	out->envp = replace_all(room, shared->envp, envp, number);
-	out->directory = replace_marks(room, shared->directory, number);
-	out->input_path = replace_marks(room, shared->input_path, number);
-	out->output_path = replace_marks(room, shared->output_path, number);
-	out->error_path = replace_marks(room, shared->error_path, number);
+	out->argv = replace_all(room, program, shared->argv, argv, number);
+	out->envp = replace_all(room, program, shared->envp, envp, number);
+	out->directory = replace_marks(room, program, shared->directory, number);
+	out->input_path = replace_marks(room, program, shared->input_path, number);
+	out->output_path = replace_marks(room, program, shared->output_path, number);
+	out->error_path = replace_marks(room, program, shared->error_path, number);
 }
 
 int
