@@ -12,9 +12,13 @@
 #include "wire/link.h"
 
 #include <ev.h>
+#include <sys/resource.h>
 
+struct act;
 struct checkpoint;
 struct control;
+struct exits;
+struct loop;
 struct spawner;
 
 struct engine {
@@ -32,16 +36,30 @@ struct engine {
 	bool hold_requested; /* --hold */
 	int64_t started_wall_ms;      /* of this engine */
 	uint64_t event_number;        /* of the newest event; never repeats, lives in the checkpoint */
+
+	/* the shell's own parts */
+	struct loop *driver; /* loop.h */
+	struct act *act;     /* act.h */
+	struct exits *exits; /* exits.h */
+	struct rlimit files; /* RLIMIT_NOFILE for children: what coppiced was started with */
+	int specs;           /* the product of compile, a memory file */
+	bool reaper_lost;
+	int exit_status; /* of this process, once the loop has ended */
 };
 
 int engine_main(int argc, char **argv);
 
 /* Hands one event to the core, commits and acts. Also for the control socket. */
 void engine_submit(struct engine *engine, const struct core_event *event);
+/* The two halves, for several events in one commit: what engine_feed brings is acted on by the next engine_commit. */
+void engine_feed(struct engine *engine, const struct core_event *event);
+void engine_commit(struct engine *engine);
 /* Signals a node's process on an operator's word, outside the core: 0 or a negative errno (-ESRCH: it has none). */
 int engine_signal(struct engine *engine, uint32_t node, int signal, bool group);
 /* How the daemon is to leave once everything is down (a machine's poweroff, reboot, halt); set before ON_SHUTDOWN. */
 void engine_set_leave(struct engine *engine, enum link_leave_how how);
+/* Bounds the shutdown that is under way or about to be submitted, instead of the setting; SPAN_INFINITE is allowed. */
+void engine_set_shutdown_timeout(struct engine *engine, span_ms timeout);
 
 /* Wall clock milliseconds of a monotonic time. */
 int64_t engine_wall_ms(mono_ms at);

@@ -1,0 +1,347 @@
+#include "engine/act.h"
+
+#include "engine/checkpoint.h"
+#include "engine/control.h"
+#include "engine/engine.h"
+#include "engine/events.h"
+#include "engine/exits.h"
+#include "engine/process.h"
+#include "lib/log.h"
+#include "lib/must.h"
+#include "lib/names.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define LIST_KEEP  512 /* actions whose memory stays; a burst's is given back */
+#define GROUP_FLAG 0x80
+
+struct start {
+	uint32_t node, incarnation;
+};
+
+struct act {
+	struct engine *engine;
+	struct core_action *list; /* touched only as far as it is used */
+	size_t count, cap;
+	bool carrying;
+
+	struct start *queue; /* a ring; a node has at most one start in it that is not stale */
+	uint32_t queue_first, queue_count, queue_cap;
+	uint32_t *pending; /* nodes whose start is not over */
+	uint32_t pending_count;
+	uint8_t *signals; /* [node] to be sent once the start is over: number and GROUP_FLAG; 0: none */
+
+	bool leaving;
+	struct core_action exit;
+};
+
+struct act *
+act_new(struct engine *engine)
+{
+	uint32_t nodes = core_count(engine->core);
+	struct act *act = calloc(1, sizeof(*act));
+	void *list;
+
+	if (!act)
+		return NULL;
+	act->engine = engine;
+	act->cap = (size_t)nodes * 16 + 4096;
+	act->queue_cap = 2 * nodes + 16;
+	act->queue = calloc(act->queue_cap, sizeof(*act->queue));
+	act->pending = calloc(nodes, sizeof(*act->pending));
+	act->signals = calloc(nodes, sizeof(*act->signals));
+	list = mmap(NULL, act->cap * sizeof(*act->list), PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	act->list = list == MAP_FAILED ? NULL : list;
+	if (!act->queue || !act->pending || !act->signals || !act->list)
+		act_free(&act);
+	return act;
+}
+
+void
+act_free(struct act **act)
+{
+	struct act *old = *act;
+
+	*act = NULL;
+	if (!old)
+		return;
+	if (old->list)
+		(void)munmap(old->list, old->cap * sizeof(*old->list));
+	free(old->queue);
+	free(old->pending);
+	free(old->signals);
+	free(old);
+}
+
+/* ---- starts ---- */
+
+static void
+queue_push(struct act *act, uint32_t node, uint32_t incarnation)
+{
+	must(act->queue_count < act->queue_cap);
+	act->queue[(act->queue_first + act->queue_count) % act->queue_cap] = (struct start){ node, incarnation };
+	act->queue_count++;
+}
+
+static struct start
+queue_pop(struct act *act)
+{
+	struct start start = act->queue[act->queue_first];
+
+	act->queue_first = (act->queue_first + 1) % act->queue_cap;
+	act->queue_count--;
+	return start;
+}
+
+/* The core may have changed its mind since, by an end that it was told of; then nobody waits for an answer. */
+static bool
+is_wanted(const struct act *act, const struct start *start)
+{
+	struct core_view view;
+
+	core_view(act->engine->core, start->node, &view);
+	return view.spawning && view.incarnation == start->incarnation;
+}
+
+static void
+answer_failed(struct act *act, uint32_t node, uint32_t incarnation, int32_t step, int32_t error)
+{
+	struct core_event event = {
+		.type = ON_SPAWN_FAILED, .node = node, .incarnation = incarnation, .step = step, .error = error
+	};
+
+	act->signals[node] = 0;
+	engine_submit(act->engine, &event);
+}
+
+static void
+answer_spawned(struct act *act, uint32_t node, uint32_t incarnation)
+{
+	const struct image_process *process = &act->engine->processes[node];
+	struct core_event event = {
+		.type = ON_SPAWNED, .node = node, .incarnation = incarnation, .pid = process->pid
+	};
+	uint8_t signal = act->signals[node];
+
+	act->signals[node] = 0;
+	exits_track(act->engine->exits, process->pid, node);
+	engine_submit(act->engine, &event);
+	/* asked for while there was no process to send it to; gone already is as good */
+	if (signal)
+		(void)process_signal(process, signal & ~GROUP_FLAG, signal & GROUP_FLAG);
+}
+
+/* The start is over; what it led to stands in the process table. */
+static void
+answer_from_table(struct act *act, const struct start *start)
+{
+	const struct image_process *process = &act->engine->processes[start->node];
+
+	if (process->state == PROCESS_FAILED)
+		answer_failed(act, start->node, start->incarnation, process->step, process->error);
+	else
+		answer_spawned(act, start->node, start->incarnation);
+}
+
+static void
+make(struct act *act, const struct start *start)
+{
+	struct engine *engine = act->engine;
+	const struct place *place = nodes_place(engine->nodes, start->node);
+	struct spawn_request request = { .node = start->node };
+	int error = program_request(place->program, nodes_instance(engine->nodes, start->node), &request);
+
+	if (error) {
+		answer_failed(act, start->node, start->incarnation, STEP_PREPARE, -error);
+		return;
+	}
+	request.node = start->node;
+	request.incarnation = start->incarnation;
+	request.files = engine->files;
+	request.start_timeout = place->spec.start_timeout;
+	if (spawn_start(engine->spawner, &request, &engine->processes[start->node]))
+		answer_from_table(act, start);
+	else
+		act->pending[act->pending_count++] = start->node;
+}
+
+bool
+act_spawn_some(struct act *act, unsigned most)
+{
+	while (act->queue_count) {
+		struct start start;
+		/* a PID that the next clone may be given must not be in the link any more */
+		if (most-- == 0 || !exits_poll(act->engine->exits))
+			break;
+		if (!act->queue_count)
+			break;
+		start = queue_pop(act);
+		if (!is_wanted(act, &start))
+			continue;
+		if (act->signals[start.node]) /* told to end before it began */
+			answer_failed(act, start.node, start.incarnation, STEP_PREPARE, ECANCELED);
+		else
+			make(act, &start);
+	}
+	return act->queue_count && !exits_is_deferred(act->engine->exits);
+}
+
+void
+act_on_spawn_done(void *context, uint32_t node, uint32_t incarnation, int32_t step, int32_t error)
+{
+	struct engine *engine = context;
+	struct act *act = engine->act;
+	uint32_t i = 0;
+
+	while (i < act->pending_count && act->pending[i] != node)
+		i++;
+	must(i < act->pending_count);
+	act->pending[i] = act->pending[--act->pending_count];
+	if (step)
+		answer_failed(act, node, incarnation, step, error);
+	else
+		answer_spawned(act, node, incarnation);
+	exits_resume(engine->exits);
+}
+
+uint32_t
+act_pending_by_pid(const struct act *act, int32_t pid)
+{
+	for (uint32_t i = 0; i < act->pending_count; i++) {
+		/* the kernel or another thread may be writing it right now */
+		const volatile struct image_process *process = &act->engine->processes[act->pending[i]];
+		if (process->pid == pid)
+			return act->pending[i];
+	}
+	return CORE_NONE;
+}
+
+/* Whether the dead engine has made this start; if it has, answers it or has it watched. */
+static bool
+answer_made_start(struct act *act, const struct start *start)
+{
+	struct engine *engine = act->engine;
+	struct image_process *process = &engine->processes[start->node];
+
+	if (process->incarnation != start->incarnation || process->state == PROCESS_NONE)
+		return false;
+	if (process->state == PROCESS_STARTING && process->pid == 0)
+		return false; /* the table was ready, the clone had not happened */
+	if (process->start_max == UINT64_MAX)
+		process->start_max = process_ticks_now();
+	if (process->state == PROCESS_STARTING && process_is_before_exec(process)) {
+		act->pending[act->pending_count++] = start->node;
+		spawn_adopt(engine->spawner, start->node, process,
+		    core_spec_of(engine->core, start->node)->start_timeout);
+		return true;
+	}
+	/* Through exec, or dead: one that failed has said so before it died. The end of any other is in the link. */
+	if (process->state == PROCESS_STARTING)
+		process->state = PROCESS_STARTED;
+	answer_from_table(act, start);
+	return true;
+}
+
+void
+act_answer_made_starts(struct act *act)
+{
+	for (uint32_t left = act->queue_count; left > 0; left--) {
+		struct start start = queue_pop(act);
+		if (is_wanted(act, &start) && !answer_made_start(act, &start))
+			queue_push(act, start.node, start.incarnation);
+	}
+}
+
+/* ---- other actions ---- */
+
+static void
+do_signal(struct act *act, const struct core_action *action)
+{
+	const struct image_process *process = &act->engine->processes[action->node];
+	const volatile int32_t *pid = &process->pid; /* the kernel writes it */
+	char path[NODES_PATH_SIZE];
+	int error;
+
+	if (process->incarnation != action->incarnation || (process->state == PROCESS_STARTING && *pid == 0)) {
+		/* no process yet; KILL is not weakened again */
+		if ((act->signals[action->node] & ~GROUP_FLAG) != SIGKILL)
+			act->signals[action->node] = (uint8_t)(action->signal | (action->group ? GROUP_FLAG : 0));
+		return;
+	}
+	if (process->state != PROCESS_STARTED && process->state != PROCESS_STARTING)
+		return;
+	error = process_signal(process, action->signal, action->group);
+	if (error && error != -ESRCH)
+		log_line(nodes_path(act->engine->nodes, action->node, path), "cannot send SIG%s: %s",
+		    names_signal_text(action->signal), strerror(-error));
+}
+
+void
+act_collect(struct act *act)
+{
+	struct engine *engine = act->engine;
+
+	while (act->count < act->cap && core_next_action(engine->core, &act->list[act->count])) {
+		const struct core_action *action = &act->list[act->count];
+		if (action->type == DO_KILL_TREE)
+			checkpoint_add_kill(engine->checkpoint, engine->processes[action->node].pid);
+		else if (action->type == DO_RECORD)
+			events_add(engine, &action->record);
+		act->count++;
+	}
+	/* the list holds more than any event brings; a crash here loses nothing, the next engine asks again */
+	must(act->count < act->cap);
+}
+
+static void
+do_one(struct act *act, const struct core_action *action)
+{
+	switch (action->type) {
+	case DO_SPAWN:
+		queue_push(act, action->node, action->incarnation);
+		break;
+	case DO_SIGNAL:
+		do_signal(act, action);
+		break;
+	case DO_KILL_TREE: /* with the commit */
+		break;
+	case DO_RECORD:
+		if (act->engine->control)
+			control_on_record(act->engine->control, &action->record);
+		break;
+	case DO_EXIT:
+		act->exit = *action;
+		act->leaving = true;
+		break;
+	case ACTION_COUNT:
+		must(false);
+	}
+}
+
+void
+act_carry_out(struct act *act)
+{
+	/* somebody who waited for a record may submit an event: its actions join the end of the list */
+	if (act->carrying)
+		return;
+	act->carrying = true;
+	for (size_t i = 0; i < act->count; i++)
+		do_one(act, &act->list[i]);
+	if (act->count > LIST_KEEP) /* else memory just stays; failure loses nothing */
+		(void)madvise(act->list, act->cap * sizeof(*act->list), MADV_DONTNEED);
+	act->count = 0;
+	act->carrying = false;
+}
+
+bool
+act_is_leaving(const struct act *act, struct core_action *out)
+{
+	if (act->leaving)
+		*out = act->exit;
+	return act->leaving;
+}

@@ -1,0 +1,283 @@
+#include "engine/exits.h"
+
+#include "engine/act.h"
+#include "engine/checkpoint.h"
+#include "engine/engine.h"
+#include "engine/process.h"
+#include "engine/signals.h"
+#include "lib/log.h"
+#include "lib/must.h"
+#include "lib/sockmsg.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define MESSAGES_A_TURN 16 /* of up to 64 exits: some milliseconds */
+
+/* PID → node, open addressing; empty where pid is 0. At most half full: a node has one process. */
+struct slot {
+	int32_t pid;
+	uint32_t node;
+};
+
+struct exits {
+	struct engine *engine;
+	struct ev_io watcher;
+	struct slot *slots;
+	uint32_t mask;
+	bool deferred;
+	bool polling; /* events handled inside must not come back here */
+	uint64_t strangers; /* exits of processes that are no node's */
+	union {
+		struct link_head head;
+		struct link_exits exits;
+		struct link_value value;
+	} message;
+};
+
+/* ---- the table ---- */
+
+static uint32_t
+home_of(const struct exits *exits, int32_t pid)
+{
+	return ((uint32_t)pid * 2654435769U) >> 7 & exits->mask;
+}
+
+static uint32_t
+find(const struct exits *exits, int32_t pid)
+{
+	uint32_t at = home_of(exits, pid);
+
+	while (exits->slots[at].pid && exits->slots[at].pid != pid)
+		at = (at + 1) & exits->mask;
+	return at;
+}
+
+void
+exits_track(struct exits *exits, int32_t pid, uint32_t node)
+{
+	must(pid > 0);
+	exits->slots[find(exits, pid)] = (struct slot){ pid, node };
+}
+
+/* Empties a slot and moves those behind it that would not be found any more (Knuth 6.4, algorithm R). */
+static void
+forget(struct exits *exits, uint32_t hole)
+{
+	uint32_t at = hole;
+
+	for (;;) {
+		exits->slots[hole].pid = 0;
+		do {
+			at = (at + 1) & exits->mask;
+			if (!exits->slots[at].pid)
+				return;
+		} while (((at - home_of(exits, exits->slots[at].pid)) & exits->mask) < ((at - hole) & exits->mask));
+		exits->slots[hole] = exits->slots[at];
+		hole = at;
+	}
+}
+
+/* ---- one exit ---- */
+
+/* False when it has to wait. */
+static bool
+handle_exit(struct exits *exits, const struct link_exit *exit)
+{
+	struct engine *engine = exits->engine;
+	struct image_process *process;
+	struct core_event event = { .type = ON_EXITED, .status = exit->status };
+	uint32_t at = exit->pid > 0 ? find(exits, exit->pid) : 0;
+
+	if (exit->pid <= 0 || !exits->slots[at].pid) {
+		uint32_t node = exit->pid > 0 ? act_pending_by_pid(engine->act, exit->pid) : CORE_NONE;
+		if (node != CORE_NONE && process_look(&engine->processes[node]) == PROCESS_GONE) {
+			spawn_note_exit(engine->spawner, node);
+			return false;
+		}
+		/* an orphan's, or of a child that did not get to exec and has been told of otherwise */
+		exits->strangers++;
+		return true;
+	}
+	event.node = exits->slots[at].node;
+	process = &engine->processes[event.node];
+	/* the number of an earlier process that was queued when ours was given the same one */
+	if (process->pid != exit->pid || process_look(process) != PROCESS_GONE) {
+		exits->strangers++;
+		return true;
+	}
+	event.incarnation = process->incarnation;
+	forget(exits, at);
+	checkpoint_add_ended(engine->checkpoint, event.node);
+	engine_feed(engine, &event);
+	return true;
+}
+
+/* ---- messages ---- */
+
+/* Feeds those exits of the message that are new. False when one has to wait; the ones before it are in the commit to come. */
+static bool
+handle_exits(struct exits *exits, const struct link_exits *message)
+{
+	struct image_state *next = checkpoint_state(exits->engine->checkpoint);
+
+	for (uint16_t i = 0; i < message->head.count && i < LINK_MAX_EXITS; i++) {
+		uint64_t number = message->first_number + i;
+		if (number <= next->exit_number)
+			continue;
+		/* first, so that no commit knows the end but not its number */
+		next->exit_number = number;
+		if (!handle_exit(exits, &message->exit[i])) {
+			next->exit_number = number - 1;
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Whether the message may be taken off. */
+static bool
+handle_message(struct exits *exits, size_t len)
+{
+	struct engine *engine = exits->engine;
+	uint64_t before = checkpoint_state(engine->checkpoint)->exit_number;
+	bool done = true;
+
+	if (len >= sizeof(struct link_head) && exits->message.head.type == LINK_EXITS &&
+	    len >= offsetof(struct link_exits, exit) + exits->message.head.count * sizeof(struct link_exit)) {
+		done = handle_exits(exits, &exits->message.exits);
+		if (checkpoint_state(engine->checkpoint)->exit_number != before)
+			engine_commit(engine);
+	} else if (len >= sizeof(struct link_value) && exits->message.head.type == LINK_SIGNAL) {
+		signals_handle(engine, (int)exits->message.value.value);
+	} else {
+		log_line(NULL, "a message of %zu bytes from the reaper makes no sense and is passed over", len);
+	}
+	return done;
+}
+
+static void
+lose_reaper(struct exits *exits, ssize_t why)
+{
+	ev_io_stop(exits->engine->loop, &exits->watcher);
+	exits->engine->reaper_lost = true;
+	log_line(NULL, "reaper lost (%s): ends of processes are not seen any more, restart when convenient",
+	    why == 0 ? "it has gone" : strerror((int)-why));
+}
+
+static ssize_t
+receive(struct exits *exits, int flags)
+{
+	return sockmsg_recv(LINK_FD, &exits->message, sizeof(exits->message), flags | MSG_DONTWAIT, NULL, NULL);
+}
+
+/* Peeks, handles and takes off one message: 1, 0 when there is none to handle now. */
+static int
+poll_one(struct exits *exits)
+{
+	ssize_t n = receive(exits, MSG_PEEK);
+
+	if (n == -EAGAIN)
+		return 0;
+	if (n == -EMSGSIZE) {
+		log_line(NULL, "a message from the reaper is too long and is passed over");
+		(void)receive(exits, 0); /* dropped by that, as sockmsg says */
+		return 1;
+	}
+	if (n <= 0) {
+		lose_reaper(exits, n);
+		return 0;
+	}
+	if (!handle_message(exits, (size_t)n)) {
+		exits->deferred = true;
+		ev_io_stop(exits->engine->loop, &exits->watcher);
+		return 0;
+	}
+	/* the same message: nobody else reads this end */
+	(void)receive(exits, 0);
+	return 1;
+}
+
+bool
+exits_poll(struct exits *exits)
+{
+	int left = MESSAGES_A_TURN;
+
+	if (exits->deferred || exits->polling)
+		return false;
+	exits->polling = true;
+	while (left > 0 && !exits->engine->reaper_lost && poll_one(exits))
+		left--;
+	exits->polling = false;
+	return !exits->deferred && left > 0;
+}
+
+bool
+exits_is_deferred(const struct exits *exits)
+{
+	return exits->deferred;
+}
+
+void
+exits_resume(struct exits *exits)
+{
+	if (!exits->deferred)
+		return;
+	exits->deferred = false;
+	if (!exits->engine->reaper_lost)
+		ev_io_start(exits->engine->loop, &exits->watcher);
+}
+
+static void
+on_readable(struct ev_loop *loop, struct ev_io *watcher, int events)
+{
+	struct exits *exits = watcher->data;
+
+	(void)loop;
+	(void)events;
+	(void)exits_poll(exits); /* what is left makes the descriptor readable again */
+}
+
+/* ---- life ---- */
+
+struct exits *
+exits_new(struct engine *engine)
+{
+	struct exits *exits = calloc(1, sizeof(*exits));
+	uint32_t cap = 64;
+
+	if (!exits)
+		return NULL;
+	while (cap < 2 * core_count(engine->core))
+		cap *= 2;
+	exits->engine = engine;
+	exits->mask = cap - 1;
+	exits->slots = calloc(cap, sizeof(*exits->slots));
+	if (!exits->slots)
+		exits_free(&exits);
+	return exits;
+}
+
+void
+exits_watch(struct exits *exits)
+{
+	ev_io_init(&exits->watcher, on_readable, LINK_FD, EV_READ);
+	exits->watcher.data = exits;
+	ev_io_start(exits->engine->loop, &exits->watcher);
+}
+
+void
+exits_free(struct exits **exits)
+{
+	struct exits *old = *exits;
+
+	*exits = NULL;
+	if (!old)
+		return;
+	if (ev_is_active(&old->watcher))
+		ev_io_stop(old->engine->loop, &old->watcher);
+	free(old->slots);
+	free(old);
+}

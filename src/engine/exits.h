@@ -1,0 +1,32 @@
+/*
+ * exits: what comes from the reaper. Messages are peeked, handed to the core, committed, and only then taken off the link. A number
+ * that has been committed is never handled again. An exit whose process may still be in the hands of a spawner thread makes the
+ * link wait until that start is over: bounded, as the process is dead.
+ */
+#ifndef COPPICE_ENGINE_EXITS_H
+#define COPPICE_ENGINE_EXITS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct engine;
+struct exits;
+
+/* For a core with all its nodes; NULL when memory is gone. Nothing of it allocates later. Does not watch the link yet. */
+struct exits *exits_new(struct engine *engine);
+void exits_free(struct exits **exits);
+/* Begins to watch the link in the engine's loop. */
+void exits_watch(struct exits *exits);
+
+/* From now on the exit of this process is that of the node. */
+void exits_track(struct exits *exits, int32_t pid, uint32_t node);
+/*
+ * Handles what is in the link. True when it was empty then (or the reaper is gone); false when there is more than one turn's
+ * share, or it waits for a start.
+ */
+bool exits_poll(struct exits *exits);
+/* Whether the link waits for a start to be over; exits_resume: one is. */
+bool exits_is_deferred(const struct exits *exits);
+void exits_resume(struct exits *exits);
+
+#endif

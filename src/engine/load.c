@@ -1,0 +1,166 @@
+#include "engine/load.h"
+
+#include "lib/fd.h"
+#include "lib/log.h"
+#include "lib/span.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define TIME_LIMIT_MS 10000
+
+/* ---- running compile ---- */
+
+/* A new session, no signal blocked or ignored, the product's descriptor open over exec. 0 or a negative errno. */
+static int
+start(pid_t *pid, char *const *argv, int product)
+{
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attributes;
+	sigset_t none, all;
+	int error;
+
+	sigemptyset(&none);
+	sigfillset(&all);
+	error = posix_spawn_file_actions_init(&files);
+	if (error)
+		return -error;
+	error = posix_spawnattr_init(&attributes);
+	if (error) {
+		posix_spawn_file_actions_destroy(&files);
+		return -error;
+	}
+	/* dup2 to itself clears CLOEXEC in posix_spawn (POSIX.1-2024, glibc 2.29) */
+	error = posix_spawn_file_actions_adddup2(&files, product, product);
+	if (!error)
+		error = posix_spawnattr_setsigmask(&attributes, &none);
+	if (!error)
+		error = posix_spawnattr_setsigdefault(&attributes, &all);
+	if (!error)
+		error = posix_spawnattr_setflags(
+		    &attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
+	if (!error)
+		error = posix_spawn(pid, "/proc/self/exe", &files, &attributes, argv, environ);
+	posix_spawnattr_destroy(&attributes);
+	posix_spawn_file_actions_destroy(&files);
+	return -error;
+}
+
+/* Waits for the process's end, at most so long; then kills it. Its wait status, or -1 when it had to be killed. */
+static int
+wait_for(pid_t pid)
+{
+	mono_ms deadline = span_after(span_mono_now(), TIME_LIMIT_MS);
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	int status = 0;
+	bool late = false;
+
+	while (pidfd >= 0) {
+		struct pollfd ended = { .fd = pidfd, .events = POLLIN };
+		mono_ms left = deadline - span_mono_now();
+		int n = poll(&ended, 1, left > 0 ? (int)left : 0);
+		if (n > 0 || (n < 0 && errno != EINTR))
+			break;
+		if (n == 0) {
+			late = true;
+			(void)kill(pid, SIGKILL); /* our own child, not waited for yet: it is there */
+			break;
+		}
+	}
+	if (pidfd >= 0)
+		fd_close(&pidfd);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return late ? -1 : status;
+}
+
+/* What the daemon exits with, 0 when there is a product. */
+static int
+judge(int status)
+{
+	if (status == -1)
+		log_line(NULL, "reading the configuration took more than 10 s and was given up");
+	else if (WIFSIGNALED(status))
+		log_line(NULL, "reading the configuration was ended by signal %d", WTERMSIG(status));
+	else if (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == EX_CONFIG)
+		return WEXITSTATUS(status);
+	else
+		log_line(NULL, "reading the configuration ended with status %d", WEXITSTATUS(status));
+	return EX_OSERR;
+}
+
+int
+load_compile(const char *config, enum link_mode mode, int *status)
+{
+	char number[16], name[] = "coppice-engine", role[] = "compile", c[] = "-c", product[] = "--product";
+	char container[] = "--container", machine[] = "--machine";
+	char *file = strdup(config);
+	char *argv[] = { name, role, c, file, product, number, NULL, NULL };
+	int fd = memfd_create("coppice-specs", MFD_CLOEXEC);
+	int error;
+	pid_t pid;
+
+	if (mode != MODE_SERVICE)
+		argv[6] = mode == MODE_CONTAINER ? container : machine;
+	(void)snprintf(number, sizeof(number), "%d", fd);
+	error = fd < 0 ? -errno : !file ? -ENOMEM : start(&pid, argv, fd);
+	if (error)
+		log_line(NULL, "cannot run the compile role: %s", strerror(-error));
+	*status = error ? EX_OSERR : judge(wait_for(pid));
+	if (*status)
+		fd_close(&fd);
+	free(file);
+	return fd;
+}
+
+/* ---- its product ---- */
+
+int
+load_read(struct load_product *product, int fd, const char **problem)
+{
+	struct stat st;
+	json_error_t error;
+
+	memset(product, 0, sizeof(*product));
+	*problem = "the specs cannot be read";
+	if (fstat(fd, &st))
+		return -errno;
+	if (st.st_size <= 0)
+		return -EINVAL;
+	product->text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (product->text == MAP_FAILED) {
+		product->text = NULL;
+		return -errno;
+	}
+	product->size = (size_t)st.st_size;
+	product->root = json_loadb(product->text, product->size, 0, &error);
+	if (!product->root || json_integer_value(json_object_get(product->root, "version")) != 1) {
+		*problem = product->root ? "the specs are of another version" : "the specs are no JSON";
+		load_release(product);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+void
+load_release(struct load_product *product)
+{
+	json_decref(product->root);
+	if (product->text)
+		(void)munmap(product->text, product->size);
+	memset(product, 0, sizeof(*product));
+	(void)malloc_trim(0);
+}

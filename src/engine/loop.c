@@ -1,0 +1,173 @@
+#include "engine/loop.h"
+
+#include "engine/act.h"
+#include "engine/checkpoint.h"
+#include "engine/engine.h"
+#include "engine/events.h"
+#include "engine/exits.h"
+#include "engine/uplink.h"
+#include "lib/log.h"
+
+#include <stdlib.h>
+
+#define STARTS_A_TURN 16 /* about 10 ms: sockets are served in between */
+
+struct loop {
+	struct engine *engine;
+	struct ev_prepare prepare;
+	struct ev_idle idle; /* active while starts are left: keeps the loop from sleeping */
+	struct ev_timer timer;
+	mono_ms armed; /* what the timer is set to */
+	unsigned turns;
+};
+
+static mono_ms
+next_deadline(const struct engine *engine)
+{
+	mono_ms deadline = core_next_deadline(engine->core);
+	mono_ms shutdown = checkpoint_state(engine->checkpoint)->shutdown_at;
+
+	return shutdown && shutdown < deadline ? shutdown : deadline;
+}
+
+/* A shutdown, an escalation or an automatic shutdown gets its time limit; the next commit makes it last. */
+static void
+bound_shutdown(struct engine *engine)
+{
+	struct image_state *next = checkpoint_state(engine->checkpoint);
+
+	if (next->shutdown_at == 0 && core_is_leaving(engine->core))
+		next->shutdown_at = span_after(span_mono_now(), engine->settings.shutdown_timeout);
+}
+
+static void
+hurry(struct engine *engine)
+{
+	struct core_event event = { .type = ON_SHUTDOWN, .now = true };
+
+	checkpoint_state(engine->checkpoint)->shutdown_at = MONO_NEVER;
+	log_line(NULL, "the shutdown has taken too long: killing what is left");
+	engine_submit(engine, &event);
+}
+
+static void
+on_time(struct engine *engine)
+{
+	mono_ms now = span_mono_now();
+	mono_ms shutdown = checkpoint_state(engine->checkpoint)->shutdown_at;
+
+	if (core_next_deadline(engine->core) <= now) {
+		struct core_event event = { .type = ON_TIMER };
+		engine_submit(engine, &event);
+	}
+	if (shutdown && shutdown <= now)
+		hurry(engine);
+}
+
+static void
+on_timer(struct ev_loop *ev, struct ev_timer *timer, int events)
+{
+	struct loop *loop = timer->data;
+
+	(void)ev;
+	(void)events;
+	loop->armed = MONO_NEVER;
+	on_time(loop->engine);
+}
+
+/* Sets the timer where the deadline has changed. */
+static void
+arm(struct loop *loop)
+{
+	struct ev_loop *ev = loop->engine->loop;
+	mono_ms deadline = next_deadline(loop->engine);
+	mono_ms left;
+
+	if (deadline == loop->armed)
+		return;
+	ev_timer_stop(ev, &loop->timer);
+	loop->armed = deadline;
+	if (deadline == MONO_NEVER)
+		return;
+	ev_now_update(ev);
+	left = deadline - span_mono_now();
+	ev_timer_set(&loop->timer, left > 0 ? (double)left / 1000.0 : 0.0, 0.0);
+	ev_timer_start(ev, &loop->timer);
+}
+
+static void
+on_prepare(struct ev_loop *ev, struct ev_prepare *prepare, int events)
+{
+	struct loop *loop = prepare->data;
+	struct engine *engine = loop->engine;
+	struct core_action how;
+
+	(void)events;
+	/* the first turn does not sleep: LINK_RECOVERED waits for the second */
+	if (act_spawn_some(engine->act, STARTS_A_TURN) || loop->turns == 0)
+		ev_idle_start(ev, &loop->idle);
+	else
+		ev_idle_stop(ev, &loop->idle);
+	events_log(engine);
+	bound_shutdown(engine);
+	arm(loop);
+	/* the second time round, everything has been looked at once */
+	if (loop->turns < 2 && ++loop->turns == 2 && uplink_value(LINK_RECOVERED, 0))
+		log_line(NULL, "the reaper does not hear that the engine runs");
+	if (act_is_leaving(engine->act, &how))
+		ev_break(ev, EVBREAK_ALL);
+}
+
+static void
+on_idle(struct ev_loop *ev, struct ev_idle *idle, int events)
+{
+	/* its being active is its purpose */
+	(void)ev;
+	(void)idle;
+	(void)events;
+}
+
+struct loop *
+loop_new(struct engine *engine)
+{
+	struct loop *loop = calloc(1, sizeof(*loop));
+
+	if (!loop)
+		return NULL;
+	loop->engine = engine;
+	loop->armed = MONO_NEVER;
+	ev_prepare_init(&loop->prepare, on_prepare);
+	loop->prepare.data = loop;
+	ev_idle_init(&loop->idle, on_idle);
+	loop->idle.data = loop;
+	ev_timer_init(&loop->timer, on_timer, 0., 0.);
+	loop->timer.data = loop;
+	return loop;
+}
+
+void
+loop_free(struct loop **loop)
+{
+	struct loop *old = *loop;
+
+	*loop = NULL;
+	if (!old)
+		return;
+	ev_prepare_stop(old->engine->loop, &old->prepare);
+	ev_idle_stop(old->engine->loop, &old->idle);
+	ev_timer_stop(old->engine->loop, &old->timer);
+	free(old);
+}
+
+void
+loop_run(struct loop *loop)
+{
+	struct ev_loop *ev = loop->engine->loop;
+	struct core_action how;
+
+	ev_prepare_start(ev, &loop->prepare);
+	log_set_direct(false);
+	while (!act_is_leaving(loop->engine->act, &how))
+		ev_run(ev, 0);
+	log_set_direct(true);
+}

@@ -1,0 +1,41 @@
+#include "engine/resume.h"
+
+#include "engine/act.h"
+#include "engine/checkpoint.h"
+#include "engine/engine.h"
+#include "engine/exits.h"
+#include "engine/process.h"
+#include "lib/log.h"
+
+/* Every process through exec whose end is not committed: it lives, or its exit is in the link. */
+static uint32_t
+track_started(struct engine *engine)
+{
+	uint32_t count = 0;
+
+	for (uint32_t node = 0; node < core_count(engine->core); node++) {
+		const struct image_process *process = &engine->processes[node];
+		if (process->state != PROCESS_STARTED || process->pid <= 0)
+			continue;
+		exits_track(engine->exits, process->pid, node);
+		count++;
+	}
+	return count;
+}
+
+void
+resume_tree(struct engine *engine)
+{
+	struct core_event resume = { .type = ON_RESUME };
+	struct core_event hold = { .type = ON_HOLD };
+	uint32_t count = track_started(engine);
+
+	checkpoint_act_kills(engine->checkpoint, process_kill_leftovers);
+	if (engine->hold_requested)
+		engine_feed(engine, &hold);
+	engine_feed(engine, &resume);
+	engine_commit(engine);
+	act_answer_made_starts(engine->act);
+	log_line(NULL, "engine recovered: number %u, %u process%s taken over%s", engine->generation, count,
+	    count == 1 ? "" : "es", core_is_holding(engine->core) ? "; holding: nothing is started or stopped by itself" : "");
+}

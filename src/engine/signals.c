@@ -1,0 +1,87 @@
+#include "engine/signals.h"
+
+#include "engine/checkpoint.h"
+#include "engine/control.h"
+#include "engine/engine.h"
+#include "engine/uplink.h"
+#include "lib/log.h"
+#include "lib/names.h"
+
+#include <signal.h>
+#include <string.h>
+
+#define LINES_A_FLUSH 64
+
+/* One line a node. For people who have nothing but a terminal and kill(1). */
+static void
+log_tree(const struct engine *engine)
+{
+	char path[NODES_PATH_SIZE];
+	uint32_t count = core_count(engine->core);
+
+	for (uint32_t node = 0; node < count; node++) {
+		struct core_view view;
+		const char *reason;
+		core_view(engine->core, node, &view);
+		reason = core_reason_text(view.reason);
+		log_line(nodes_path(engine->nodes, node, path), "%s%s%s%s, pid %d, start %u, %u restarts",
+		    core_state_text(view.state), reason[0] ? " (" : "", reason, reason[0] ? ")" : "",
+		    view.has_process ? engine->processes[node].pid : 0, view.incarnation, view.restarts);
+		if (node % LINES_A_FLUSH == 0)
+			log_flush();
+	}
+}
+
+static void
+reopen(struct engine *engine)
+{
+	int listener;
+
+	control_reopen(engine->control);
+	listener = control_listener(engine->control);
+	if (listener >= 0 && uplink_store(LINK_KEY_CONTROL, listener))
+		log_line(NULL, "the reaper does not take the control socket; a new engine will make its own");
+}
+
+/* A service or container just leaves; a machine has to know how. */
+static enum link_leave_how
+way_of(const struct engine *engine, int number)
+{
+	if (engine->mode != MODE_MACHINE)
+		return LEAVE_EXIT;
+	if (number == SIGINT || number == SIGTERM)
+		return LEAVE_REBOOT;
+	return number == SIGUSR1 ? LEAVE_HALT : LEAVE_POWEROFF;
+}
+
+static void
+shut_down(struct engine *engine, int number)
+{
+	struct core_event event = { .type = ON_SHUTDOWN };
+	struct image_state *next = checkpoint_state(engine->checkpoint);
+
+	/* only a second SIGINT hurries: an impatient person, not a script that sends TERM twice (FIELD 2.A.20) */
+	if (number == SIGINT)
+		event.now = next->interrupts++ > 0;
+	log_line(NULL, "SIG%s: shutting down%s", names_signal_text(number), event.now ? " at once" : "");
+	engine_set_leave(engine, way_of(engine, number));
+	engine_submit(engine, &event);
+}
+
+void
+signals_handle(struct engine *engine, int number)
+{
+	bool machine = engine->mode == MODE_MACHINE;
+
+	if (number == SIGHUP)
+		log_line(NULL, "SIGHUP: reload is not supported yet; nothing has changed");
+	else if (number == SIGUSR1 && !machine)
+		reopen(engine);
+	else if (number == SIGUSR2 && !machine)
+		log_tree(engine);
+	else if (number == SIGTERM || number == SIGINT || number == SIGPWR || number == SIGRTMIN + 3 ||
+	    number == SIGUSR1 || number == SIGUSR2)
+		shut_down(engine, number);
+	else
+		log_line(NULL, "SIG%s: not for us", names_signal_text(number));
+}
