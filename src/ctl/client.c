@@ -14,7 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define CLIENT_FIRST_READ (64U * 1024U)
+#define CLIENT_FIRST_READ ((size_t)64 * 1024)
 #define CLIENT_RETRY_MS   20 /* between attempts while the daemon's backlog is full */
 
 char *

@@ -9,12 +9,12 @@ static const char general_head[] =
 
 static const char general_tail[] =
     "\n"
-    "The socket is that of -s, else of $COPPICE_SOCKET, else your own daemon's: as root\n"
-    "/run/coppice/control.sock, else $XDG_RUNTIME_DIR/coppice/control.sock, else\n"
-    "/tmp/coppice-UID/control.sock.\n"
+    "The socket is that of -s, else of $COPPICE_SOCKET, else your own daemon's: as\n"
+    "root /run/coppice/control.sock, else $XDG_RUNTIME_DIR/coppice/control.sock,\n"
+    "else /tmp/coppice-UID/control.sock.\n"
     "\n"
     "Exit status: 0 done, 1 refused, 2 wrong usage, 3 some do not run (status PATH),\n"
-    "4 no daemon (status PATH: or no such node), 5 timed out. More: man coppicectl\n";
+    "4 no daemon (status PATH: or no such node), 5 timed out. See coppicectl(1).\n";
 
 static void
 help_put_option(struct buf *out, enum ctl_option which)
@@ -25,7 +25,7 @@ help_put_option(struct buf *out, enum ctl_option which)
 
 	buf_printf(&left, "  %s--%s%s%s", option->letter != '\0' ? letter : "    ", option->name,
 	    option->value != NULL ? " " : "", option->value != NULL ? option->value : "");
-	buf_printf(out, "%-24s %s\n", left.data, option->doc);
+	buf_printf(out, "%-25s %s\n", left.data, option->doc);
 	buf_free(&left);
 }
 

@@ -39,34 +39,51 @@ reply_request(struct ctl *ctl, const char *method, const char *params)
 	return error == 0 ? 0 : reply_lost(ctl, error);
 }
 
-/* The members of "error": code, message and data.hint. */
+static void
+reply_scan_text(struct scan *scan, char **out)
+{
+	struct scan_text text;
+
+	if (scan_string(scan, &text) && text.len > 0) {
+		free(*out);
+		*out = scan_text_decode(&text);
+	}
+}
+
+static void
+reply_scan_data(struct scan *scan, struct reply *reply)
+{
+	struct scan_text key;
+
+	if (!scan_object(scan))
+		return;
+	while (scan_key(scan, &key)) {
+		if (scan_text_is(&key, "hint"))
+			reply_scan_text(scan, &reply->hint);
+		else
+			scan_skip(scan, NULL);
+	}
+}
+
+/* The members of "error". */
 static void
 reply_scan_error(struct scan *scan, struct reply *reply)
 {
-	struct scan_text key, text;
+	struct scan_text key;
 	double code = 0;
 
 	reply->is_error = true;
 	if (!scan_object(scan))
 		return;
 	while (scan_key(scan, &key)) {
-		if (scan_text_is(&key, "code")) {
+		if (scan_text_is(&key, "code"))
 			scan_number(scan, &code);
-		} else if (scan_text_is(&key, "message") && scan_string(scan, &text)) {
-			free(reply->message);
-			reply->message = scan_text_decode(&text);
-		} else if (scan_text_is(&key, "data") && scan_object(scan)) {
-			while (scan_key(scan, &key)) {
-				if (scan_text_is(&key, "hint") && scan_string(scan, &text)) {
-					free(reply->hint);
-					reply->hint = text.len > 0 ? scan_text_decode(&text) : NULL;
-				} else {
-					scan_skip(scan, NULL);
-				}
-			}
-		} else {
+		else if (scan_text_is(&key, "message"))
+			reply_scan_text(scan, &reply->message);
+		else if (scan_text_is(&key, "data"))
+			reply_scan_data(scan, reply);
+		else
 			scan_skip(scan, NULL);
-		}
 	}
 	reply->code = code > -100000 && code < 100000 ? (int)code : 0;
 }

@@ -8,6 +8,7 @@
 #include "lib/str.h"
 #include "wire/rpc.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -60,6 +61,9 @@ show_json(struct ctl *ctl, const char *method, const char *params, bool judge)
 		buf_append(&ctl->out, reply.line.at, reply.line.len);
 		buf_puts(&ctl->out, "\n");
 	}
+	if (ctl->client.tee_error != 0 && ctl->client.tee_error != -EPIPE)
+		status = ctl_complain(ctl, CTL_REFUSED, NULL, "cannot write the output: %s",
+		    strerror(-ctl->client.tee_error));
 	if (status == 0 && reply.is_error)
 		status = show_refused(ctl, &reply);
 	if (status == 0 && judge) {

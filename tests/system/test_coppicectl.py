@@ -1,0 +1,427 @@
+"""coppicectl against a server that answers what the test wants: wrong answers, no answers, many answers."""
+import json
+import os
+import pty
+import re
+import resource
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+BUILD = os.environ.get("BUILD", os.path.join(os.path.dirname(__file__), "../../build"))
+CTL = os.path.join(BUILD, "bin/coppicectl")
+
+
+class Server:
+    """Answers each line with what `answer(request)` returns: a result, an Error, bytes as they are, or None to close."""
+
+    def __init__(self, path, answer):
+        self.path, self.answer, self.requests = str(path), answer, []
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        self.listener.listen(16)
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            with connection, connection.makefile("rb") as lines:
+                for line in lines:
+                    request = json.loads(line)
+                    self.requests.append(request)
+                    answer = self.answer(request)
+                    if answer is None:
+                        break
+                    if not isinstance(answer, bytes):
+                        key = "error" if isinstance(answer, Error) else "result"
+                        answer = json.dumps({"jsonrpc": "2.0", "id": request["id"], key: answer}).encode() + b"\n"
+                    try:
+                        connection.sendall(answer)
+                    except OSError:
+                        break
+
+    def close(self):
+        self.listener.close()
+
+
+class Error(dict):
+    def __init__(self, code, message, **data):
+        super().__init__(code=code, message=message, data=data)
+
+
+def node(path, state="running", **more):
+    return {"path": path, "kind": "child", "state": state, "since_at": 1.5, "incarnation": 1, "restarts": 0, "streak": 0, **more}
+
+
+TREE = [
+    node("/", kind="supervisor", strategy="one_for_one"),
+    node("shop", kind="supervisor", strategy="rest_for_one"),
+    node("shop/db", pid=41, uptime_s=75.2),
+    node("shop/web@1", pid=42, uptime_s=3.04, restarts=2, exit={"code": 1}),
+    node("shop/web@2", "restarting", reason="exited", exit={"signal": "KILL"}, next_start_in_s=0.4, streak=3, restarts=3),
+    node("setup", "finished", reason="exited", exit={"code": 0}),
+]
+
+
+def below(path):
+    return [n for n in TREE if path == "/" or n["path"] == path or n["path"].startswith((path + "/", path + "@"))]
+
+
+def daemon(request):
+    params = request.get("params", {})
+    if request["method"] == "status":
+        nodes = below(params.get("path", "/"))
+        if not nodes:
+            return Error(1, "there is no node \"%s\"" % params["path"], hint="look at coppicectl status")
+        return {"nodes": nodes, "at_event": 7}
+    if request["method"] in ("start", "stop", "restart", "signal"):
+        return below(params["path"])[0]
+    return {"version": "9", "engine_pid": 77}
+
+
+@pytest.fixture
+def serve(tmp_path):
+    servers = []
+
+    def start(answer=daemon):
+        servers.append(Server(tmp_path / "control.sock", answer))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+def run(path, *args, env=None, **more):
+    clean = {k: v for k, v in os.environ.items() if k not in ("COPPICE_SOCKET", "NO_COLOR")}
+    return subprocess.run([CTL, "-s", path, *args], capture_output=True, text=True, timeout=30, env={**clean, **(env or {})}, **more)
+
+
+def test_status_is_a_table(serve):
+    done = run(serve().path, "status")
+    assert done.returncode == 0 and done.stderr == ""
+    assert done.stdout.splitlines() == [
+        "STATE       PATH            PID  UPTIME  RESTARTS  WHY",
+        "running     /                 -  -              0",
+        "running     shop              -  -              0",
+        "running     shop/db          41  1m15s          0",
+        "running     shop/web@1       42  3.0s           2",
+        "restarting  shop/web@2        -  -              3  killed by KILL; next start in 0.4s; 3 failures in a row",
+        "finished    setup             -  -              0  exit status 0",
+    ]
+
+
+def test_tree_is_drawn(serve):
+    done = run(serve().path, "tree", env={"LC_ALL": "C.UTF-8"})
+    assert done.returncode == 0
+    assert done.stdout.splitlines() == [
+        "/  (one_for_one)         running",
+        "|- shop  (rest_for_one)  running",
+        "|  |- db                 running     pid 41",
+        "|  |- web@1              running     pid 42  restarts 2",
+        "|  `- web@2              restarting  restarts 3  killed by KILL; next start in 0.4s; 3 failures in a row",
+        "`- setup                 finished    exit status 0",
+    ]
+
+
+def on_terminal(path, *args, **env):
+    """What it prints to a terminal."""
+    leader, follower = pty.openpty()
+    clean = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "LC_ALL")}
+    process = subprocess.Popen([CTL, "-s", path, *args], stdout=follower, env={**clean, "TERM": "xterm", **env})
+    os.close(follower)
+    text = b""
+    while True:
+        try:
+            more = os.read(leader, 65536)
+        except OSError:  # EIO: the other end is closed
+            break
+        if not more:
+            break
+        text += more
+    os.close(leader)
+    assert process.wait(timeout=10) == 0
+    return text.decode()
+
+
+def test_colours_and_lines_only_where_they_can_be_shown(serve):
+    path = serve().path
+    assert "\033[32mrunning\033[0m" in on_terminal(path, "tree", LC_ALL="C.UTF-8")
+    assert "├─ " in on_terminal(path, "tree", LC_ALL="C.UTF-8")
+    assert "\033" not in on_terminal(path, "tree", LC_ALL="C.UTF-8", NO_COLOR="1")
+    assert "\033" not in on_terminal(path, "tree", TERM="dumb")
+    plain = on_terminal(path, "tree", LC_ALL="C")
+    assert "\033[32m" in plain and "├" not in plain and "|- " in plain
+
+
+@pytest.mark.parametrize(
+    "args, status",
+    [
+        ((), 0),
+        (("shop/db",), 0),
+        (("shop/db", "setup"), 0),
+        (("shop",), 3),
+        (("shop/web",), 3),
+        (("shop/web@*",), 3),
+        (("/shop/web@1/",), 0),
+        (("nobody",), 4),
+        (("nobody@*",), 4),
+        (("shop/db", "nobody"), 4),
+    ],
+)
+def test_status_of_paths_tells_by_its_exit_status(serve, args, status):
+    path = serve().path
+    for options in ((), ("--json",)):
+        done = run(path, *options, "status", *args)
+        assert done.returncode == status, done
+        assert (done.stderr != "") == (status == 4)
+
+
+def test_json_is_the_answer_as_it_is(serve):
+    line = b'{ "id":1,"jsonrpc" :"2.0", "result":{"nodes":[ ],"at_event":1e2}}\n'
+    done = run(serve(lambda request: line).path, "--json", "status")
+    assert done.stdout.encode() == line and done.returncode == 0
+
+
+def test_json_of_a_refusal_is_on_both_outputs(serve):
+    done = run(serve(lambda request: Error(2, "you may look, not touch", hint="ask root")).path, "stop", "shop", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["error"]["code"] == 2
+    assert done.stderr == "coppicectl: you may look, not touch\ncoppicectl: ask root\n"
+
+
+@pytest.mark.parametrize("code, status", [(1, 1), (2, 1), (3, 1), (4, 1), (5, 5), (6, 1), (-32601, 1), (4711, 1)])
+def test_exit_status_of_an_error(serve, code, status):
+    done = run(serve(lambda request: Error(code, "no\x1b[31m!")).path, "start", "shop")
+    assert done.returncode == status
+    assert done.stdout == "" and done.stderr == "coppicectl: no?[31m!\n"
+
+
+def test_what_is_asked_for(serve):
+    server = serve()
+    for args, method, params in [
+        (("start", "shop"), "start", {"path": "shop", "wait": True}),
+        (("start", "/shop/", "--no-wait"), "start", {"path": "shop", "wait": False}),
+        (("stop", "--now", "--timeout", "5s", "shop"), "stop", {"path": "shop", "wait": True, "timeout": "5s", "now": True}),
+        (("restart", "shop", "--group", "--timeout=2m"), "restart", {"path": "shop", "wait": True, "timeout": "2m", "group": True}),
+        (("signal", "shop", "HUP", "--whole-tree"), "signal", {"path": "shop", "signal": "HUP", "whole_tree": True}),
+        (("shutdown",), "shutdown", {"now": False}),
+        (("shutdown", "--now", "--timeout", "3"), "shutdown", {"now": True, "timeout": "3"}),
+        (("poweroff",), "shutdown", {"now": False, "action": "poweroff"}),
+        (("raw", "ping"), "ping", None),
+        (("raw", "status", '{ "path" :\n "shop" }'), "status", {"path": "shop"}),
+        (("status", 'a"b\\c'), "status", {"path": 'a"b\\c', "recursive": True}),
+    ]:
+        server.requests.clear()
+        run(server.path, *args)
+        assert [(r["method"], r.get("params"), r["jsonrpc"]) for r in server.requests] == [(method, params, "2.0")], args
+
+
+def test_patterns_and_their_order(serve):
+    server = serve()
+    for command, order in [("start", [1, 2]), ("stop", [2, 1]), ("restart", [1, 2])]:
+        server.requests.clear()
+        assert run(server.path, command, "shop/web@*").returncode == 0
+        assert [r["params"]["path"] for r in server.requests[1:]] == ["shop/web@%d" % i for i in order]
+    server.requests.clear()
+    done = run(server.path, "stop", "*/nothing*")
+    assert done.returncode == 1 and "no node fits" in done.stderr and len(server.requests) == 1
+
+
+def test_one_refusal_among_many_does_not_end_the_others(serve):
+    def answer(request):
+        return Error(3, "no") if request.get("params", {}).get("path") == "b" else node(request["params"]["path"], pid=1)
+
+    done = run(serve(answer).path, "start", "a", "b", "c")
+    assert done.returncode == 1
+    assert done.stdout == "a: running, pid 1\nc: running, pid 1\n" and done.stderr == "coppicectl: no\n"
+
+
+def test_thousands_of_requests_do_not_choke(serve):
+    server = serve(lambda request: node(request["params"]["path"], reason="x" * 2000, pid=1))
+    done = run(server.path, "start", *["n%d" % i for i in range(3000)])
+    assert done.returncode == 0 and done.stdout.count("\n") == 3000
+
+
+GARBLED = [
+    b"\n",
+    b"hello\n",
+    b"[]\n",
+    b"{}\n",
+    b'{"jsonrpc":"2.0","id":1}\n',
+    b'{"jsonrpc":"2.0","id":1,"result":\n',
+    b'{"jsonrpc":"2.0","id":1,"result":{"nodes":[{"path":"/"}]}}\n',
+    b'{"jsonrpc":"2.0","id":1,"result":{"nodes":[{"path":"/","state":"running"}}}\n',
+    b'{"jsonrpc":"2.0","id":1,"result":{"nodes":7}}\n',
+    b'{"jsonrpc":"2.0","id":1,"result":{"nodes":[{"path":"/","state":"running","pid":"x"}]}}\n',
+    b"\xff\xfe\x00\n",
+    b"{" * 100000 + b"\n",
+]
+
+
+@pytest.mark.parametrize("answer", GARBLED, ids=range(len(GARBLED)))
+def test_garbled_answers(serve, answer):
+    done = run(serve(lambda request: answer).path, "status")
+    assert done.returncode == 1
+    assert "makes no sense" in done.stderr and len(done.stderr.splitlines()) == 2
+
+
+def test_an_answer_cut_off(serve):
+    cut = [b'{"jsonrpc":"2.0","id":1,"result":{"nodes":[']
+
+    def answer(request):
+        return cut.pop() if cut else None
+
+    server = serve(lambda request: b"")
+    server.close()
+    os.unlink(server.path)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(server.path)
+    listener.listen(1)
+
+    def once():
+        connection, _ = listener.accept()
+        connection.recv(1000)
+        connection.sendall(cut[0])
+        connection.close()
+
+    thread = threading.Thread(target=once)
+    thread.start()
+    done = run(server.path, "status")
+    thread.join()
+    listener.close()
+    assert done.returncode == 4 and "in the middle of its answer (after 43 bytes)" in done.stderr
+
+
+def test_a_question_is_asked_again_when_the_engine_was_replaced(serve):
+    seen = []
+
+    def answer(request):
+        seen.append(request["method"])
+        return None if len(seen) == 1 else daemon(request)
+
+    done = run(serve(answer).path, "status", "shop/db")
+    assert done.returncode == 0 and seen == ["status", "status"]
+
+
+def test_a_command_is_not(serve):
+    server = serve(lambda request: None)
+    done = run(server.path, "restart", "shop")
+    assert done.returncode == 4 and len(server.requests) == 1
+    assert "closed the connection without an answer" in done.stderr
+
+
+def test_no_daemon(tmp_path):
+    nobody = socket.socket(socket.AF_UNIX)
+    nobody.bind(str(tmp_path / "dead"))
+    nobody.close()
+    for path, words in [("none", "no daemon runs here"), ("dead", "nobody listens there any more"), ("x" * 120, "108")]:
+        done = run(str(tmp_path / path), "status")
+        assert done.returncode == 4 and done.stdout == ""
+        assert words in done.stderr or path[0] == "x"
+        assert str(tmp_path / path) in done.stderr
+
+
+def test_which_socket(tmp_path, serve):
+    path = serve().path
+    args = {"capture_output": True, "text": True, "timeout": 30}
+    assert subprocess.run([CTL, "ping"], env={"COPPICE_SOCKET": path}, **args).stdout.splitlines()[1].split() == ["engine_pid", "77"]
+    done = subprocess.run([CTL, "--socket=" + path, "ping"], env={"COPPICE_SOCKET": "/nowhere"}, **args)
+    assert done.returncode == 0
+    default = "/run/coppice" if os.geteuid() == 0 else str(tmp_path) + "/coppice"
+    done = subprocess.run([CTL, "-s", "/nowhere/x", "ping"], env={"XDG_RUNTIME_DIR": str(tmp_path)}, **args)
+    assert "/nowhere/x" in done.stderr
+    if not os.path.exists(default + "/control.sock"):
+        done = subprocess.run([CTL, "ping"], env={"XDG_RUNTIME_DIR": str(tmp_path)}, **args)
+        assert default + "/control.sock" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "args, words",
+    [
+        ((), "which command?"),
+        (("statsu",), 'did you mean "status"?'),
+        (("xyzzy",), "coppicectl help lists the commands"),
+        (("start",), "usage: coppicectl start PATH..."),
+        (("ping", "x"), "it takes no arguments"),
+        (("start", "--now", "x"), "it does not take --now"),
+        (("start", "--no-wiat", "x"), 'did you mean "--no-wait"?'),
+        (("start", "x", "--timeout"), "option --timeout needs a value"),
+        (("start", "x", "--timeout", "soon"), '"soon" is no duration'),
+        (("start", "x", "--no-wait=yes"), "takes no value"),
+        (("signal", "shop", "FOO"), '"FOO" is no signal'),
+        (("signal", "shop"), "an argument is missing"),
+        (("raw", "ping", "{"), "no JSON object"),
+        (("raw", "ping", "7"), "no JSON object"),
+        (("help", "statsu"), 'did you mean "status"?'),
+    ],
+)
+def test_wrong_usage(args, words):
+    done = run("/nowhere", *args)
+    assert done.returncode == 2 and done.stdout == "" and words in done.stderr, done
+
+
+def test_help_fits_and_is_complete():
+    listed = run("/nowhere", "help").stdout
+    commands = re.findall(r"^  ([a-z]+) ", listed, re.M)
+    assert {"status", "tree", "start", "stop", "restart", "signal", "ping", "shutdown", "raw", "check", "help"} <= set(commands)
+    for command in commands:
+        one = run("/nowhere", "help", command)
+        assert one.returncode == 0 and one.stdout.startswith("usage: coppicectl " + command)
+        assert one.stdout == run("/nowhere", command, "--help").stdout
+        listed += one.stdout
+    assert max(map(len, listed.splitlines())) <= 80
+
+
+def test_a_reader_that_has_seen_enough(serve):
+    many = [node("n%05d" % i) for i in range(20000)]
+    path = serve(lambda request: {"nodes": many}).path
+    for options in ("", "--json"):
+        done = subprocess.run(
+            ["bash", "-c", 'set -o pipefail; "$0" -s "$1" $2 status | head -c 10', CTL, path, options], capture_output=True, timeout=30
+        )
+        assert done.stderr == b"" and done.returncode == 0
+
+
+def test_a_full_disk_is_said(serve):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("no /dev/full")
+    path = serve().path
+    for options in ((), ("--json",)):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([CTL, "-s", path, *options, "status"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30)
+        assert done.returncode == 1 and "No space left on device" in done.stderr
+
+
+def test_ten_thousand_nodes_in_no_time(serve):
+    """The budget is 36 ms with the daemon's work; this is coppicectl's own processor time, so that it can be asserted."""
+    many = [node("shop/web@%d" % i, pid=i + 1, uptime_s=12.345, reason="boot", ready=True) for i in range(10000)]
+    line = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"nodes": many}}).encode() + b"\n"
+    path = serve(lambda request: line).path
+    spent = []
+    for _ in range(5):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert run(path, "status").stdout.count("\n") == 10001
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    limit = 0.030 if "asan" not in BUILD else 1
+    assert min(spent) < limit, spent
+
+
+def test_a_silent_daemon_ends_the_wait(serve):
+    """--timeout is the daemon's to keep; only if it does not answer at all does coppicectl end by itself."""
+    hang = threading.Event()
+    server = serve(lambda request: hang.wait(60) and None)
+    start = time.monotonic()
+    process = subprocess.Popen([CTL, "-s", server.path, "ping"], stderr=subprocess.PIPE, text=True)
+    _, error = process.communicate(timeout=40)
+    hang.set()
+    assert process.returncode == 5 and "has not answered for 10 s" in error
+    assert 9 < time.monotonic() - start < 30
