@@ -1,0 +1,30 @@
+/*
+ * view: a node as JSON text: the only maker of it. Written straight into a buffer, without building values: the status of 10,000
+ * nodes must not hold the loop up.
+ */
+#ifndef COPPICE_ENGINE_VIEW_H
+#define COPPICE_ENGINE_VIEW_H
+
+#include "core/core.h"
+#include "lib/buf.h"
+
+struct engine;
+
+/* The clocks, read once for many nodes. */
+struct view {
+	const struct engine *engine;
+	mono_ms now;
+	int64_t wall_offset_ms; /* to be added to a mono_ms */
+	uint64_t ticks_now, ticks_per_s;
+};
+
+void view_begin(struct view *view, const struct engine *engine);
+/*
+ * Appends the object of a node but for its closing brace, so that the caller may add members, and tells what it is made from.
+ * Members whose value is unknown are left out.
+ */
+void view_open(const struct view *view, uint32_t node, struct buf *out, struct core_view *facts);
+/* The whole object. */
+void view_node(const struct view *view, uint32_t node, struct buf *out);
+
+#endif
