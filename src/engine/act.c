@@ -33,7 +33,8 @@ struct act {
 	uint32_t queue_first, queue_count, queue_cap;
 	uint32_t *pending; /* nodes whose start is not over */
 	uint32_t pending_count;
-	uint8_t *signals; /* [node] to be sent once the start is over: number and GROUP_FLAG; 0: none */
+	uint8_t
+	    *signals; /* [node] to be sent once the start is over: number and GROUP_FLAG; 0: none */
 
 	bool leaving;
 	struct core_action exit;
@@ -84,7 +85,8 @@ static void
 queue_push(struct act *act, uint32_t node, uint32_t incarnation)
 {
 	must(act->queue_count < act->queue_cap);
-	act->queue[(act->queue_first + act->queue_count) % act->queue_cap] = (struct start){ node, incarnation };
+	act->queue[(act->queue_first + act->queue_count) % act->queue_cap] =
+	    (struct start){ node, incarnation };
 	act->queue_count++;
 }
 
@@ -111,9 +113,11 @@ is_wanted(const struct act *act, const struct start *start)
 static void
 answer_failed(struct act *act, uint32_t node, uint32_t incarnation, int32_t step, int32_t error)
 {
-	struct core_event event = {
-		.type = ON_SPAWN_FAILED, .node = node, .incarnation = incarnation, .step = step, .error = error
-	};
+	struct core_event event = { .type = ON_SPAWN_FAILED,
+		.node = node,
+		.incarnation = incarnation,
+		.step = step,
+		.error = error };
 
 	act->signals[node] = 0;
 	engine_submit(act->engine, &event);
@@ -154,7 +158,8 @@ make(struct act *act, const struct start *start)
 	struct engine *engine = act->engine;
 	const struct place *place = nodes_place(engine->nodes, start->node);
 	struct spawn_request request = { .node = start->node };
-	int error = program_request(place->program, nodes_instance(engine->nodes, start->node), &request);
+	int error =
+	    program_request(place->program, nodes_instance(engine->nodes, start->node), &request);
 
 	if (error) {
 		answer_failed(act, start->node, start->incarnation, STEP_PREPARE, -error);
@@ -170,9 +175,28 @@ make(struct act *act, const struct start *start)
 		act->pending[act->pending_count++] = start->node;
 }
 
+/* During a hold nothing starts by itself; but what is told to end before it has begun must end. */
+static void
+cancel_some(struct act *act)
+{
+	for (uint32_t left = act->queue_count; left > 0; left--) {
+		struct start start = queue_pop(act);
+		if (!is_wanted(act, &start))
+			continue;
+		if (act->signals[start.node])
+			answer_failed(act, start.node, start.incarnation, STEP_PREPARE, ECANCELED);
+		else
+			queue_push(act, start.node, start.incarnation);
+	}
+}
+
 bool
 act_spawn_some(struct act *act, unsigned most)
 {
+	if (core_is_holding(act->engine->core)) {
+		cancel_some(act);
+		return false;
+	}
 	while (act->queue_count) {
 		struct start start;
 		/* a PID that the next clone may be given must not be in the link any more */
@@ -214,7 +238,8 @@ act_pending_by_pid(const struct act *act, int32_t pid)
 {
 	for (uint32_t i = 0; i < act->pending_count; i++) {
 		/* the kernel or another thread may be writing it right now */
-		const volatile struct image_process *process = &act->engine->processes[act->pending[i]];
+		const volatile struct image_process *process =
+		    &act->engine->processes[act->pending[i]];
 		if (process->pid == pid)
 			return act->pending[i];
 	}
@@ -230,20 +255,18 @@ answer_made_start(struct act *act, const struct start *start)
 
 	if (process->incarnation != start->incarnation || process->state == PROCESS_NONE)
 		return false;
-	if (process->state == PROCESS_STARTING && process->pid == 0)
-		return false; /* the table was ready, the clone had not happened */
-	if (process->start_max == UINT64_MAX)
-		process->start_max = process_ticks_now();
-	if (process->state == PROCESS_STARTING && process_is_before_exec(process)) {
-		act->pending[act->pending_count++] = start->node;
-		spawn_adopt(engine->spawner, start->node, process,
-		    core_spec_of(engine->core, start->node)->start_timeout);
+	if (process->state != PROCESS_STARTING) {
+		answer_from_table(act, start);
 		return true;
 	}
-	/* Through exec, or dead: one that failed has said so before it died. The end of any other is in the link. */
-	if (process->state == PROCESS_STARTING)
-		process->state = PROCESS_STARTED;
-	answer_from_table(act, start);
+	if (process->pid == 0)
+		return false; /* the table was ready, the clone had not happened */
+	/* before exec, through it, failed or dead: the spawner finds out which, and tells */
+	if (process->start_max == UINT64_MAX)
+		process->start_max = process_ticks_now();
+	act->pending[act->pending_count++] = start->node;
+	spawn_adopt(engine->spawner, start->node, process,
+	    core_spec_of(engine->core, start->node)->start_timeout);
 	return true;
 }
 
@@ -267,18 +290,20 @@ do_signal(struct act *act, const struct core_action *action)
 	char path[NODES_PATH_SIZE];
 	int error;
 
-	if (process->incarnation != action->incarnation || (process->state == PROCESS_STARTING && *pid == 0)) {
+	if (process->incarnation != action->incarnation ||
+	    (process->state == PROCESS_STARTING && *pid == 0)) {
 		/* no process yet; KILL is not weakened again */
 		if ((act->signals[action->node] & ~GROUP_FLAG) != SIGKILL)
-			act->signals[action->node] = (uint8_t)(action->signal | (action->group ? GROUP_FLAG : 0));
+			act->signals[action->node] =
+			    (uint8_t)(action->signal | (action->group ? GROUP_FLAG : 0));
 		return;
 	}
 	if (process->state != PROCESS_STARTED && process->state != PROCESS_STARTING)
 		return;
 	error = process_signal(process, action->signal, action->group);
 	if (error && error != -ESRCH)
-		log_line(nodes_path(act->engine->nodes, action->node, path), "cannot send SIG%s: %s",
-		    names_signal_text(action->signal), strerror(-error));
+		log_line(nodes_path(act->engine->nodes, action->node, path),
+		    "cannot send SIG%s: %s", names_signal_text(action->signal), strerror(-error));
 }
 
 void
@@ -289,7 +314,8 @@ act_collect(struct act *act)
 	while (act->count < act->cap && core_next_action(engine->core, &act->list[act->count])) {
 		const struct core_action *action = &act->list[act->count];
 		if (action->type == DO_KILL_TREE)
-			checkpoint_add_kill(engine->checkpoint, engine->processes[action->node].pid);
+			checkpoint_add_kill(
+			    engine->checkpoint, engine->processes[action->node].pid);
 		else if (action->type == DO_RECORD)
 			events_add(engine, &action->record);
 		act->count++;
@@ -302,14 +328,9 @@ static void
 do_one(struct act *act, const struct core_action *action)
 {
 	switch (action->type) {
-	case DO_SPAWN:
-		queue_push(act, action->node, action->incarnation);
-		break;
-	case DO_SIGNAL:
-		do_signal(act, action);
-		break;
-	case DO_KILL_TREE: /* with the commit */
-		break;
+	case DO_SPAWN: queue_push(act, action->node, action->incarnation); break;
+	case DO_SIGNAL: do_signal(act, action); break;
+	case DO_KILL_TREE: /* with the commit */ break;
 	case DO_RECORD:
 		if (act->engine->control)
 			control_on_record(act->engine->control, &action->record);
@@ -318,8 +339,7 @@ do_one(struct act *act, const struct core_action *action)
 		act->exit = *action;
 		act->leaving = true;
 		break;
-	case ACTION_COUNT:
-		must(false);
+	case ACTION_COUNT: must(false);
 	}
 }
 

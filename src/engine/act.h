@@ -30,7 +30,8 @@ bool act_spawn_some(struct act *act, unsigned most);
  */
 void act_answer_made_starts(struct act *act);
 /* spawn_done_fn; the context is the engine. */
-void act_on_spawn_done(void *context, uint32_t node, uint32_t incarnation, int32_t step, int32_t error);
+void act_on_spawn_done(
+    void *context, uint32_t node, uint32_t incarnation, int32_t step, int32_t error);
 /* The node whose start is not over and whose process has that PID; CORE_NONE when there is none. */
 uint32_t act_pending_by_pid(const struct act *act, int32_t pid);
 

@@ -67,7 +67,9 @@ arguments_read(struct arguments *arguments, int argc, char **argv, const char **
 {
 	int i = 1;
 
-	*arguments = (struct arguments){ .files = RLIM_INFINITY, .checkpoint = -1, .specs = -1, .control = -1 };
+	*arguments = (struct arguments){
+		.files = RLIM_INFINITY, .checkpoint = -1, .specs = -1, .control = -1
+	};
 	for (; i < argc && !str_equal(argv[i], "--"); i++) {
 		*problem = argv[i];
 		if (str_equal(argv[i], "--hold"))

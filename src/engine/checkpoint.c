@@ -53,7 +53,8 @@ static void
 lay_out(struct image_head *head, const struct core *core, uint32_t events)
 {
 	uint32_t nodes = core_count(core);
-	uint64_t journal = sizeof(struct image_journal) + 2 * (uint64_t)nodes * sizeof(struct image_entry);
+	uint64_t journal =
+	    sizeof(struct image_journal) + 2 * (uint64_t)nodes * sizeof(struct image_entry);
 
 	head->size = IMAGE_HEAD_SIZE;
 	head->nodes = nodes;
@@ -94,10 +95,12 @@ copy_core(struct checkpoint *checkpoint, const struct core *core)
 }
 
 int
-checkpoint_new(struct checkpoint **out, const struct core *core, uint64_t seed, const struct checkpoint_specs *specs,
-    uint32_t events)
+checkpoint_new(struct checkpoint **out, const struct core *core, uint64_t seed,
+    const struct checkpoint_specs *specs, uint32_t events)
 {
-	struct image_head head = { .magic = IMAGE_MAGIC, .version = IMAGE_VERSION, .core_layout = CORE_LAYOUT };
+	struct image_head head = {
+		.magic = IMAGE_MAGIC, .version = IMAGE_VERSION, .core_layout = CORE_LAYOUT
+	};
 	struct checkpoint *checkpoint = calloc(1, sizeof(*checkpoint));
 	int error;
 
@@ -124,8 +127,8 @@ checkpoint_new(struct checkpoint **out, const struct core *core, uint64_t seed, 
 static bool
 fits(const struct image_head *head, const struct image_area *area, uint64_t size)
 {
-	return area->size == size && area->offset >= IMAGE_HEAD_SIZE && area->offset <= head->size &&
-	    area->count <= (head->size - area->offset) / size;
+	return area->size == size && area->offset >= IMAGE_HEAD_SIZE &&
+	    area->offset <= head->size && area->count <= (head->size - area->offset) / size;
 }
 
 /* NULL, or why the image cannot be used. */
@@ -137,8 +140,9 @@ judge(const struct image_head *head, uint64_t size, const struct checkpoint_spec
 	if (head->version != IMAGE_VERSION || head->core_layout != CORE_LAYOUT)
 		return "it was written by another version";
 	if (head->size != size || !fits(head, &head->processes, sizeof(struct image_process)) ||
-	    !fits(head, &head->events, sizeof(struct image_event)) || !fits(head, &head->journal, 64) ||
-	    head->processes.count != head->nodes || head->events.count == 0)
+	    !fits(head, &head->events, sizeof(struct image_event)) ||
+	    !fits(head, &head->journal, 64) || head->processes.count != head->nodes ||
+	    head->events.count == 0)
 		return "it is damaged (its layout)";
 	for (int i = 0; i < IMAGE_CORE_AREAS; i++)
 		if (head->areas[i].count && !fits(head, &head->areas[i], head->areas[i].size))
@@ -153,7 +157,8 @@ judge(const struct image_head *head, uint64_t size, const struct checkpoint_spec
 static struct image_journal *
 journal_of(const struct checkpoint *checkpoint)
 {
-	return (struct image_journal *)(void *)(checkpoint->base + checkpoint->head->journal.offset);
+	return (
+	    struct image_journal *)(void *)(checkpoint->base + checkpoint->head->journal.offset);
 }
 
 static uint64_t
@@ -184,9 +189,10 @@ journal_is_sound(const struct checkpoint *checkpoint)
 	while (left >= sizeof(struct image_entry)) {
 		const struct image_entry *entry = (const void *)at;
 		uint64_t size = entry_size(head, entry->kind);
-		bool known = entry->kind < IMAGE_CORE_AREAS ? entry->index < head->areas[entry->kind].count
-		    : entry->kind == IMAGE_ENTRY_ENDED      ? entry->index < head->nodes
-		                                            : entry->kind == IMAGE_ENTRY_KILL;
+		bool known = entry->kind < IMAGE_CORE_AREAS
+		    ? entry->index < head->areas[entry->kind].count
+		    : entry->kind == IMAGE_ENTRY_ENDED ? entry->index < head->nodes
+						       : entry->kind == IMAGE_ENTRY_KILL;
 		if (!known || size > left)
 			return false;
 		at += size;
@@ -239,8 +245,9 @@ apply(struct checkpoint *checkpoint)
 		uint64_t size = entry_size(head, entry->kind);
 		if (entry->kind < IMAGE_CORE_AREAS) {
 			const struct image_area *area = &head->areas[entry->kind];
-			memcpy(checkpoint->base + area->offset + (uint64_t)entry->index * area->size, entry + 1,
-			    area->size);
+			memcpy(
+			    checkpoint->base + area->offset + (uint64_t)entry->index * area->size,
+			    entry + 1, area->size);
 		} else if (entry->kind == IMAGE_ENTRY_ENDED) {
 			processes[entry->index].state = PROCESS_ENDED;
 		}
@@ -252,7 +259,8 @@ apply(struct checkpoint *checkpoint)
 }
 
 int
-checkpoint_open(struct checkpoint **out, int fd, const struct checkpoint_specs *specs, const char **problem)
+checkpoint_open(
+    struct checkpoint **out, int fd, const struct checkpoint_specs *specs, const char **problem)
 {
 	struct checkpoint *checkpoint = calloc(1, sizeof(*checkpoint));
 	struct stat st;
@@ -263,7 +271,9 @@ checkpoint_open(struct checkpoint **out, int fd, const struct checkpoint_specs *
 		return -ENOMEM;
 	checkpoint->fd = fd;
 	*problem = "it cannot be mapped";
-	error = fstat(fd, &st) ? -errno : st.st_size < IMAGE_HEAD_SIZE ? -EINVAL : map(checkpoint, (size_t)st.st_size);
+	error = fstat(fd, &st)             ? -errno
+	    : st.st_size < IMAGE_HEAD_SIZE ? -EINVAL
+					   : map(checkpoint, (size_t)st.st_size);
 	if (!error) {
 		*problem = judge(checkpoint->head, (uint64_t)st.st_size, specs);
 		if (!*problem && needs_journal(checkpoint->head) && !journal_is_sound(checkpoint))
@@ -324,7 +334,8 @@ checkpoint_seed(const struct checkpoint *checkpoint)
 struct image_process *
 checkpoint_processes(struct checkpoint *checkpoint)
 {
-	return (struct image_process *)(void *)(checkpoint->base + checkpoint->head->processes.offset);
+	return (
+	    struct image_process *)(void *)(checkpoint->base + checkpoint->head->processes.offset);
 }
 
 int
@@ -341,7 +352,8 @@ checkpoint_load(const struct checkpoint *checkpoint, struct core *core)
 	for (uint32_t i = 0; i < CORE_AREAS; i++)
 		for (uint32_t k = 0; k < head->areas[i].count; k++)
 			core_load(core, (enum core_area)i, k,
-			    checkpoint->base + head->areas[i].offset + (uint64_t)k * head->areas[i].size);
+			    checkpoint->base + head->areas[i].offset +
+				(uint64_t)k * head->areas[i].size);
 	return 0;
 }
 
@@ -360,7 +372,8 @@ checkpoint_commit(struct checkpoint *checkpoint, struct core *core)
 	uint32_t index;
 
 	while (core_next_dirty(core, &area, &index))
-		append(checkpoint, (uint32_t)area, index, core_area_item(core, area, index), core_area_size(core, area));
+		append(checkpoint, (uint32_t)area, index, core_area_item(core, area, index),
+		    core_area_size(core, area));
 	journal->number = head->committed + 1;
 	journal->length = checkpoint->filled;
 	journal->state = checkpoint->next;

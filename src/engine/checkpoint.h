@@ -41,7 +41,8 @@ int checkpoint_new(struct checkpoint **out, const struct core *core, uint64_t se
  * Takes over that of a dead engine (the descriptor passes) and applies what was committed but not applied. 0 or a negative
  * errno with a static text in *problem: it is damaged, or belongs to other specs or to another version; it is left as it is.
  */
-int checkpoint_open(struct checkpoint **out, int fd, const struct checkpoint_specs *specs, const char **problem);
+int checkpoint_open(
+    struct checkpoint **out, int fd, const struct checkpoint_specs *specs, const char **problem);
 void checkpoint_free(struct checkpoint **checkpoint);
 int checkpoint_fd(const struct checkpoint *checkpoint);
 /* Whether anything was ever committed to the file: whether a tree may be running that it describes. */

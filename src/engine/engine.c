@@ -66,12 +66,6 @@ engine_set_leave(struct engine *engine, enum link_leave_how how)
 	checkpoint_state(engine->checkpoint)->leave = (int32_t)how;
 }
 
-void
-engine_set_shutdown_timeout(struct engine *engine, span_ms timeout)
-{
-	checkpoint_state(engine->checkpoint)->shutdown_at = span_after(span_mono_now(), timeout);
-}
-
 int64_t
 engine_wall_ms(mono_ms at)
 {
@@ -110,13 +104,15 @@ static int
 build_tree(struct engine *engine, struct load_product *product, uint64_t seed)
 {
 	const char *problem;
-	int error = settings_read(&engine->settings, json_object_get(product->root, "coppice"), &problem);
+	int error =
+	    settings_read(&engine->settings, json_object_get(product->root, "coppice"), &problem);
 
 	if (!error) {
 		problem = "out of memory";
 		engine->core = core_new(seed);
 		if (engine->core)
-			engine->nodes = nodes_new(engine->core, json_object_get(product->root, "nodes"), &problem);
+			engine->nodes = nodes_new(
+			    engine->core, json_object_get(product->root, "nodes"), &problem);
 	}
 	load_release(product);
 	if (engine->nodes)
@@ -195,7 +191,8 @@ begin(struct engine *engine, const struct arguments *arguments)
 		if (status)
 			return status;
 		problem = "no memory for the checkpoint";
-		error = checkpoint_new(&engine->checkpoint, engine->core, seed, &specs, engine->settings.event_history);
+		error = checkpoint_new(&engine->checkpoint, engine->core, seed, &specs,
+		    engine->settings.event_history);
 	}
 	if (error) {
 		log_line(NULL, "cannot begin: %s: %s", problem, strerror(-error));
@@ -206,8 +203,8 @@ begin(struct engine *engine, const struct arguments *arguments)
 		status = store_all(engine);
 	if (status)
 		return status;
-	log_line(NULL, "coppice %s begins: %u node%s, %s", COPPICE_VERSION, core_count(engine->core),
-	    core_count(engine->core) == 1 ? "" : "s", arguments->config);
+	log_line(NULL, "coppice %s begins: %u node%s, %s", COPPICE_VERSION,
+	    core_count(engine->core), core_count(engine->core) == 1 ? "" : "s", arguments->config);
 	if (engine->hold_requested)
 		engine_feed(engine, &hold);
 	engine_feed(engine, &boot);
@@ -228,7 +225,8 @@ take_over(struct engine *engine, const struct arguments *arguments)
 	error = load_read(&product, engine->specs, &problem);
 	if (!error) {
 		specs = checkpoint_specs_of(product.text, product.size);
-		error = checkpoint_open(&engine->checkpoint, arguments->checkpoint, &specs, &problem);
+		error =
+		    checkpoint_open(&engine->checkpoint, arguments->checkpoint, &specs, &problem);
 	}
 	if (!error) {
 		status = build_tree(engine, &product, checkpoint_seed(engine->checkpoint));
@@ -238,7 +236,8 @@ take_over(struct engine *engine, const struct arguments *arguments)
 		problem = "the checkpoint is of another tree";
 	}
 	if (error) {
-		log_line(NULL, "cannot take over the running tree: %s (%s)", problem, strerror(-error));
+		log_line(
+		    NULL, "cannot take over the running tree: %s (%s)", problem, strerror(-error));
 		return EX_OSERR;
 	}
 	status = make_parts(engine, arguments->control);
@@ -314,12 +313,14 @@ engine_main(int argc, char **argv)
 	engine.mode = link_mode(arguments.reaper);
 	engine.started_wall_ms = span_wall_now_ms();
 	set_files(&engine, arguments.files);
-	if (arguments.checkpoint >= 0 && arguments.specs >= 0 && checkpoint_is_committed(arguments.checkpoint))
+	if (arguments.checkpoint >= 0 && arguments.specs >= 0 &&
+	    checkpoint_is_committed(arguments.checkpoint))
 		status = take_over(&engine, &arguments);
 	else
 		status = begin(&engine, &arguments);
-	if (!status && (uplink_value(LINK_COMMITTED, 0) ||
-			   uplink_value(LINK_SHUTDOWN_TIMEOUT, engine.settings.shutdown_timeout)))
+	if (!status &&
+	    (uplink_value(LINK_COMMITTED, 0) ||
+		uplink_value(LINK_SHUTDOWN_TIMEOUT, engine.settings.shutdown_timeout)))
 		log_line(NULL, "the reaper does not hear that the tree is set up");
 	if (!status) {
 		exits_watch(engine.exits);

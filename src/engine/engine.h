@@ -58,8 +58,6 @@ void engine_commit(struct engine *engine);
 int engine_signal(struct engine *engine, uint32_t node, int signal, bool group);
 /* How the daemon is to leave once everything is down (a machine's poweroff, reboot, halt); set before ON_SHUTDOWN. */
 void engine_set_leave(struct engine *engine, enum link_leave_how how);
-/* Bounds the shutdown that is under way or about to be submitted, instead of the setting; SPAN_INFINITE is allowed. */
-void engine_set_shutdown_timeout(struct engine *engine, span_ms timeout);
 
 /* Wall clock milliseconds of a monotonic time. */
 int64_t engine_wall_ms(mono_ms at);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#define TEXT_SIZE   512
+#define TEXT_SIZE     512
 #define LINES_A_FLUSH 64 /* what the log's buffer surely holds */
 
 /*
@@ -23,7 +23,8 @@ make_room(struct engine *engine)
 	struct image_state *next = checkpoint_state(engine->checkpoint);
 
 	events_log(engine);
-	if (next->event_number - *checkpoint_logged(engine->checkpoint) <= checkpoint_events(engine->checkpoint))
+	if (next->event_number - *checkpoint_logged(engine->checkpoint) <=
+	    checkpoint_events(engine->checkpoint))
 		return;
 	next->event_number--; /* its slot is not written yet */
 	checkpoint_commit(engine->checkpoint, engine->core);
@@ -108,8 +109,7 @@ line_state(const struct engine *engine, const struct image_event *event, char *t
 	switch ((enum core_state)event->state) {
 	case STATE_WAITING:
 	case STATE_STARTING:
-	case STATE_RESTARTING: /* has events of its own */
-		return;
+	case STATE_RESTARTING: /* has events of its own */ return;
 	case STATE_RUNNING:
 		if (is_ready_by_spawn(engine, event))
 			return;
@@ -119,8 +119,7 @@ line_state(const struct engine *engine, const struct image_event *event, char *t
 	case STATE_STOPPING:
 	case STATE_FINISHED:
 	case STATE_FAILED:
-	case STATE_COUNT:
-		break;
+	case STATE_COUNT: break;
 	}
 	(void)snprintf(text, TEXT_SIZE, "%s%s%s%s", core_state_text((enum core_state)event->state),
 	    reason[0] ? " (" : "", reason, reason[0] ? ")" : "");
@@ -141,10 +140,11 @@ line_start_failed(const struct engine *engine, const struct image_event *event, 
 
 	(void)engine;
 	if (error)
-		(void)snprintf(text, TEXT_SIZE, "could not start: %s: %s (%s) (start %u)", step, strerror(error),
-		    names_errno(error), event->incarnation);
+		(void)snprintf(text, TEXT_SIZE, "could not start: %s: %s (%s) (start %u)", step,
+		    strerror(error), names_errno(error), event->incarnation);
 	else
-		(void)snprintf(text, TEXT_SIZE, "could not start: %s (start %u)", step, event->incarnation);
+		(void)snprintf(
+		    text, TEXT_SIZE, "could not start: %s (start %u)", step, event->incarnation);
 }
 
 static void
@@ -166,11 +166,12 @@ line_exited(const struct engine *engine, const struct image_event *event, char *
 	if (status == CORE_STATUS_UNKNOWN)
 		(void)snprintf(how, sizeof(how), "exited with unknown status");
 	else if (WIFSIGNALED(status))
-		(void)snprintf(how, sizeof(how), "killed by SIG%s%s", names_signal_text(WTERMSIG(status)),
-		    WCOREDUMP(status) ? " (core dumped)" : "");
+		(void)snprintf(how, sizeof(how), "killed by SIG%s%s",
+		    names_signal_text(WTERMSIG(status)), WCOREDUMP(status) ? " (core dumped)" : "");
 	else
 		(void)snprintf(how, sizeof(how), "exited with status %d", WEXITSTATUS(status));
-	(void)snprintf(text, TEXT_SIZE, "%s after %s (start %u)", how, rough_span(event->b, span), event->incarnation);
+	(void)snprintf(text, TEXT_SIZE, "%s after %s (start %u)", how, rough_span(event->b, span),
+	    event->incarnation);
 }
 
 static void
@@ -196,7 +197,8 @@ line_group_restarting(const struct engine *engine, const struct image_event *eve
 		return;
 	(void)nodes_path(engine->nodes, (uint32_t)event->a, path);
 	if (event->b > 0)
-		(void)snprintf(text, TEXT_SIZE, "restarting the group of %s in %s", path, span_format(event->b, span));
+		(void)snprintf(text, TEXT_SIZE, "restarting the group of %s in %s", path,
+		    span_format(event->b, span));
 	else
 		(void)snprintf(text, TEXT_SIZE, "restarting the group of %s", path);
 }
@@ -233,7 +235,8 @@ static void
 line_operator(const struct engine *engine, const struct image_event *event, char *text)
 {
 	(void)engine;
-	(void)snprintf(text, TEXT_SIZE, "asked to %s", core_event_text((enum core_event_type)event->a));
+	(void)snprintf(
+	    text, TEXT_SIZE, "asked to %s", core_event_text((enum core_event_type)event->a));
 }
 
 typedef void line_fn(const struct engine *engine, const struct image_event *event, char *text);
@@ -262,7 +265,8 @@ write_line(const struct engine *engine, const struct image_event *event)
 		return;
 	LINES[event->type](engine, event, text);
 	if (text[0])
-		log_line_at(event->wall_ms, nodes_path(engine->nodes, event->node, path), "%s", text);
+		log_line_at(
+		    event->wall_ms, nodes_path(engine->nodes, event->node, path), "%s", text);
 }
 
 void

@@ -28,7 +28,7 @@ struct exits {
 	struct slot *slots;
 	uint32_t mask;
 	bool deferred;
-	bool polling; /* events handled inside must not come back here */
+	bool polling;       /* events handled inside must not come back here */
 	uint64_t strangers; /* exits of processes that are no node's */
 	union {
 		struct link_head head;
@@ -74,7 +74,8 @@ forget(struct exits *exits, uint32_t hole)
 			at = (at + 1) & exits->mask;
 			if (!exits->slots[at].pid)
 				return;
-		} while (((at - home_of(exits, exits->slots[at].pid)) & exits->mask) < ((at - hole) & exits->mask));
+		} while (((at - home_of(exits, exits->slots[at].pid)) & exits->mask) <
+		    ((at - hole) & exits->mask));
 		exits->slots[hole] = exits->slots[at];
 		hole = at;
 	}
@@ -92,7 +93,8 @@ handle_exit(struct exits *exits, const struct link_exit *exit)
 	uint32_t at = exit->pid > 0 ? find(exits, exit->pid) : 0;
 
 	if (exit->pid <= 0 || !exits->slots[at].pid) {
-		uint32_t node = exit->pid > 0 ? act_pending_by_pid(engine->act, exit->pid) : CORE_NONE;
+		uint32_t node =
+		    exit->pid > 0 ? act_pending_by_pid(engine->act, exit->pid) : CORE_NONE;
 		if (node != CORE_NONE && process_look(&engine->processes[node]) == PROCESS_GONE) {
 			spawn_note_exit(engine->spawner, node);
 			return false;
@@ -146,14 +148,17 @@ handle_message(struct exits *exits, size_t len)
 	bool done = true;
 
 	if (len >= sizeof(struct link_head) && exits->message.head.type == LINK_EXITS &&
-	    len >= offsetof(struct link_exits, exit) + exits->message.head.count * sizeof(struct link_exit)) {
+	    len >= offsetof(struct link_exits, exit) +
+		    exits->message.head.count * sizeof(struct link_exit)) {
 		done = handle_exits(exits, &exits->message.exits);
 		if (checkpoint_state(engine->checkpoint)->exit_number != before)
 			engine_commit(engine);
 	} else if (len >= sizeof(struct link_value) && exits->message.head.type == LINK_SIGNAL) {
 		signals_handle(engine, (int)exits->message.value.value);
 	} else {
-		log_line(NULL, "a message of %zu bytes from the reaper makes no sense and is passed over", len);
+		log_line(NULL,
+		    "a message of %zu bytes from the reaper makes no sense and is passed over",
+		    len);
 	}
 	return done;
 }
@@ -163,14 +168,16 @@ lose_reaper(struct exits *exits, ssize_t why)
 {
 	ev_io_stop(exits->engine->loop, &exits->watcher);
 	exits->engine->reaper_lost = true;
-	log_line(NULL, "reaper lost (%s): ends of processes are not seen any more, restart when convenient",
+	log_line(NULL,
+	    "reaper lost (%s): ends of processes are not seen any more, restart when convenient",
 	    why == 0 ? "it has gone" : strerror((int)-why));
 }
 
 static ssize_t
 receive(struct exits *exits, int flags)
 {
-	return sockmsg_recv(LINK_FD, &exits->message, sizeof(exits->message), flags | MSG_DONTWAIT, NULL, NULL);
+	return sockmsg_recv(
+	    LINK_FD, &exits->message, sizeof(exits->message), flags | MSG_DONTWAIT, NULL, NULL);
 }
 
 /* Peeks, handles and takes off one message: 1, 0 when there is none to handle now. */

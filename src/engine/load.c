@@ -50,8 +50,8 @@ start(pid_t *pid, char *const *argv, int product)
 	if (!error)
 		error = posix_spawnattr_setsigdefault(&attributes, &all);
 	if (!error)
-		error = posix_spawnattr_setflags(
-		    &attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
+		error = posix_spawnattr_setflags(&attributes,
+		    POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
 	if (!error)
 		error = posix_spawn(pid, "/proc/self/exe", &files, &attributes, argv, environ);
 	posix_spawnattr_destroy(&attributes);
@@ -76,7 +76,8 @@ wait_for(pid_t pid)
 			break;
 		if (n == 0) {
 			late = true;
-			(void)kill(pid, SIGKILL); /* our own child, not waited for yet: it is there */
+			(void)kill(
+			    pid, SIGKILL); /* our own child, not waited for yet: it is there */
 			break;
 		}
 	}
@@ -94,18 +95,21 @@ judge(int status)
 	if (status == -1)
 		log_line(NULL, "reading the configuration took more than 10 s and was given up");
 	else if (WIFSIGNALED(status))
-		log_line(NULL, "reading the configuration was ended by signal %d", WTERMSIG(status));
+		log_line(
+		    NULL, "reading the configuration was ended by signal %d", WTERMSIG(status));
 	else if (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == EX_CONFIG)
 		return WEXITSTATUS(status);
 	else
-		log_line(NULL, "reading the configuration ended with status %d", WEXITSTATUS(status));
+		log_line(
+		    NULL, "reading the configuration ended with status %d", WEXITSTATUS(status));
 	return EX_OSERR;
 }
 
 int
 load_compile(const char *config, enum link_mode mode, int *status)
 {
-	char number[16], name[] = "coppice-engine", role[] = "compile", c[] = "-c", product[] = "--product";
+	char number[16], name[] = "coppice-engine", role[] = "compile", c[] = "-c",
+			 product[] = "--product";
 	char container[] = "--container", machine[] = "--machine";
 	char *file = strdup(config);
 	char *argv[] = { name, role, c, file, product, number, NULL, NULL };
@@ -148,7 +152,8 @@ load_read(struct load_product *product, int fd, const char **problem)
 	product->size = (size_t)st.st_size;
 	product->root = json_loadb(product->text, product->size, 0, &error);
 	if (!product->root || json_integer_value(json_object_get(product->root, "version")) != 1) {
-		*problem = product->root ? "the specs are of another version" : "the specs are no JSON";
+		*problem =
+		    product->root ? "the specs are of another version" : "the specs are no JSON";
 		load_release(product);
 		return -EINVAL;
 	}

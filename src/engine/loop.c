@@ -1,7 +1,6 @@
 #include "engine/loop.h"
 
 #include "engine/act.h"
-#include "engine/checkpoint.h"
 #include "engine/engine.h"
 #include "engine/events.h"
 #include "engine/exits.h"
@@ -21,49 +20,6 @@ struct loop {
 	unsigned turns;
 };
 
-static mono_ms
-next_deadline(const struct engine *engine)
-{
-	mono_ms deadline = core_next_deadline(engine->core);
-	mono_ms shutdown = checkpoint_state(engine->checkpoint)->shutdown_at;
-
-	return shutdown && shutdown < deadline ? shutdown : deadline;
-}
-
-/* A shutdown, an escalation or an automatic shutdown gets its time limit; the next commit makes it last. */
-static void
-bound_shutdown(struct engine *engine)
-{
-	struct image_state *next = checkpoint_state(engine->checkpoint);
-
-	if (next->shutdown_at == 0 && core_is_leaving(engine->core))
-		next->shutdown_at = span_after(span_mono_now(), engine->settings.shutdown_timeout);
-}
-
-static void
-hurry(struct engine *engine)
-{
-	struct core_event event = { .type = ON_SHUTDOWN, .now = true };
-
-	checkpoint_state(engine->checkpoint)->shutdown_at = MONO_NEVER;
-	log_line(NULL, "the shutdown has taken too long: killing what is left");
-	engine_submit(engine, &event);
-}
-
-static void
-on_time(struct engine *engine)
-{
-	mono_ms now = span_mono_now();
-	mono_ms shutdown = checkpoint_state(engine->checkpoint)->shutdown_at;
-
-	if (core_next_deadline(engine->core) <= now) {
-		struct core_event event = { .type = ON_TIMER };
-		engine_submit(engine, &event);
-	}
-	if (shutdown && shutdown <= now)
-		hurry(engine);
-}
-
 static void
 on_timer(struct ev_loop *ev, struct ev_timer *timer, int events)
 {
@@ -72,7 +28,8 @@ on_timer(struct ev_loop *ev, struct ev_timer *timer, int events)
 	(void)ev;
 	(void)events;
 	loop->armed = MONO_NEVER;
-	on_time(loop->engine);
+	if (core_next_deadline(loop->engine->core) <= span_mono_now())
+		engine_submit(loop->engine, &(struct core_event){ .type = ON_TIMER });
 }
 
 /* Sets the timer where the deadline has changed. */
@@ -80,7 +37,7 @@ static void
 arm(struct loop *loop)
 {
 	struct ev_loop *ev = loop->engine->loop;
-	mono_ms deadline = next_deadline(loop->engine);
+	mono_ms deadline = core_next_deadline(loop->engine->core);
 	mono_ms left;
 
 	if (deadline == loop->armed)
@@ -109,7 +66,6 @@ on_prepare(struct ev_loop *ev, struct ev_prepare *prepare, int events)
 	else
 		ev_idle_stop(ev, &loop->idle);
 	events_log(engine);
-	bound_shutdown(engine);
 	arm(loop);
 	/* the second time round, everything has been looked at once */
 	if (loop->turns < 2 && ++loop->turns == 2 && uplink_value(LINK_RECOVERED, 0))

@@ -71,14 +71,16 @@ struct enum_key {
 #define WORDS(name, ...) static const struct word name[] = { __VA_ARGS__, { NULL, 0 } }
 WORDS(restart_words, { "permanent", RESTART_PERMANENT }, { "transient", RESTART_TRANSIENT },
     { "temporary", RESTART_TEMPORARY });
-WORDS(backoff_words, { "none", BACKOFF_NONE }, { "fixed", BACKOFF_FIXED }, { "linear", BACKOFF_LINEAR },
-    { "exponential", BACKOFF_EXPONENTIAL }, { "fibonacci", BACKOFF_FIBONACCI });
+WORDS(backoff_words, { "none", BACKOFF_NONE }, { "fixed", BACKOFF_FIXED },
+    { "linear", BACKOFF_LINEAR }, { "exponential", BACKOFF_EXPONENTIAL },
+    { "fibonacci", BACKOFF_FIBONACCI });
 WORDS(ready_words, { "spawn", READY_SPAWN }, { "exit", READY_EXIT });
 WORDS(kill_words, { "tree", KILL_TREE }, { "group", KILL_GROUP }, { "process", KILL_PROCESS });
-WORDS(strategy_words, { "one_for_one", STRATEGY_ONE_FOR_ONE }, { "one_for_all", STRATEGY_ONE_FOR_ALL },
-    { "rest_for_one", STRATEGY_REST_FOR_ONE }, { "escalate", STRATEGY_ESCALATE });
-WORDS(limit_words, { "escalate", LIMIT_ESCALATE }, { "backoff", LIMIT_BACKOFF }, { "give_up", LIMIT_GIVE_UP },
-    { "terminate", LIMIT_TERMINATE });
+WORDS(strategy_words, { "one_for_one", STRATEGY_ONE_FOR_ONE },
+    { "one_for_all", STRATEGY_ONE_FOR_ALL }, { "rest_for_one", STRATEGY_REST_FOR_ONE },
+    { "escalate", STRATEGY_ESCALATE });
+WORDS(limit_words, { "escalate", LIMIT_ESCALATE }, { "backoff", LIMIT_BACKOFF },
+    { "give_up", LIMIT_GIVE_UP }, { "terminate", LIMIT_TERMINATE });
 WORDS(auto_words, { "never", AUTO_NEVER }, { "any_significant", AUTO_ANY_SIGNIFICANT },
     { "all_significant", AUTO_ALL_SIGNIFICANT });
 WORDS(order_words, { "ordered", ORDER_ORDERED }, { "parallel", ORDER_PARALLEL });
@@ -124,7 +126,8 @@ read_enums(struct core_spec *spec, const json_t *object, const struct enum_key *
 	}
 	return NULL;
 }
-_Static_assert(sizeof(enum core_restart) == sizeof(int) && sizeof(enum core_order) == sizeof(int), "read_enums");
+_Static_assert(sizeof(enum core_restart) == sizeof(int) && sizeof(enum core_order) == sizeof(int),
+    "read_enums");
 
 static bool
 read_bool(const json_t *object, const char *key, bool *out)
@@ -174,7 +177,8 @@ read_exit_set(const json_t *object, const char *key, struct core_exit_set *set)
 		int number = json_is_string(value) ? names_signal(json_string_value(value)) : -1;
 		if (number > 0)
 			spec_exit_add_signal(set, number);
-		else if (json_is_integer(value) && json_integer_value(value) >= 0 && json_integer_value(value) <= 255)
+		else if (json_is_integer(value) && json_integer_value(value) >= 0 &&
+		    json_integer_value(value) <= 255)
 			spec_exit_add_code(set, (uint32_t)json_integer_value(value));
 		else
 			return false;
@@ -194,7 +198,8 @@ read_stop(const json_t *object, struct core_spec *spec)
 		const json_t *pair = json_array_get(array, i);
 		const char *name = json_string_value(json_array_get(pair, 0));
 		spec->stop[i].signal = name ? names_signal(name) : -1;
-		if (spec->stop[i].signal < 1 || !span_of(json_array_get(pair, 1), &spec->stop[i].wait))
+		if (spec->stop[i].signal < 1 ||
+		    !span_of(json_array_get(pair, 1), &spec->stop[i].wait))
 			return false;
 	}
 	spec->stop_steps = (uint32_t)count;
@@ -224,7 +229,8 @@ read_super(struct core_spec *spec, const json_t *object)
 
 	if (problem)
 		return problem;
-	if (!read_uint32(object, "intensity", &spec->intensity) || !read_span(object, "period", &spec->period) ||
+	if (!read_uint32(object, "intensity", &spec->intensity) ||
+	    !read_span(object, "period", &spec->period) ||
 	    !read_uint32(object, "max_starting", &spec->max_starting) ||
 	    !read_span(object, "start_queue_timeout", &spec->start_queue_timeout))
 		return "a value of a supervisor is missing or impossible in the specs";
@@ -241,7 +247,8 @@ read_spec(struct core_spec *spec, const json_t *object)
 	problem = read_enums(spec, object, common_enums);
 	if (problem)
 		return problem;
-	if (!read_bool(object, "significant", &spec->significant) || !read_bool(object, "autostart", &spec->autostart) ||
+	if (!read_bool(object, "significant", &spec->significant) ||
+	    !read_bool(object, "autostart", &spec->autostart) ||
 	    !read_span(object, "backoff_delay", &spec->backoff_delay) ||
 	    !read_span(object, "backoff_max", &spec->backoff_max) ||
 	    !read_uint32(object, "backoff_factor_milli", &spec->backoff_factor_milli) ||
@@ -305,7 +312,9 @@ add_place(struct nodes *nodes, struct core *core, const json_t *object, uint32_t
 	}
 	enter(nodes, index);
 	error = core_add(core, parent, &place->spec, place->count, NULL);
-	return error == -ENOMEM ? "out of memory" : error ? "the core refuses a node of the specs" : NULL;
+	return error == -ENOMEM ? "out of memory"
+	    : error             ? "the core refuses a node of the specs"
+				: NULL;
 }
 
 static bool

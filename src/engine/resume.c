@@ -36,6 +36,8 @@ resume_tree(struct engine *engine)
 	engine_feed(engine, &resume);
 	engine_commit(engine);
 	act_answer_made_starts(engine->act);
-	log_line(NULL, "engine recovered: number %u, %u process%s taken over%s", engine->generation, count,
-	    count == 1 ? "" : "es", core_is_holding(engine->core) ? "; holding: nothing is started or stopped by itself" : "");
+	log_line(NULL, "engine recovered: number %u, %u process%s taken over%s", engine->generation,
+	    count, count == 1 ? "" : "es",
+	    core_is_holding(engine->core) ? "; holding: nothing is started or stopped by itself"
+					  : "");
 }

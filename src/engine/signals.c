@@ -24,9 +24,11 @@ log_tree(const struct engine *engine)
 		const char *reason;
 		core_view(engine->core, node, &view);
 		reason = core_reason_text(view.reason);
-		log_line(nodes_path(engine->nodes, node, path), "%s%s%s%s, pid %d, start %u, %u restarts",
-		    core_state_text(view.state), reason[0] ? " (" : "", reason, reason[0] ? ")" : "",
-		    view.has_process ? engine->processes[node].pid : 0, view.incarnation, view.restarts);
+		log_line(nodes_path(engine->nodes, node, path),
+		    "%s%s%s%s, pid %d, start %u, %u restarts", core_state_text(view.state),
+		    reason[0] ? " (" : "", reason, reason[0] ? ")" : "",
+		    view.has_process ? engine->processes[node].pid : 0, view.incarnation,
+		    view.restarts);
 		if (node % LINES_A_FLUSH == 0)
 			log_flush();
 	}
@@ -40,7 +42,8 @@ reopen(struct engine *engine)
 	control_reopen(engine->control);
 	listener = control_listener(engine->control);
 	if (listener >= 0 && uplink_store(LINK_KEY_CONTROL, listener))
-		log_line(NULL, "the reaper does not take the control socket; a new engine will make its own");
+		log_line(NULL,
+		    "the reaper does not take the control socket; a new engine will make its own");
 }
 
 /* A service or container just leaves; a machine has to know how. */
@@ -57,14 +60,17 @@ way_of(const struct engine *engine, int number)
 static void
 shut_down(struct engine *engine, int number)
 {
-	struct core_event event = { .type = ON_SHUTDOWN };
+	struct core_event event = { .type = ON_SHUTDOWN,
+		.timeout = engine->settings.shutdown_timeout };
 	struct image_state *next = checkpoint_state(engine->checkpoint);
 
 	/* only a second SIGINT hurries: an impatient person, not a script that sends TERM twice (FIELD 2.A.20) */
 	if (number == SIGINT)
 		event.now = next->interrupts++ > 0;
-	log_line(NULL, "SIG%s: shutting down%s", names_signal_text(number), event.now ? " at once" : "");
-	engine_set_leave(engine, way_of(engine, number));
+	log_line(
+	    NULL, "SIG%s: shutting down%s", names_signal_text(number), event.now ? " at once" : "");
+	if (!core_is_leaving(engine->core)) /* how it leaves is settled by who asks first */
+		engine_set_leave(engine, way_of(engine, number));
 	engine_submit(engine, &event);
 }
 
@@ -79,8 +85,8 @@ signals_handle(struct engine *engine, int number)
 		reopen(engine);
 	else if (number == SIGUSR2 && !machine)
 		log_tree(engine);
-	else if (number == SIGTERM || number == SIGINT || number == SIGPWR || number == SIGRTMIN + 3 ||
-	    number == SIGUSR1 || number == SIGUSR2)
+	else if (number == SIGTERM || number == SIGINT || number == SIGPWR ||
+	    number == SIGRTMIN + 3 || number == SIGUSR1 || number == SIGUSR2)
 		shut_down(engine, number);
 	else
 		log_line(NULL, "SIG%s: not for us", names_signal_text(number));

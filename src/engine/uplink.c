@@ -44,7 +44,9 @@ uplink_store(const char *key, int fd)
 int
 uplink_leave(enum link_leave_how how, int status)
 {
-	struct link_leave message = { .head.type = LINK_LEAVE, .how = (int32_t)how, .status = status };
+	struct link_leave message = {
+		.head.type = LINK_LEAVE, .how = (int32_t)how, .status = status
+	};
 
 	return send_all(&message, sizeof(message), NULL);
 }

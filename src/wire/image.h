@@ -52,9 +52,8 @@ struct image_state {
 	uint64_t event_number; /* the newest event; the ring's slots beyond it mean nothing */
 	int32_t leave;         /* enum link_leave_how that somebody asked for, or -1 */
 	uint32_t interrupts;   /* SIGINTs so far */
-	int64_t shutdown_at;   /* mono_ms at which a shutdown under way goes to KILL; 0: none is under way */
 };
-_Static_assert(sizeof(struct image_state) == 32, "wire format");
+_Static_assert(sizeof(struct image_state) == 24, "wire format");
 
 struct image_area {
 	uint64_t offset;
