@@ -81,8 +81,9 @@ sockmsg_recv(int fd, void *data, size_t cap, int flags, int *fds, size_t *nfds)
 	if (n < 0)
 		return -errno;
 	bool cut = (message.msg_flags & MSG_TRUNC) != 0;
-	size_t taken = fds != NULL ? take_descriptors(&message, fds, cut ? 0 : *nfds) : 0;
-	if (nfds != NULL)
-		*nfds = taken;
+	if (fds != NULL)
+		*nfds = take_descriptors(&message, fds, cut ? 0 : *nfds);
+	else if (nfds != NULL)
+		*nfds = 0;
 	return cut ? -EMSGSIZE : n;
 }
