@@ -45,7 +45,7 @@ endif
 CPPFLAGS += -D_GNU_SOURCE -Isrc -DCOPPICE_VERSION='"$(VERSION)"' -DCOPPICE_LIBEXEC='"$(LIBEXECDIR)"'
 COMPILE = $(CC) -std=gnu11 $(CPPFLAGS) $(OPTIMISE) $(WARNINGS) $(LAYER_FLAGS) $(HARDEN) \
 	-fno-common -fno-strict-aliasing -fPIE -pthread $(CFLAGS)
-LINK = $(CC) $(OPTIMISE) -pie -Wl,-z,relro,-z,now -pthread $(LDFLAGS)
+LINK = $(CC) $(OPTIMISE) -pie -Wl,--as-needed -Wl,-z,relro,-z,now -pthread $(LDFLAGS)
 
 # Short lines of what is done; V=1 shows the commands.
 ifdef V
