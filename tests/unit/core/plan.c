@@ -321,7 +321,7 @@ read_word(struct plan_node *node, const char *word)
 
 /* The next word, brace or semicolon; an empty string at the end. */
 static const char *
-next_token(const char *text, char token[64])
+next_token(const char *text, char token[PLAN_NAME])
 {
 	size_t len = 0;
 
@@ -331,7 +331,7 @@ next_token(const char *text, char token[64])
 		token[len++] = *text++;
 	} else {
 		while (*text != '\0' && !isspace((unsigned char)*text) && strchr("{};", *text) == NULL &&
-		    len < 63)
+		    len < PLAN_NAME - 1)
 			token[len++] = *text++;
 	}
 	token[len] = '\0';
@@ -372,7 +372,7 @@ plan_read(struct plan *plan, const char *text, bool otp)
 {
 	uint32_t parent = UINT32_MAX;
 	struct plan_node *node = NULL; /* the one whose words come */
-	char token[64];
+	char token[PLAN_NAME];
 
 	memset(plan, 0, sizeof *plan);
 	for (text = next_token(text, token); token[0] != '\0'; text = next_token(text, token)) {

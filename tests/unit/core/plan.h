@@ -11,7 +11,7 @@
 
 #include "core/spec.h"
 
-#define PLAN_NAME  24
+#define PLAN_NAME  64
 #define PLAN_NODES 96
 
 /* How the processes of one node behave. Attempts are counted from 1, over the whole test. */

@@ -206,7 +206,7 @@ test_otp_39_children_are_gone_before_the_parent_goes_on(void **state)
 	world_advance(world, 999);
 	expect_trace(world, "");
 	world_advance(world, 1);
-	expect_trace(world, "stop a 1 shutdown, down s, start a 2, start c 1, start b 2, up s");
+	expect_trace(world, "stop a 1 shutdown, down s, start c 1, start a 2, start b 2, up s");
 	world_end(world);
 }
 

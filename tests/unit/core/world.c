@@ -400,6 +400,8 @@ do_record(struct world *world, const struct core_record *record)
 	if (world->record_count == MAX_RECORDS)
 		fail_msg("too many records");
 	world->records[world->record_count++] = *record;
+	if (record->type == RECORD_READY) /* stands for the change to `running` */
+		proc->state = STATE_RUNNING;
 	if (record->type != RECORD_STATE)
 		return;
 	if (record->a != (int32_t)proc->state)
