@@ -13,12 +13,10 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define ABSENCE_MS \
-	10000 /* so long without an engine in charge, and a shutdown is ours to carry out */
-#define ENGINE_MS 5000 /* for the engine's own end after LINK_LEAVE */
-#define KILL_MS \
-	5000 /* for the end of what was killed; a process in the D state can take for ever */
-#define SWEEP_MS        100 /* between two looks for processes to kill: they can leave children to us */
+#define ABSENCE_MS      10000 /* without an engine in charge so long, a shutdown is ours to carry out */
+#define ENGINE_MS       5000 /* for the engine's own end after LINK_LEAVE */
+#define KILL_MS         5000 /* for the end of what was killed: in the D state it may never come */
+#define SWEEP_MS        100 /* between two looks for what to kill: the dead leave their children to us */
 #define TIMEOUT_MS      90000
 #define TIMEOUT_PID1_MS 60000
 

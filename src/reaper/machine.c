@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
@@ -16,7 +17,7 @@
 static const struct mounted {
 	const char *target, *type, *data;
 	unsigned long flags;
-} MOUNTS[] = {
+} mounts[] = {
 	{ "/proc", "proc", NULL, MS_NOSUID | MS_NOEXEC | MS_NODEV },
 	{ "/sys", "sysfs", NULL, MS_NOSUID | MS_NOEXEC | MS_NODEV },
 	{ "/dev", "devtmpfs", "mode=0755", MS_NOSUID },
@@ -44,19 +45,17 @@ void
 machine_mount_proc(void)
 {
 	if (access("/proc/self/ns/pid", F_OK) < 0)
-		mount_missing(&MOUNTS[0]);
+		mount_missing(&mounts[0]);
 }
 
 void
 machine_prepare(void)
 {
-	for (size_t i = 1; i < sizeof(MOUNTS) / sizeof(MOUNTS[0]); i++)
-		mount_missing(&MOUNTS[i]);
+	for (size_t i = 1; i < sizeof(mounts) / sizeof(mounts[0]); i++)
+		mount_missing(&mounts[i]);
 	/* The kernel starts us without descriptors when the first root has no /dev/console. */
-	while (fcntl(STDERR_FILENO, F_GETFD) < 0) {
-		if (open("/dev/console", O_RDWR | O_NOCTTY) < 0)
-			break;
-	}
+	for (int fd = 0; fcntl(STDERR_FILENO, F_GETFD) < 0 && fd >= 0;)
+		fd = open("/dev/console", O_RDWR | O_NOCTTY);
 	/* Then ctrl-alt-del is SIGINT to us, and not a reset of the machine. */
 	if (reboot(RB_DISABLE_CAD) < 0)
 		log_line(NULL, "cannot take over ctrl-alt-del: %s", strerror(errno));
@@ -73,7 +72,7 @@ sync_in_time(void)
 		_exit(0);
 	}
 	for (int tenths = 0; pid > 0 && tenths < 100 && waitpid(pid, NULL, WNOHANG) == 0; tenths++)
-		usleep(100000);
+		poll(NULL, 0, 100);
 }
 
 void

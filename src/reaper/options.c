@@ -8,12 +8,11 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-static const char *const NAMES[] = { "-c", "--check", "--dump", "--hold", "--help", "--version" };
-#define NAME_COUNT (sizeof(NAMES) / sizeof(NAMES[0]))
+static const char *const names[] = { "-c", "--check", "--dump", "--hold", "--help", "--version" };
 
-static const char USAGE[] = "Usage: coppiced [-c FILE] [--check | --dump] [--hold]\n"
+static const char usage[] = "Usage: coppiced [-c FILE] [--check | --dump] [--hold]\n"
 			    "       coppiced --help [keys] | --version\n";
-static const char HELP[] =
+static const char help[] =
     "Keeps a tree of programs alive, as the configuration says. Stays in the foreground.\n\n"
     "  -c FILE      the configuration (/etc/coppice/coppice.conf; without root\n"
     "               $XDG_CONFIG_HOME/coppice/coppice.conf or ~/.config/coppice/coppice.conf)\n"
@@ -66,27 +65,14 @@ default_config(struct options *options)
 static void
 unknown(struct options *options, const char *word)
 {
-	const char *nearest = str_nearest(word, NAMES, NAME_COUNT);
+	const char *nearest = str_nearest(word, names, sizeof(names) / sizeof(names[0]));
 
 	dprintf(STDERR_FILENO, "coppiced: unknown %s \"%s\"",
 	    word[0] == '-' ? "option" : "argument", word);
 	if (nearest)
 		dprintf(STDERR_FILENO, " (did you mean \"%s\"?)", nearest);
-	dprintf(STDERR_FILENO, "\n%s", USAGE);
+	dprintf(STDERR_FILENO, "\n%s", usage);
 	quit(options, EX_USAGE);
-}
-
-static void
-compile(struct options *options, const char *to)
-{
-	if (options->compile_to && !str_equal(options->compile_to, to)) {
-		dprintf(STDERR_FILENO, "coppiced: %s and %s exclude each other\n%s",
-		    options->compile_to, to, USAGE);
-		quit(options, EX_USAGE);
-		return;
-	}
-	options->action = OPTIONS_COMPILE;
-	options->compile_to = to;
 }
 
 /* One option and its argument; returns how many words of argv that was. */
@@ -100,17 +86,19 @@ read_one(struct options *options, char **argv)
 		return 2;
 	}
 	if (str_equal(word, "-c")) {
-		dprintf(STDERR_FILENO, "coppiced: -c needs a FILE\n%s", USAGE);
+		dprintf(STDERR_FILENO, "coppiced: -c needs a FILE\n%s", usage);
 		quit(options, EX_USAGE);
 	} else if (str_equal(word, "--check") || str_equal(word, "--dump")) {
-		compile(options, word);
+		options->action = OPTIONS_COMPILE;
+		options->compile_to = word;
 	} else if (str_equal(word, "--hold")) {
 		options->hold = true;
 	} else if (str_equal(word, "--help") && argv[1] && str_equal(argv[1], "keys")) {
-		compile(options, word);
+		options->action = OPTIONS_COMPILE;
+		options->compile_to = word;
 		return 2;
 	} else if (str_equal(word, "--help") || str_equal(word, "-h")) {
-		dprintf(STDOUT_FILENO, "%s%s", USAGE, HELP);
+		dprintf(STDOUT_FILENO, "%s%s", usage, help);
 		quit(options, EX_OK);
 	} else if (str_equal(word, "--version")) {
 		dprintf(STDOUT_FILENO, "coppiced (coppice) %s\n", COPPICE_VERSION);

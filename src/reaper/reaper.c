@@ -24,8 +24,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define MESSAGES_A_TURN 64
-#define SIGNALS_A_READ  8
+#define MESSAGES_A_TURN  64
+#define SIGNALS_A_wanted 8
 
 struct reaper {
 	struct reap reap;
@@ -49,7 +49,7 @@ union link_message {
 static void
 read_signals(struct reaper *reaper)
 {
-	struct signalfd_siginfo info[SIGNALS_A_READ];
+	struct signalfd_siginfo info[SIGNALS_A_wanted];
 	ssize_t n = read(reaper->signals, info, sizeof(info));
 
 	for (size_t i = 0; n > 0 && i < (size_t)n / sizeof(info[0]); i++) {
@@ -92,7 +92,8 @@ handle_message(struct reaper *reaper, const union link_message *message, size_t 
 		store_drop(&reaper->store, message->key.key); /* not there: as wished */
 	} else if (message->head.type == LINK_COMMITTED || message->head.type == LINK_RECOVERED) {
 		respawn_reported(&reaper->respawn, message->head.type == LINK_RECOVERED);
-	} else if (message->head.type == LINK_SHUTDOWN_TIMEOUT && len == sizeof(message->value)) {
+	} else if (message->head.type == LINK_SHUTDOWN_TIMEOUT && len == sizeof(message->value) &&
+	    message->value.value >= 0) {
 		reaper->leave.timeout = message->value.value;
 	} else if (message->head.type == LINK_LEAVE && len == sizeof(message->leave)) {
 		leave_on_word(&reaper->leave, &message->leave);
@@ -153,6 +154,7 @@ timers(struct reaper *reaper)
 		leave_now(&reaper->leave);
 	if (reaper->leave.phase == LEAVE_NOT && respawn->due <= span_mono_now()) {
 		int own = respawn_start(respawn, reaper->engine_link, &reaper->store);
+		reaper->reap.childless = false;
 		if (own >= 0) {
 			reaper->leave.status = own;
 			leave_now(&reaper->leave);
@@ -226,11 +228,10 @@ turn(struct reaper *reaper)
 static int
 take_signals(void)
 {
-	static const int READ[] = { SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGPWR };
-	static const int FAULTS[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP };
-	const unsigned char plain[64] = {
-		0
-	}; /* the kernel's own struct sigaction: SIG_DFL, no flags */
+	static const int wanted[] = { SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGPWR };
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP };
+	static const unsigned char
+	    plain[64]; /* the kernel's own struct sigaction: SIG_DFL, no flags */
 	sigset_t set;
 	int fd;
 
@@ -239,12 +240,12 @@ take_signals(void)
 		syscall(SYS_rt_sigaction, number, plain, NULL, 8); /* EINVAL for KILL and STOP */
 	/* Everything else is blocked too: neither a terminal's TSTP and TTOU nor a stray ALRM may stop or end us. */
 	sigfillset(&set);
-	for (size_t i = 0; i < sizeof(FAULTS) / sizeof(FAULTS[0]); i++)
-		sigdelset(&set, FAULTS[i]);
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		sigdelset(&set, faults[i]);
 	sigprocmask(SIG_SETMASK, &set, NULL);
 	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(READ) / sizeof(READ[0]); i++)
-		sigaddset(&set, READ[i]);
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		sigaddset(&set, wanted[i]);
 	sigaddset(&set, SIGRTMIN + 3);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return fd < 0 ? -errno : fd;
@@ -324,10 +325,10 @@ main(int argc, char **argv)
 	if (mode == MODE_MACHINE)
 		machine_prepare();
 	fd_fill_standard();
+	reaper.signals = take_signals();
 	options_read(&options, argc, argv, mode == MODE_MACHINE);
 	if (options.action == OPTIONS_QUIT)
 		return options.status;
-	reaper.signals = take_signals();
 	leave_init(&reaper.leave, mode);
 	respawn_init(&reaper.respawn, options.config, options.hold, mode == MODE_MACHINE);
 	if (options.action == OPTIONS_COMPILE)

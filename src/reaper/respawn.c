@@ -23,13 +23,13 @@
 
 /* Words for execv, in memory of the caller's frame. */
 struct words {
-	size_t count, used;
+	size_t count;
 	char *word[STORE_SLOTS * 2 + 20];
-	char text[STORE_SLOTS * 32 + 512];
+	char text[STORE_SLOTS * 2 + 20][32];
 };
 
 void
-respawn_init(struct respawn *respawn, const char *config, bool hold, bool keep_trying)
+respawn_init(struct respawn *respawn, char *config, bool hold, bool keep_trying)
 {
 	static const char beside[] = "/../libexec/coppice/coppice-engine";
 	ssize_t len =
@@ -57,19 +57,14 @@ respawn_init(struct respawn *respawn, const char *config, bool hold, bool keep_t
 static void __attribute__((format(printf, 2, 3)))
 add_word(struct words *words, const char *format, ...)
 {
-	char *to = words->text + words->used;
-	size_t room = sizeof(words->text) - words->used;
+	char *text = words->text[words->count];
 	va_list args;
-	int n;
 
 	va_start(args, format);
-	n = vsnprintf(to, room, format, args);
+	vsnprintf(text, sizeof(words->text[0]), format, args);
 	va_end(args);
-	must(n >= 0 && (size_t)n < room &&
-	    words->count + 1 < sizeof(words->word) / sizeof(words->word[0]));
-	words->used += (size_t)n + 1;
-	words->word[words->count++] = to;
-	words->word[words->count] = NULL;
+	words->word[words->count++] = text;
+	must(words->count < sizeof(words->word) / sizeof(words->word[0]));
 }
 
 /* The only way into the other program: nothing blocked, and every disposition was made the default at start. */
@@ -90,13 +85,11 @@ int
 respawn_compile(const struct respawn *respawn, const char *to, const char *mode)
 {
 	struct words words = { 0 };
-	char config[PATH_MAX];
 
-	snprintf(config, sizeof(config), "%s", respawn->config);
 	add_word(&words, "coppice-engine");
 	add_word(&words, "compile");
 	add_word(&words, "-c");
-	words.word[words.count++] = config;
+	words.word[words.count++] = respawn->config;
 	add_word(&words, "%s", to);
 	if (strcmp(to, "--help") == 0)
 		add_word(&words, "keys");
@@ -110,7 +103,6 @@ static _Noreturn void
 become_engine(const struct respawn *respawn, bool hold, int link, const struct store *store)
 {
 	struct words words = { 0 };
-	char config[PATH_MAX];
 
 	/* A session of its own: Ctrl-C reaches the reaper alone. dup2 leaves the copy open over exec. */
 	if (setsid() < 0 || dup2(link, LINK_FD) < 0) {
@@ -136,9 +128,7 @@ become_engine(const struct respawn *respawn, bool hold, int link, const struct s
 	}
 	add_word(&words, "--");
 	add_word(&words, "-c");
-	snprintf(config, sizeof(config), "%s", respawn->config);
-	words.word[words.count++] = config;
-	words.word[words.count] = NULL;
+	words.word[words.count++] = respawn->config;
 	_exit(become(respawn->engine, &words));
 }
 

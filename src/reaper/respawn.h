@@ -17,7 +17,7 @@
 struct respawn {
 	char engine
 	    [PATH_MAX]; /* its program, found once, so that a replaced file of that name is what runs next */
-	const char *config;
+	char *config;
 	bool hold;        /* asked for on the command line: holds for the first start of a tree */
 	bool keep_trying; /* machine: also an engine that never committed is started again */
 	struct rlimit files; /* RLIMIT_NOFILE as we found it */
@@ -32,7 +32,7 @@ struct respawn {
 };
 
 /* Finds the engine's program; `config` must live as long as *respawn. The first engine is due at once. */
-void respawn_init(struct respawn *respawn, const char *config, bool hold, bool keep_trying);
+void respawn_init(struct respawn *respawn, char *config, bool hold, bool keep_trying);
 /* Replaces this program by the compile role; `mode` is NULL, "--container" or "--machine". Returns the exit status on failure. */
 int respawn_compile(const struct respawn *respawn, const char *to, const char *mode);
 /* Starts an engine on `link`, its end of the link. A start that fails is a death: returns what respawn_ended returns. */
