@@ -289,7 +289,7 @@ failure_due(struct core *core, uint32_t id)
 {
 	uint32_t supervisor = node_get(core, id)->parent;
 
-	if (core->head.hold) /* taken up again when the hold ends */
+	if (tree_is_still(core, id)) /* a hold takes it up again when it ends, a stop ends it */
 		return;
 	if (node_get(core, id)->reason == REASON_LIMIT && !take_room(core, supervisor)) {
 		node_set_deadline(core, id, room_at(core, supervisor));

@@ -226,10 +226,11 @@ give_slots(struct core *core, uint32_t id)
 		node_start(core, super_get(core, id)->slots.head, REASON_SLOT);
 }
 
+/* During a hold, and below a supervisor that is ending (OTP 33), a supervisor does nothing but stop when it is told to. */
 static bool
 is_held(const struct core *core, uint32_t id)
 {
-	return core->head.hold && super_get(core, id)->operation != OPERATION_STOP_ALL;
+	return super_get(core, id)->operation != OPERATION_STOP_ALL && tree_is_still(core, id);
 }
 
 /* One step of what there is to do; false when the supervisor must wait for something. */

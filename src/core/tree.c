@@ -34,6 +34,18 @@ tree_walk(const struct core *core, uint32_t top, uint32_t id)
 	return id == top ? CORE_NONE : core->nodes[id].next;
 }
 
+bool
+tree_is_still(const struct core *core, uint32_t id)
+{
+	if (core->head.hold)
+		return true;
+	for (id = core->nodes[id].parent; id != CORE_NONE; id = core->nodes[id].parent) {
+		if (core->nodes[id].state == STATE_STOPPING)
+			return true;
+	}
+	return false;
+}
+
 void
 tree_wake(struct core *core, uint32_t supervisor)
 {

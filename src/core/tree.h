@@ -172,7 +172,10 @@ void tree_stamp_touch(struct core *core, uint32_t index);
 /* The node after `id` in a walk of the subtree of `top`, parents first; CORE_NONE at its end. */
 uint32_t tree_walk(const struct core *core, uint32_t top, uint32_t id);
 
-/* Has super_step called for this supervisor before core_handle returns. */
+/* Whether nothing may be started by itself here: a hold, or a supervisor above is ending. */
+bool tree_is_still(const struct core *core, uint32_t id);
+
+/* Has SUPER_STEP handed to this supervisor before core_handle returns. */
 void tree_wake(struct core *core, uint32_t supervisor);
 
 /* Appends an action. */
