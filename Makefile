@@ -124,7 +124,7 @@ help:
 #: Variables: V=1 BUILD=build CC=cc CFLAGS= WERROR=1 PREFIX=/usr/local DESTDIR=
 
 check: tests | $(WAIT)
-	@tests/check unit sim lint system
+	@tests/check unit sim $(if $(SANITIZE),,lint) system
 check-unit check-sim check-lint check-system: check-%: tests | $(WAIT)
 	@tests/check $*
 check-asan: | $(WAIT)
