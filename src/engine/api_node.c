@@ -105,7 +105,11 @@ node_wait_failed(struct rpc_call *call)
 	struct buf text = { 0 };
 	enum rpc_error code = RPC_FAILED;
 	const char *hint = "its restart policy goes on; `status` shows how";
+	struct core_view facts;
 
+	core_view(engine->core, wait->failed_node, &facts);
+	if (facts.state == STATE_FAILED || facts.state == STATE_FINISHED)
+		hint = "it is not tried again by itself";
 	if (wait->failure == WAIT_INTERRUPTED) {
 		code = core_is_leaving(engine->core) ? RPC_LEAVING : RPC_REFUSED;
 		hint = NULL;
@@ -172,6 +176,29 @@ node_begin(struct rpc_call *call, enum core_event_type type)
 	return true;
 }
 
+/* Hands the command to the core for as many nodes as the work allows, in one commit; whether that were all. */
+static bool
+node_submit(struct rpc_call *call, int *work, enum core_event_type type)
+{
+	struct rpc_state *state = &call->state;
+	struct engine *engine = call->session->engine;
+	uint32_t end = state->first + state->count;
+
+	for (; state->next<end && * work> 0; state->next++) {
+		struct core_event event = { .type = type, .node = state->next };
+		event.now = call->args.now;
+		event.group = call->args.group;
+		*work -= RPC_WORK_REQUEST;
+		if (call->args.wait)
+			wait_expect(&state->wait, state->next, type == ON_RESTART);
+		engine_feed(engine, &event);
+		if (call->args.wait)
+			wait_look(&state->wait, state->next);
+	}
+	engine_commit(engine);
+	return state->next == end;
+}
+
 static enum rpc_progress
 node_command(struct rpc_call *call, int *work, enum core_event_type asked)
 {
@@ -182,28 +209,14 @@ node_command(struct rpc_call *call, int *work, enum core_event_type asked)
 			return RPC_DONE;
 		state->phase = NODE_SUBMIT;
 	}
-	enum core_event_type type = node_event_type(call, asked);
-	while (state->phase == NODE_SUBMIT && state->next - state->first < state->count) {
-		struct core_event event = {
-			.type = type,
-			.node = state->next,
-			.now = call->args.now,
-			.group = call->args.group,
-		};
-		if (*work <= 0)
+	if (state->phase == NODE_SUBMIT) {
+		if (!node_submit(call, work, node_event_type(call, asked)))
 			return RPC_MORE;
-		*work -= RPC_WORK_REQUEST;
-		if (call->args.wait)
-			wait_expect(&state->wait, state->next, type == ON_RESTART);
-		engine_submit(call->session->engine, &event);
-		if (call->args.wait)
-			wait_look(&state->wait, state->next);
-		state->next++;
-	}
-	if (state->phase == NODE_SUBMIT)
 		state->phase = NODE_WAIT;
-	return state->phase == NODE_WAIT && call->args.wait ? node_wait(call, work)
-							    : node_answer(call, work);
+	}
+	if (state->phase == NODE_WAIT && call->args.wait)
+		return node_wait(call, work);
+	return node_answer(call, work);
 }
 
 enum rpc_progress

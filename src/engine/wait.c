@@ -182,7 +182,7 @@ wait_one(struct wait *wait, const struct core_record *record)
 	}
 	if (*need == UINT32_MAX)
 		return;
-	if (record->type == RECORD_STATE)
+	if (record->type == RECORD_STATE || record->type == RECORD_READY)
 		wait_up_state(wait, need, record);
 	else if (record->type == RECORD_START_FAILED && record->incarnation >= *need)
 		wait_fail(wait, record->node, WAIT_START_FAILED, record->a, record->b);
