@@ -1,0 +1,553 @@
+#include "judge.h"
+
+#include <signal.h>
+#include <string.h>
+
+/* The reasons for which a node may be down for good. */
+static bool
+is_stated_reason(enum core_reason reason)
+{
+	return reason != REASON_NONE && reason != REASON_TURN && reason != REASON_QUEUED;
+}
+
+static bool
+has_room_in_time(enum core_state state)
+{
+	return state == STATE_STARTING || state == STATE_STOPPING || state == STATE_WAITING ||
+	    state == STATE_RESTARTING;
+}
+
+static void
+look(struct sim *sim, uint32_t id, struct core_view *view)
+{
+	core_view(sim->core, id, view);
+}
+
+static bool
+is_below(const struct sim *sim, uint32_t id, uint32_t top)
+{
+	for (; id != CORE_NONE; id = sim->nodes[id].parent) {
+		if (id == top)
+			return true;
+	}
+	return false;
+}
+
+/* --- events -------------------------------------------------------------------------------------------------------- */
+
+static void
+note_known(struct sim *sim, uint32_t id, bool alive)
+{
+	for (; id != CORE_NONE; id = sim->nodes[id].parent) {
+		if (alive)
+			sim->nodes[id].notes.known++;
+		else
+			sim->nodes[id].notes.known--;
+	}
+}
+
+/* The core is about to learn that the process is gone. */
+static void
+note_gone(struct sim *sim, const struct core_event *event)
+{
+	struct sim_notes *notes = &sim->nodes[event->node].notes;
+
+	if (!notes->spawned || event->incarnation != notes->incarnation)
+		return;
+	notes->spawned = false;
+	notes->tried = true;
+	note_known(sim, event->node, false);
+	if (event->type == ON_EXITED && sim->nodes[event->node].spec.kill_mode != KILL_PROCESS)
+		notes->tree_kills_due++;
+}
+
+static bool
+is_refused(struct sim *sim, uint32_t id)
+{
+	return core_refusal(sim->core, id) != CORE_NONE;
+}
+
+/* A start of what waits for room, or was given up. */
+static bool
+clears_window(const struct core_view *view)
+{
+	return view->state == STATE_FAILED || (view->state == STATE_RESTARTING && view->reason == REASON_LIMIT);
+}
+
+/* An operator's command reaches a whole subtree; each node keeps its own wish. */
+static void
+note_command(struct sim *sim, const struct core_event *event)
+{
+	bool refused = event->type != ON_STOP && is_refused(sim, event->node);
+	uint32_t parent = sim->nodes[event->node].parent;
+
+	if (refused)
+		return;
+	sim->nodes[event->node].notes.held = event->type == ON_STOP && event->node != CORE_ROOT;
+	for (uint32_t i = 0; i < sim->count; i++) {
+		struct sim_notes *notes = &sim->nodes[i].notes;
+		bool sibling = event->type != ON_STOP && parent != CORE_NONE && is_below(sim, i, parent);
+
+		if (event->type != ON_STOP && is_below(sim, i, event->node) && i != CORE_ROOT &&
+		    clears_window(&sim->nodes[i].view))
+			judge_forget_window(sim, sim->nodes[i].parent);
+		if (is_below(sim, i, event->node) || sibling) {
+			notes->by_operator = notes->by_operator || event->type != ON_STOP;
+			notes->told_now = notes->told_now || event->now || i == event->node ||
+			    event->type == ON_RESTART;
+			if (event->type != ON_STOP)
+				notes->not_before = 0;
+		}
+	}
+}
+
+void
+judge_event(struct sim *sim, const struct core_event *event)
+{
+	struct sim_notes *notes = &sim->nodes[event->node].notes;
+
+	switch (event->type) {
+	case ON_START:
+	case ON_STOP:
+	case ON_RESTART: note_command(sim, event); break;
+	case ON_SHUTDOWN:
+		sim->leaving = true;
+		for (uint32_t i = 0; event->now && i < sim->count; i++)
+			sim->nodes[i].notes.told_now = true;
+		break;
+	case ON_SPAWNED:
+		if (notes->spawned && event->incarnation == notes->incarnation) {
+			notes->answered = true;
+			if (sim->nodes[event->node].spec.ready == READY_SPAWN)
+				notes->tried = notes->was_ready = true;
+		}
+		break;
+	case ON_READY:
+		if (notes->spawned && event->incarnation == notes->incarnation)
+			notes->tried = notes->was_ready = true;
+		break;
+	case ON_SPAWN_FAILED:
+	case ON_EXITED: note_gone(sim, event); break;
+	case ON_BOOT:
+	case ON_RESUME:
+	case ON_TIMER:
+	case ON_HOLD:
+	case ON_RELEASE:
+	case EVENT_COUNT: break;
+	}
+}
+
+/* --- starts -------------------------------------------------------------------------------------------------------- */
+
+static void
+judge_wish(struct sim *sim, uint32_t id)
+{
+	for (uint32_t above = id; above != CORE_NONE; above = sim->nodes[above].parent) {
+		if (sim->nodes[above].notes.held)
+			sim_break(sim, 7, id, "started although an operator stopped it, or what it is below of");
+	}
+	if (sim->leaving)
+		sim_break(sim, 7, id, "started while the daemon leaves");
+}
+
+/* Those before it are ready, or are not to be; those after it are down when a group starts. */
+static void
+judge_start_order(struct sim *sim, uint32_t id)
+{
+	const struct sim_node *node = &sim->nodes[id];
+	const struct core_spec *parent = &sim->nodes[node->parent].spec;
+	bool group = parent->strategy == STRATEGY_ONE_FOR_ALL || parent->strategy == STRATEGY_REST_FOR_ONE;
+
+	if (parent->start_order == ORDER_PARALLEL || node->notes.by_operator)
+		return;
+	for (uint32_t i = 0; i < sim->count; i++) {
+		const struct sim_node *other = &sim->nodes[i];
+		struct core_view view;
+
+		if (other->parent != node->parent || other->place == node->place)
+			continue;
+		look(sim, i, &view);
+		if (other->place > node->place) {
+			if (group && other->notes.known > 0 && !other->notes.by_operator)
+				sim_break(sim, 3, id, "started while one after it was still alive");
+		} else if (group && has_room_in_time(view.state) && !other->notes.was_ready) {
+			sim_break(sim, 3, id, "started before one before it was ready");
+		} else if (!group && !node->notes.tried && !other->notes.tried && other->notes.known > 0) {
+			sim_break(sim, 3, id, "first started before one before it was ready or had failed");
+		}
+	}
+}
+
+static void
+judge_spawn(struct sim *sim, const struct core_action *action)
+{
+	struct sim_node *node = &sim->nodes[action->node];
+	struct sim_notes *notes = &node->notes;
+	struct core_view view;
+
+	look(sim, action->node, &view);
+	if (node->spec.kind != KIND_CHILD)
+		sim_break(sim, 6, action->node, "spawns a supervisor");
+	if (action->incarnation != view.incarnation)
+		sim_break(sim, 6, action->node, "spawns an incarnation that is not the present one");
+	if (notes->spawned && action->incarnation == notes->incarnation) {
+		if (!sim->resuming || notes->answered)
+			sim_break(sim, 1, action->node, "spawned twice");
+		return;
+	}
+	if (notes->spawned || node->process.phase != PHASE_NONE)
+		sim_break(sim, 1, action->node, "spawned while its former incarnation is alive");
+	if (action->incarnation != notes->incarnation + 1)
+		sim_break(sim, 10, action->node, "incarnations do not count by one");
+	judge_wish(sim, action->node);
+	if (sim->now < notes->not_before && !notes->by_operator)
+		sim_break(sim, 9, action->node, "started before its delay was over");
+	judge_start_order(sim, action->node);
+	notes->spawned = true;
+	notes->answered = false;
+	notes->incarnation = action->incarnation;
+	notes->spawns++;
+	notes->spawned_at = sim->now;
+	notes->stop_step = 0;
+	notes->killed = false;
+	notes->told_now = false;
+	notes->by_operator = false;
+	notes->not_before = 0;
+	note_known(sim, action->node, true);
+}
+
+/* --- stops --------------------------------------------------------------------------------------------------------- */
+
+/* Those after it are down when its supervisor stops it in order. */
+static void
+judge_stop_order(struct sim *sim, uint32_t id, const struct core_view *view)
+{
+	const struct sim_node *node = &sim->nodes[id];
+	const struct core_spec *parent = &sim->nodes[node->parent].spec;
+
+	if (parent->stop_order == ORDER_PARALLEL || node->notes.told_now ||
+	    view->reason == REASON_START_TIMEOUT)
+		return;
+	for (uint32_t i = 0; i < sim->count; i++) {
+		const struct sim_node *other = &sim->nodes[i];
+
+		if (other->parent == node->parent && other->place > node->place && other->notes.known > 0)
+			sim_break(sim, 3, id, "stopped while one after it was still alive");
+	}
+}
+
+static void
+judge_signal(struct sim *sim, const struct core_action *action)
+{
+	struct sim_node *node = &sim->nodes[action->node];
+	struct sim_notes *notes = &node->notes;
+	const struct core_spec *spec = &node->spec;
+	struct core_view view;
+	bool repeated;
+
+	look(sim, action->node, &view);
+	if (!notes->spawned || action->incarnation != notes->incarnation)
+		sim_break(sim, 6, action->node, "a signal for an incarnation that is gone");
+	if (action->group != spec->stop_group)
+		sim_break(sim, 2, action->node, "the signal goes to the wrong ones");
+	repeated = sim->resuming && notes->stop_step > 0 &&
+	    action->signal == (notes->killed ? SIGKILL : spec->stop[notes->stop_step - 1].signal);
+	if (repeated || notes->killed)
+		return;
+	if (notes->stop_step == 0)
+		judge_stop_order(sim, action->node, &view);
+	if (action->signal == SIGKILL && notes->told_now) {
+		notes->killed = true;
+		return;
+	}
+	if (notes->stop_step >= spec->stop_steps || action->signal != spec->stop[notes->stop_step].signal)
+		sim_break(sim, 2, action->node, "this signal is not the next of its stop sequence");
+	if (notes->stop_step > 0 && sim->now < notes->signalled_at + spec->stop[notes->stop_step - 1].wait)
+		sim_break(sim, 2, action->node, "the next signal comes before the wait is over");
+	notes->stop_step++;
+	notes->signalled_at = sim->now;
+}
+
+/* After a timer nothing is overdue: the next signal of a stop was sent. */
+static void
+judge_stop_times(struct sim *sim, uint32_t id)
+{
+	const struct sim_notes *notes = &sim->nodes[id].notes;
+	const struct core_spec *spec = &sim->nodes[id].spec;
+
+	if (!notes->spawned || notes->stop_step == 0 || notes->killed || notes->stop_step == spec->stop_steps)
+		return;
+	if (sim->now >= notes->signalled_at + spec->stop[notes->stop_step - 1].wait)
+		sim_break(sim, 2, id, "its stop does not go on in time");
+}
+
+/* --- delays and counters ------------------------------------------------------------------------------------------- */
+
+/* d · F(n) and so on, in floating point and without caring for speed. */
+static double
+formula(const struct core_spec *spec, uint32_t n)
+{
+	double d = (double)spec->backoff_delay, f = (double)spec->backoff_factor_milli / 1000;
+	double most = (double)spec->backoff_max, last = 0, value = d;
+
+	switch (spec->backoff) {
+	case BACKOFF_NONE: return 0;
+	case BACKOFF_FIXED: break;
+	case BACKOFF_LINEAR: value = d * n; break;
+	case BACKOFF_EXPONENTIAL:
+		for (uint32_t i = 1; i < n && value < most; i++)
+			value *= f;
+		break;
+	case BACKOFF_FIBONACCI:
+		for (uint32_t i = 1; i < n && value < most; i++) {
+			double next = last + value;
+
+			last = value;
+			value = next;
+		}
+		break;
+	}
+	return value < most ? value : most;
+}
+
+/* Factors like 1.5 are rounded in each step by the core, down. */
+static void
+judge_delay(struct sim *sim, const struct core_record *record, const struct core_view *view)
+{
+	const struct core_spec *spec = &sim->nodes[record->node].spec;
+	uint32_t n = (uint32_t)record->a;
+	double should = n == 0 ? 0 : formula(spec, n);
+	double jitter = (double)spec->backoff_jitter_ppm / 1e6, is = (double)record->b;
+	double slack = spec->backoff == BACKOFF_EXPONENTIAL ? 2 + should / 4 : 2;
+
+	if (view->reason == REASON_LIMIT) {
+		if (is < (double)spec->backoff_max)
+			sim_break(sim, 9, record->node, "waits for room less than backoff_max");
+		return;
+	}
+	if (is > should * (1 + jitter) + 1 || is < (should - slack) * (1 - jitter) - 1)
+		sim_break(sim, 9, record->node, "the delay is not what the formula gives");
+}
+
+/* A ring of the supervisor's last intensity + 1 restarts: the oldest must have left the window. */
+static void
+judge_window(struct sim *sim, uint32_t id)
+{
+	struct sim_notes *notes = &sim->nodes[id].notes;
+	const struct core_spec *spec = &sim->nodes[id].spec;
+	uint32_t room = spec->intensity + 1;
+
+	notes->stamps[notes->stamp_at] = sim->now;
+	notes->stamp_at = (notes->stamp_at + 1) % room;
+	if (sim->now - notes->stamps[notes->stamp_at] <= spec->period && room > 1)
+		sim_break(sim, 4, id, "more restarts in one period than intensity allows");
+}
+
+void
+judge_forget_window(struct sim *sim, uint32_t id)
+{
+	for (uint32_t i = 0; i <= sim->nodes[id].spec.intensity; i++)
+		sim->nodes[id].notes.stamps[i] = INT64_MIN / 2;
+}
+
+/* Children of a supervisor that begins have not been tried. */
+static void
+note_state(struct sim *sim, const struct core_record *record)
+{
+	struct sim_notes *notes = &sim->nodes[record->node].notes;
+
+	if (record->type == RECORD_STATE && (enum core_state)record->a != notes->state)
+		sim_break(sim, 10, record->node, "the record names another former state than the one before");
+	notes->state = record->type == RECORD_READY ? STATE_RUNNING : record->state;
+	if (notes->state == STATE_RUNNING || notes->state == STATE_FINISHED)
+		notes->tried = notes->was_ready = true;
+	if (notes->state == STATE_STOPPED || notes->state == STATE_FAILED)
+		notes->not_before = 0; /* whatever delay ran is void */
+	if (sim->nodes[record->node].spec.kind != KIND_SUPERVISOR || record->state != STATE_STARTING)
+		return;
+	judge_forget_window(sim, record->node);
+	for (uint32_t i = 0; i < sim->count; i++) {
+		if (sim->nodes[i].parent == record->node)
+			sim->nodes[i].notes.tried = sim->nodes[i].notes.was_ready = false;
+	}
+}
+
+/* Whoever belongs to the set is to be ready anew. */
+static void
+note_group(struct sim *sim, uint32_t supervisor, uint32_t failed)
+{
+	bool all = sim->nodes[supervisor].spec.strategy == STRATEGY_ONE_FOR_ALL;
+
+	for (uint32_t i = 0; i < sim->count; i++) {
+		const struct sim_node *node = &sim->nodes[i];
+
+		if (node->parent == supervisor && (all || node->place >= sim->nodes[failed].place))
+			sim->nodes[i].notes.was_ready = false;
+	}
+}
+
+static void
+judge_record(struct sim *sim, const struct core_record *record)
+{
+	struct sim_notes *notes = &sim->nodes[record->node].notes;
+	struct core_view view;
+
+	look(sim, record->node, &view);
+	switch (record->type) {
+	case RECORD_STATE:
+	case RECORD_READY: note_state(sim, record); break;
+	case RECORD_RESTARTING:
+		notes->restart_records++;
+		judge_delay(sim, record, &view);
+		notes->not_before = sim->now + record->b;
+		if (view.reason != REASON_LIMIT)
+			judge_window(sim, sim->nodes[record->node].parent);
+		break;
+	case RECORD_GROUP_RESTARTING:
+		notes->group_records++;
+		note_group(sim, record->node, (uint32_t)record->a);
+		break;
+	case RECORD_STARTED:
+	case RECORD_START_FAILED:
+	case RECORD_EXITED:
+	case RECORD_LIMIT:
+	case RECORD_ESCALATED:
+	case RECORD_OPERATOR:
+	case RECORD_COUNT: break;
+	}
+}
+
+void
+judge_action(struct sim *sim, const struct core_action *action)
+{
+	struct sim_notes *notes = &sim->nodes[action->node].notes;
+
+	if (sim->exited && !sim->resuming && action->type != DO_RECORD)
+		sim_break(sim, 8, action->node, "does something after the end");
+	switch (action->type) {
+	case DO_SPAWN: judge_spawn(sim, action); break;
+	case DO_SIGNAL: judge_signal(sim, action); break;
+	case DO_KILL_TREE:
+		if (action->incarnation != notes->incarnation)
+			sim_break(sim, 6, action->node, "kills the group of another incarnation");
+		if (notes->tree_kills_due > 0)
+			notes->tree_kills_due--;
+		break;
+	case DO_RECORD: judge_record(sim, &action->record); break;
+	case DO_EXIT:
+		if (sim->nodes[CORE_ROOT].notes.known > 0)
+			sim_break(sim, 8, CORE_ROOT, "leaves while children are alive");
+		break;
+	case ACTION_COUNT: break;
+	}
+}
+
+/* --- after the step ------------------------------------------------------------------------------------------------ */
+
+static void
+judge_node(struct sim *sim, uint32_t id)
+{
+	struct sim_node *node = &sim->nodes[id];
+	struct sim_notes *notes = &node->notes;
+	const struct core_view *view = &node->view;
+
+	if (view->state != notes->state)
+		sim_break(sim, 10, id, "its state is not the one that the records tell");
+	if (view->restarts != notes->restart_records)
+		sim_break(sim, 10, id, "restarts is not the number of its records");
+	if (view->group_restarts != notes->group_records)
+		sim_break(sim, 10, id, "group_restarts is not the number of its records");
+	if (notes->held && view->wanted)
+		sim_break(sim, 7, id, "wanted although an operator stopped it");
+	if (node->spec.kind == KIND_SUPERVISOR) {
+		if (view->restarts_in_window > node->spec.intensity)
+			sim_break(sim, 4, id, "more restarts in the window than intensity allows");
+		return;
+	}
+	if (view->incarnation != notes->spawns)
+		sim_break(sim, 10, id, "its incarnation is not the number of its starts");
+	if (view->has_process != notes->spawned)
+		sim_break(sim, 1, id, "has_process is not what the events say");
+	if (view->spawning != (notes->spawned && !notes->answered))
+		sim_break(sim, 1, id, "spawning is not what the events say");
+	if (notes->tree_kills_due > 0)
+		sim_break(sim, 2, id, "it ended and its process group was not killed");
+}
+
+void
+judge_step(struct sim *sim, const struct core_event *event)
+{
+	const char *broken = core_check(sim->core);
+
+	if (broken != NULL)
+		sim_break(sim, 11, CORE_NONE, broken);
+	for (uint32_t i = 0; i < sim->count; i++)
+		look(sim, i, &sim->nodes[i].view);
+	for (uint32_t i = 0; i < sim->count; i++)
+		judge_node(sim, i);
+	if (event->type == ON_TIMER && core_next_deadline(sim->core) <= sim->now)
+		sim_break(sim, 11, CORE_NONE, "a deadline stays in the past");
+	for (uint32_t i = 0; event->type == ON_TIMER && i < sim->count; i++)
+		judge_stop_times(sim, i);
+	if (core_is_leaving(sim->core))
+		sim->leaving = true;
+	if (sim->exited)
+		return;
+	if (sim->leave_by != 0 && sim->now > sim->leave_by)
+		sim_break(sim, 8, CORE_ROOT, "the shutdown takes longer than all stops together");
+}
+
+span_ms
+judge_shutdown_bound(const struct sim *sim)
+{
+	span_ms bound = 1000;
+
+	for (uint32_t i = 0; i < sim->count; i++) {
+		const struct core_spec *spec = &sim->nodes[i].spec;
+
+		bound += 6000; /* one that hangs in exec; a little for the message of its end */
+		for (uint32_t k = 0; spec->kind == KIND_CHILD && k + 1 < spec->stop_steps; k++)
+			bound += spec->stop[k].wait;
+	}
+	return bound;
+}
+
+/* Down with all that is above it up. */
+static bool
+is_orphaned(const struct sim *sim, uint32_t id)
+{
+	for (id = sim->nodes[id].parent; id != CORE_NONE; id = sim->nodes[id].parent) {
+		const struct core_view *view = &sim->nodes[id].view;
+
+		if (view->state == STATE_FAILED || view->state == STATE_FINISHED ||
+		    (view->state == STATE_STOPPED && !view->wanted))
+			return true;
+	}
+	return false;
+}
+
+void
+judge_peace(struct sim *sim)
+{
+	for (uint32_t i = 0; i < sim->count; i++) {
+		const struct core_view *view = &sim->nodes[i].view;
+
+		switch (view->state) {
+		case STATE_RUNNING: break;
+		case STATE_FINISHED:
+		case STATE_FAILED:
+			if (!is_stated_reason(view->reason))
+				sim_break(sim, 5, i, "done or given up for no stated reason");
+			break;
+		case STATE_STOPPED:
+			if (view->wanted && !is_orphaned(sim, i))
+				sim_break(sim, 5, i, "wanted, but it stays stopped");
+			break;
+		case STATE_WAITING:
+		case STATE_STARTING:
+		case STATE_STOPPING:
+		case STATE_RESTARTING:
+		case STATE_COUNT: sim_break(sim, 5, i, "nothing more will happen, and it is in between");
+		}
+	}
+}

@@ -1,0 +1,34 @@
+/*
+ * judge: the invariants of the core, checked from outside.
+ *
+ *   1  at most one live incarnation of a child
+ *   2  every stop follows its sequence, in time; then nothing of the child is alive
+ *   3  starts follow the start order, stops the reverse
+ *   4  never more than `intensity` restarts in any window of `period` without the limit's action
+ *   5  once faults end, every wanted child runs, or a supervisor above it has failed for a stated reason
+ *   6  no action names an old incarnation
+ *   7  what an operator stopped never starts by itself
+ *   8  a shutdown ends in time
+ *   9  the delay before a restart is what the formula gives, and is kept
+ *  10  counters and states in the view equal those of the records
+ *  11  (here) the core's own check is content, and no deadline stays in the past
+ */
+#ifndef COPPICE_TESTS_SIM_JUDGE_H
+#define COPPICE_TESTS_SIM_JUDGE_H
+
+#include "sim.h"
+
+/* Before the event is handed in. */
+void judge_event(struct sim *sim, const struct core_event *event);
+/* Each action in order, before it is carried out or lost. */
+void judge_action(struct sim *sim, const struct core_action *action);
+/* After all actions. */
+void judge_step(struct sim *sim, const struct core_event *event);
+/* The supervisor begins with an empty window. */
+void judge_forget_window(struct sim *sim, uint32_t supervisor);
+/* When all is quiet after the faults have ended. */
+void judge_peace(struct sim *sim);
+/* The longest that a shutdown beginning now may take. */
+span_ms judge_shutdown_bound(const struct sim *sim);
+
+#endif

@@ -1,0 +1,130 @@
+/*
+ * sim: random trees, random faults, virtual time. One step is one event handed to the core; after each the judge looks whether
+ * the invariants hold. The judge knows only the events that were fed, the actions that were taken and core_view(): it shares no
+ * code with the core.
+ *
+ *   grow.c   makes a random tree         fate.c   what the virtual processes do, and when
+ *   chaos.c  what else happens           judge.c  the invariants, by their numbers in judge.h
+ *   sim.c    the loop and the command line
+ */
+#ifndef COPPICE_TESTS_SIM_H
+#define COPPICE_TESTS_SIM_H
+
+#include "core/core.h"
+
+#include <setjmp.h>
+
+#define SIM_MAX_NODES 256
+#define SIM_MAX_DEPTH 6
+
+/* The virtual process of a node. */
+enum sim_phase {
+	PHASE_NONE,     /* no process */
+	PHASE_SPAWNING, /* DO_SPAWN was carried out, the answer comes at `next` */
+	PHASE_UP,       /* lives; at `next` it ends by itself or says that it is ready */
+	PHASE_DEAD,     /* ended; the core hears of it at `next` */
+};
+
+struct sim_process {
+	enum sim_phase phase;
+	uint32_t incarnation;
+	mono_ms next; /* when something happens to it; MONO_NEVER: nothing */
+	mono_ms dies_at, ready_at;
+	bool will_fail; /* exec does not succeed */
+	bool hangs;     /* only a KILL brings an answer, or the engine's own patience */
+	bool early_stop; /* told to stop before it was up */
+	int32_t status;
+	mono_ms echo_at; /* its end is told a second time; MONO_NEVER: not */
+	uint32_t echo_incarnation;
+};
+
+/* What the judge has noted about a node. */
+struct sim_notes {
+	bool held;        /* an operator stopped it */
+	bool by_operator; /* an operator's start or restart is on its way to it */
+	bool told_now;    /* an operator's stop or restart allows any signal at any time */
+	bool tried;       /* since its supervisor began: has been ready or failed */
+	bool was_ready;   /* since its set, or its supervisor, was restarted */
+	uint32_t known;   /* processes at or below it that the core must take for alive */
+	bool spawned;     /* of a child: so is its own */
+	bool answered;
+	uint32_t incarnation;    /* of its last DO_SPAWN */
+	uint32_t spawns;         /* DO_SPAWNs, repetitions not counted */
+	mono_ms spawned_at, ready_at;
+	uint32_t stop_step;      /* signals of the sequence sent so far */
+	mono_ms signalled_at;    /* the last of them */
+	bool killed;             /* KILL was sent before its turn */
+	enum core_state state;   /* as the records tell it */
+	uint32_t restart_records, group_records;
+	mono_ms not_before;      /* no start by itself before that */
+	uint32_t tree_kills_due; /* ends whose process group is still to be killed */
+	mono_ms *stamps;         /* of a supervisor: its restarts, a ring of intensity + 1 */
+	uint32_t stamp_at;
+};
+
+struct sim_node {
+	struct core_spec spec;
+	uint32_t parent, place, depth;
+	struct sim_process process;
+	struct sim_notes notes;
+	struct core_view view; /* after the last step */
+};
+
+struct sim {
+	struct core *core;
+	uint64_t seed, rng;
+	uint64_t core_seed;
+	uint64_t step; /* within this scenario */
+	mono_ms now;
+	uint32_t count;
+	struct sim_node nodes[SIM_MAX_NODES];
+	struct { uint32_t parent, first, count; } places[SIM_MAX_NODES]; /* as given to core_add */
+	uint32_t place_count;
+	uint8_t *saved[CORE_AREAS];
+	bool trace;
+	bool calm;      /* no faults from now on */
+	bool leaving;   /* shutdown was asked for, or something made the root end */
+	bool exited;    /* DO_EXIT has come */
+	bool lossy;     /* the engine dies after this event: actions get lost */
+	bool resuming;  /* what is asked for may have been done already */
+	mono_ms leave_by;
+	jmp_buf broken; /* where sim_break goes */
+};
+
+/* Random numbers of the scenario. */
+uint64_t sim_random(struct sim *sim);
+/* In [0, bound). */
+uint32_t sim_below(struct sim *sim, uint32_t bound);
+/* True once in n times. */
+bool sim_once_in(struct sim *sim, uint32_t n);
+
+/* Reports a broken invariant and gives the scenario up. */
+_Noreturn void sim_break(struct sim *sim, int invariant, uint32_t node, const char *what);
+void sim_trace(const struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Feeds one event, carries out what the core answers, saves what changed, judges. */
+void sim_feed(struct sim *sim, const struct core_event *event);
+/* A core with the scenario's places. */
+void sim_make_core(struct sim *sim);
+/* The engine dies and a new one goes on from what was saved. */
+void sim_resume(struct sim *sim);
+
+/* grow.c: fills nodes and places; at most `limit` nodes (0: as chance will have it). */
+void grow_tree(struct sim *sim, uint32_t limit);
+
+/* fate.c: the processes. */
+void fate_spawn(struct sim *sim, uint32_t node, uint32_t incarnation);
+void fate_signal(struct sim *sim, uint32_t node, int32_t signal);
+/* It ends now; the core hears of it a little later. */
+void fate_kill(struct sim *sim, uint32_t node, int32_t status);
+/* The node to which something happens next, or CORE_NONE. */
+uint32_t fate_next(const struct sim *sim);
+/* Lets that happen; the time has come. */
+void fate_happen(struct sim *sim, uint32_t node);
+/* From now on nothing fails, hangs or dies. */
+void fate_calm(struct sim *sim);
+
+/* chaos.c: perhaps does something unexpected; true if it fed an event. */
+bool chaos_strikes(struct sim *sim);
+
+#endif
