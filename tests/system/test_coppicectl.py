@@ -425,3 +425,16 @@ def test_a_silent_daemon_ends_the_wait(serve):
     hang.set()
     assert process.returncode == 5 and "has not answered for 10 s" in error
     assert 9 < time.monotonic() - start < 30
+
+
+def test_the_manual_knows_every_command_option_and_error():
+    root = os.path.join(os.path.dirname(__file__), "../..")
+    with open(os.path.join(root, "man/coppicectl.1")) as page:
+        page = page.read()
+    for command in re.findall(r"^  ([a-z]+) ", run("/nowhere", "help").stdout, re.M):
+        assert re.search(r"^\.It Cm .*\b%s\b" % command, page, re.M), command
+        for option in re.findall(r"--([a-z-]+)", run("/nowhere", "help", command).stdout):
+            assert "Fl -" + option in page or option in ("check",), option
+    with open(os.path.join(root, "src/wire/rpc.h")) as table:
+        for number in re.findall(r"X\(RPC_\w+, (-?\d+),", table.read()):
+            assert re.search(r"^\.It %s Ta" % number, page, re.M), number
