@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -17,8 +16,12 @@ union control {
 int
 sockmsg_send(int fd, const void *data, size_t len, const int *fds, size_t nfds)
 {
-	/* sendmsg(2) does not write to it; the type has no const. */
-	struct iovec part = { .iov_base = (void *)(uintptr_t)data, .iov_len = len };
+	/* sendmsg(2) does not write to it, but struct iovec has no const. */
+	const union {
+		const void *given;
+		void *base;
+	} bytes = { .given = data };
+	struct iovec part = { .iov_base = bytes.base, .iov_len = len };
 	union control control = { 0 };
 	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
 	ssize_t n;
