@@ -1,0 +1,305 @@
+#include "config/build.h"
+
+#include "config/entries.h"
+#include "config/identity.h"
+#include "config/titles.h"
+#include "lib/mem.h"
+#include "lib/must.h"
+#include "lib/str.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --- places --------------------------------------------------------------------------------- */
+
+static struct build_place *
+new_place(struct build *build, const char *path, enum core_kind kind, struct raw_section *section)
+{
+	struct build_place *place = mem_zalloc(1, sizeof *place);
+	const char *slash = strrchr(path, '/');
+
+	place->path = mem_strdup(path);
+	place->name =
+	    slash != NULL && slash[1] != '\0' ? place->path + (slash + 1 - path) : place->path;
+	place->kind = kind;
+	place->section = section;
+	if ((build->count & (build->count - 1)) == 0)
+		build->places = mem_grow(build->places, build->count > 0 ? build->count * 2 : 1,
+		    sizeof(struct build_place *));
+	build->places[build->count++] = place;
+	return place;
+}
+
+static int
+compare_places(const void *a, const void *b)
+{
+	const struct build_place *one = *(struct build_place *const *)a,
+				 *other = *(struct build_place *const *)b;
+	int order = strcmp(one->path, other->path);
+
+	if (order != 0)
+		return order;
+	return one->section->line < other->section->line ? -1 : 1;
+}
+
+static int
+compare_path(const void *path, const void *place)
+{
+	return strcmp(path, (*(struct build_place *const *)place)->path);
+}
+
+/* Places by path, for lookups; the root is not among them. */
+struct index {
+	struct build_place **places;
+	size_t count;
+};
+
+static struct build_place *
+find(const struct index *index, const char *path)
+{
+	struct build_place **found =
+	    bsearch(path, index->places, index->count, sizeof *index->places, compare_path);
+
+	return found != NULL ? *found : NULL;
+}
+
+/* A path names one place: later ones are reported and taken out. */
+static struct index
+make_index(struct build *build)
+{
+	struct index index = { .places = mem_zalloc(build->count, sizeof(struct build_place *)) };
+	size_t kept = 0;
+
+	index.count = build->count - 1;
+	memcpy(index.places, build->places + 1, index.count * sizeof *index.places);
+	if (index.count > 1)
+		qsort(index.places, index.count, sizeof *index.places, compare_places);
+	for (size_t i = 0; i < index.count; i++) {
+		const struct build_place *before = kept > 0 ? index.places[kept - 1] : NULL;
+		if (before == NULL || !str_equal(before->path, index.places[i]->path)) {
+			index.places[kept++] = index.places[i];
+			continue;
+		}
+		raw_section_error(index.places[i]->section, build->diag,
+		    "\"%s\" is declared already, as [%s] in line %u", before->path,
+		    before->section->title, before->section->line);
+		index.places[i]->path[0] = '\0'; /* marked for removal */
+	}
+	index.count = kept;
+	return index;
+}
+
+static void
+free_setting(struct build_setting *setting)
+{
+	if (setting->owned)
+		value_free(&setting->value);
+}
+
+static void
+free_place(struct build_place *place)
+{
+	for (size_t i = 0; i < KEY_COUNT; i++)
+		free_setting(&place->settings[i]);
+	for (size_t i = 0; i < place->variable_count; i++)
+		free_setting(&place->variables[i].setting);
+	free(place->variables);
+	free(place->path);
+	free(place);
+}
+
+static void
+remove_marked(struct build *build)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < build->count; i++) {
+		if (build->places[i]->path[0] == '\0')
+			free_place(build->places[i]);
+		else
+			build->places[kept++] = build->places[i];
+	}
+	build->count = kept;
+}
+
+static void
+report_orphan(struct build *build, const struct index *index, const struct build_place *place,
+    const char *above)
+{
+	const char **candidates = mem_zalloc(index->count, sizeof(char *));
+	size_t count = 0;
+	const struct build_place *wrong = find(index, above);
+
+	for (size_t i = 0; i < index->count; i++)
+		if (index->places[i]->kind == KIND_SUPERVISOR)
+			candidates[count++] = index->places[i]->path;
+	const char *nearest = str_nearest(above, candidates, count);
+	if (wrong != NULL)
+		raw_section_error(place->section, build->diag,
+		    "\"%s\" is a child (line %u), and only supervisors have something below them",
+		    above, wrong->section->line);
+	else if (nearest != NULL)
+		raw_section_error(place->section, build->diag,
+		    "there is no supervisor \"%s\" (did you mean \"%s\"?)", above, nearest);
+	else
+		raw_section_error(place->section, build->diag,
+		    "there is no supervisor \"%s\": add [supervisor:%s], which may be empty", above,
+		    above);
+	free(candidates);
+}
+
+static void
+attach(struct build *build, const struct index *index, struct build_place *place)
+{
+	const char *slash = strrchr(place->path, '/');
+	struct build_place *parent = build->places[0];
+
+	if (slash != NULL) {
+		char *above = mem_strndup(place->path, (size_t)(slash - place->path));
+		parent = find(index, above);
+		if (parent == NULL || parent->kind != KIND_SUPERVISOR) {
+			report_orphan(build, index, place, above);
+			parent = NULL;
+		}
+		free(above);
+	}
+	place->parent = parent;
+	if (parent == NULL)
+		return;
+	if (parent->last != NULL)
+		parent->last->next = place;
+	else
+		parent->first = place;
+	parent->last = place;
+}
+
+/* --- sections ------------------------------------------------------------------------------- */
+
+static void
+take_once(struct build *build, struct raw_section **once, struct raw_section *section)
+{
+	if (*once != NULL)
+		raw_section_error(section, build->diag,
+		    "the section is there already, in line %u: put all into one", (*once)->line);
+	else
+		*once = section;
+}
+
+static void
+take_place(
+    struct build *build, enum titles_kind kind, const char *path, struct raw_section *section)
+{
+	char *problem = titles_path_problem(kind, path);
+
+	if (problem != NULL)
+		raw_section_error(section, build->diag, "%s", problem);
+	else if (str_equal(path, "/"))
+		take_once(build, &build->places[0]->section, section);
+	else
+		new_place(build, path, kind == TITLE_CHILD ? KIND_CHILD : KIND_SUPERVISOR, section);
+	free(problem);
+}
+
+static void
+take_section(struct build *build, struct raw_section *section)
+{
+	const char *path;
+	enum titles_kind kind = titles_kind(section->title, &path);
+	char *problem;
+
+	switch (kind) {
+	case TITLE_UNKNOWN:
+		problem = titles_unknown(section->title);
+		raw_section_error(section, build->diag, "%s", problem);
+		free(problem);
+		return;
+	case TITLE_PROFILE:
+		raw_section_error(
+		    section, build->diag, "not supported yet: profiles come in a later version");
+		break;
+	case TITLE_COPPICE: take_once(build, &build->coppice, section); break;
+	case TITLE_DEFAULTS: take_once(build, &build->defaults, section); break;
+	case TITLE_SUPERVISOR:
+	case TITLE_CHILD: take_place(build, kind, path, section); break;
+	}
+	entries_check(section, kind, path, build->diag);
+}
+
+static void
+parse_built_in(struct build *build)
+{
+	const struct expand expand = { 0 };
+
+	for (size_t i = 0; i < KEY_COUNT; i++) {
+		char *problem = NULL;
+		if (keys_table[i].fallback != NULL)
+			build->built_in[i] =
+			    value_parse(&keys_table[i], keys_table[i].fallback, &expand, &problem);
+		must(problem == NULL); /* the table's own values are good */
+	}
+}
+
+struct build *
+build_new(struct raw_file *file, enum build_mode mode, struct diag *diag)
+{
+	struct build *build = mem_zalloc(1, sizeof *build);
+	struct index index;
+
+	*build = (struct build){ .diag = diag, .file = file, .mode = mode };
+	parse_built_in(build);
+	new_place(build, "/", KIND_SUPERVISOR, NULL);
+	for (size_t i = 0; i < file->count; i++)
+		take_section(build, file->sections[i]);
+	index = make_index(build);
+	remove_marked(build);
+	for (size_t i = 1; i < build->count; i++)
+		attach(build, &index, build->places[i]);
+	free(index.places);
+	return build;
+}
+
+static void
+free_entries(struct raw_section *section)
+{
+	for (size_t i = 0; i < section->count; i++)
+		value_free(&section->entries[i]->parsed);
+}
+
+void
+build_free(struct build **build)
+{
+	if (*build == NULL)
+		return;
+	for (size_t i = 0; i < (*build)->count; i++)
+		free_place((*build)->places[i]);
+	for (size_t i = 0; i < (*build)->file->count; i++)
+		free_entries((*build)->file->sections[i]);
+	for (size_t i = 0; i < KEY_COUNT; i++)
+		value_free(&(*build)->built_in[i]);
+	identity_free(&(*build)->identities);
+	free((*build)->places);
+	free(*build);
+	*build = NULL;
+}
+
+struct build_place *
+build_next(const struct build_place *place)
+{
+	if (place->first != NULL)
+		return place->first;
+	while (place != NULL && place->next == NULL)
+		place = place->parent;
+	return place != NULL ? place->next : NULL;
+}
+
+struct diag_where
+build_where(const struct build *build, const struct build_place *place)
+{
+	const struct raw_section *section = place->section;
+
+	return (struct diag_where){
+		.file = build->file->name,
+		.line = section != NULL ? section->line : 0,
+		.section = section != NULL ? section->title : "supervisor:/",
+	};
+}

@@ -1,0 +1,163 @@
+#include "config/compile.h"
+
+#include "config/build.h"
+#include "config/check.h"
+#include "config/daemon.h"
+#include "config/identity.h"
+#include "config/inherit.h"
+#include "config/product.h"
+#include "lib/fd.h"
+#include "lib/str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+static const char usage[] =
+    "usage: coppice-engine compile -c FILE (--product FD | --check | --dump) [--container | --machine]\n"
+    "       coppice-engine compile --keys\n";
+
+struct request {
+	const char *file;
+	int product; /* -1: not asked for */
+	bool check, dump, keys;
+	enum build_mode mode;
+};
+
+/* Of a text for people; when not even that can be written nobody is there to be told. */
+static void
+say(int fd, const char *text, size_t len)
+{
+	(void)fd_write_all(fd, text, len);
+}
+
+static bool
+read_product(const char *text, struct request *request)
+{
+	int64_t fd;
+
+	if (text == NULL || str_to_int64(text, 0, INT_MAX, &fd) != 0 || fcntl((int)fd, F_GETFD) < 0)
+		return false;
+	request->product = (int)fd;
+	return true;
+}
+
+static bool
+read_arguments(char **argv, struct request *request)
+{
+	for (char **arg = argv + 1; *arg != NULL; arg++) {
+		if (str_equal(*arg, "-c") && arg[1] != NULL)
+			request->file = *++arg;
+		else if (str_equal(*arg, "--check"))
+			request->check = true;
+		else if (str_equal(*arg, "--dump"))
+			request->dump = true;
+		else if (str_equal(*arg, "--keys"))
+			request->keys = true;
+		else if (str_equal(*arg, "--container"))
+			request->mode = BUILD_CONTAINER;
+		else if (str_equal(*arg, "--machine"))
+			request->mode = BUILD_MACHINE;
+		else if (!str_equal(*arg, "--product") || !read_product(arg[1], request))
+			return false;
+		else
+			arg++;
+	}
+	return (request->product >= 0) + request->check + request->dump + request->keys == 1 &&
+	    (request->file != NULL || request->keys);
+}
+
+static int
+print_keys(void)
+{
+	struct buf out = { 0 };
+
+	keys_print(&out);
+	int error = out.failed ? -ENOMEM : fd_write_all(STDOUT_FILENO, out.data, out.len);
+	buf_free(&out);
+	return error == 0 ? EX_OK : EX_OSERR;
+}
+
+static size_t
+count_kind(const struct build *build, enum core_kind kind)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < build->count; i++)
+		count += build->places[i]->kind == kind;
+	return count;
+}
+
+/* The configuration is good: says so or hands it over. */
+static int
+finish(const struct request *request, const struct build *build,
+    const struct daemon_settings *settings)
+{
+	struct buf out = { 0 };
+	int fd = STDOUT_FILENO;
+
+	if (request->check) {
+		buf_printf(&out, "%s: OK: %zu supervisors with the root, %zu children\n",
+		    request->file, count_kind(build, KIND_SUPERVISOR),
+		    count_kind(build, KIND_CHILD));
+	} else {
+		product_write(build, settings, &out);
+		fd = request->product;
+	}
+	int error = out.failed ? -ENOMEM : fd_write_all(fd, out.data, out.len);
+	buf_free(&out);
+	if (error == 0)
+		return EX_OK;
+	fprintf(
+	    stderr, "coppice-engine compile: the result cannot be written: %s\n", strerror(-error));
+	return EX_OSERR;
+}
+
+static int
+run(const struct request *request)
+{
+	struct diag *diag = diag_new();
+	struct raw_file *file = raw_read(request->file, diag);
+	struct build *build = build_new(file, request->mode, diag);
+	struct daemon_settings settings;
+	struct buf messages = { 0 };
+	int status = EX_CONFIG;
+
+	inherit_all(build);
+	daemon_read(build, &settings);
+	identity_all(build);
+	check_all(build);
+	diag_print(diag, &messages);
+	if (messages.len > 0)
+		say(STDERR_FILENO, messages.data, messages.len);
+	if (diag_errors(diag) == 0)
+		status = finish(request, build, &settings);
+	buf_free(&messages);
+	daemon_free(&settings);
+	build_free(&build);
+	raw_free(&file);
+	diag_free(&diag);
+	return status;
+}
+
+int
+compile_main(int argc, char **argv)
+{
+	struct request request = { .product = -1, .mode = BUILD_SERVICE };
+
+	(void)argc; /* argv ends in NULL */
+	if (!read_arguments(argv, &request)) {
+		say(STDERR_FILENO, usage, sizeof usage - 1);
+		return EX_USAGE;
+	}
+	if (request.dump) {
+		static const char text[] = "--dump: not supported yet: comes in a later version\n";
+		say(STDERR_FILENO, text, sizeof text - 1);
+		return EX_USAGE;
+	}
+	return request.keys ? print_keys() : run(&request);
+}

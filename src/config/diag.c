@@ -1,0 +1,196 @@
+#include "config/diag.h"
+
+#include "lib/mem.h"
+#include "lib/str.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CLIP_BYTES  72  /* of a value */
+#define TITLE_BYTES 280 /* of a section or key: the longest good ones are shown whole */
+
+struct message {
+	char *file;
+	char *text; /* the whole line */
+	size_t number;
+	uint32_t line;
+};
+
+struct diag {
+	struct message *messages;
+	size_t count, cap;
+	size_t errors;
+};
+
+struct diag *
+diag_new(void)
+{
+	return mem_zalloc(1, sizeof(struct diag));
+}
+
+void
+diag_free(struct diag **diag)
+{
+	if (*diag == NULL)
+		return;
+	for (size_t i = 0; i < (*diag)->count; i++) {
+		free((*diag)->messages[i].file);
+		free((*diag)->messages[i].text);
+	}
+	free((*diag)->messages);
+	free(*diag);
+	*diag = NULL;
+}
+
+/* out has room for limit bytes and "…". */
+static const char *
+clip(const char *text, size_t limit, char *out)
+{
+	size_t len = strlen(text), at = 0;
+
+	while (at < len) {
+		size_t sequence = str_utf8_sequence(text + at, len - at);
+		if (sequence == 0)
+			sequence = 1;
+		if (at + sequence > limit)
+			break;
+		memcpy(out + at, text + at, sequence);
+		if (out[at] == '\n' || out[at] == '\t')
+			out[at] = ' ';
+		else if ((unsigned char)out[at] < 0x20 || out[at] == 0x7f)
+			out[at] = '?';
+		at += sequence;
+	}
+	strcpy(out + at, at < len ? "…" : "");
+	return out;
+}
+
+const char *
+diag_clip(const char *text, char out[DIAG_CLIP_SIZE])
+{
+	return clip(text, CLIP_BYTES, out);
+}
+
+static void
+put_where(struct buf *line, const struct diag_where *where, const char *kind)
+{
+	char shown[TITLE_BYTES + sizeof "…"];
+
+	buf_puts(line, where->file);
+	if (where->line > 0)
+		buf_printf(line, ":%u", where->line);
+	buf_printf(line, ": %s", kind);
+	if (where->section != NULL)
+		buf_printf(line, "[%s] ", clip(where->section, TITLE_BYTES, shown));
+	if (where->key != NULL)
+		buf_printf(line, "%s: ", clip(where->key, TITLE_BYTES, shown));
+}
+
+static void
+put_text(struct buf *line, const char *format, va_list args)
+{
+	char *text;
+
+	if (vasprintf(&text, format, args) < 0) {
+		line->failed = true;
+		return;
+	}
+	buf_puts(line, text);
+	free(text);
+}
+
+/* Takes the text over. Returns whether it is new. */
+static bool
+keep(struct diag *diag, const struct diag_where *where, char *text)
+{
+	/* Repetitions come from values that many children inherit, hence in a row. */
+	if (diag->count > 0 && str_equal(diag->messages[diag->count - 1].text, text)) {
+		free(text);
+		return false;
+	}
+	if (diag->count == diag->cap) {
+		diag->cap = diag->cap > 0 ? diag->cap * 2 : 16;
+		diag->messages = mem_grow(diag->messages, diag->cap, sizeof *diag->messages);
+	}
+	diag->messages[diag->count] = (struct message){
+		.file = mem_strdup(where->file),
+		.text = text,
+		.number = diag->count,
+		.line = where->line,
+	};
+	diag->count++;
+	return true;
+}
+
+void
+diag_error_v(struct diag *diag, const struct diag_where *where, const char *format, va_list args)
+{
+	struct buf line = { 0 };
+
+	put_where(&line, where, "");
+	put_text(&line, format, args);
+	if (keep(diag, where, mem_strdup(line.failed ? "out of memory" : line.data)))
+		diag->errors++;
+	buf_free(&line);
+}
+
+void
+diag_error(struct diag *diag, const struct diag_where *where, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	diag_error_v(diag, where, format, args);
+	va_end(args);
+}
+
+void
+diag_warning(struct diag *diag, const struct diag_where *where, const char *format, ...)
+{
+	struct buf line = { 0 };
+	va_list args;
+
+	put_where(&line, where, "warning: ");
+	va_start(args, format);
+	put_text(&line, format, args);
+	va_end(args);
+	(void)keep(diag, where, mem_strdup(line.failed ? "out of memory" : line.data));
+	buf_free(&line);
+}
+
+size_t
+diag_errors(const struct diag *diag)
+{
+	return diag->errors;
+}
+
+size_t
+diag_warnings(const struct diag *diag)
+{
+	return diag->count - diag->errors;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	const struct message *one = a, *other = b;
+	int order = strcmp(one->file, other->file);
+
+	if (order != 0)
+		return order;
+	if (one->line != other->line)
+		return one->line < other->line ? -1 : 1;
+	return one->number < other->number ? -1 : 1;
+}
+
+void
+diag_print(struct diag *diag, struct buf *out)
+{
+	if (diag->count > 0)
+		qsort(diag->messages, diag->count, sizeof *diag->messages, compare);
+	for (size_t i = 0; i < diag->count; i++) {
+		buf_puts(out, diag->messages[i].text);
+		buf_puts(out, "\n");
+	}
+}

@@ -1,0 +1,190 @@
+#include "config/expand.h"
+
+#include "config/diag.h"
+#include "config/words.h"
+#include "lib/buf.h"
+#include "lib/mem.h"
+#include "lib/str.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NAME_FIRST "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
+#define NAME_CHARS NAME_FIRST "0123456789"
+
+struct expansion {
+	const struct expand *expand;
+	const char *at;
+	struct buf out;
+	bool in_default; /* of ${NAME:-default}, up to its '}' */
+	char *problem;
+};
+
+static void
+put_host(struct expansion *expansion)
+{
+	char host[HOST_NAME_MAX + 1] = "";
+
+	if (gethostname(host, sizeof host - 1) != 0)
+		strcpy(host, "localhost");
+	buf_puts(&expansion->out, host);
+}
+
+static void
+put_instance(struct expansion *expansion, const char *before)
+{
+	static const char mark = EXPAND_INSTANCE;
+
+	buf_puts(&expansion->out, before);
+	buf_append(&expansion->out, &mark, 1);
+}
+
+static void
+put_place(struct expansion *expansion, char what)
+{
+	const struct expand *expand = expansion->expand;
+
+	if (expand->path == NULL) {
+		expansion->problem =
+		    mem_printf("%%%c has no meaning here, only for children", what);
+	} else if (what == 'i' && !expand->is_template) {
+		expansion->problem = mem_printf(
+		    "%%i is the number of an instance, but \"%s\" is no template (instances = N makes it one)",
+		    expand->path);
+	} else if (what != 'i') {
+		buf_puts(&expansion->out, what == 'p' ? expand->path : expand->name);
+		if (expand->is_template)
+			put_instance(expansion, "@");
+	} else {
+		put_instance(expansion, "");
+	}
+}
+
+/* at stands behind the '%'. */
+static void
+take_percent(struct expansion *expansion)
+{
+	char what[8] = "";
+
+	switch (*expansion->at) {
+	case '%': buf_puts(&expansion->out, "%"); break;
+	case 'h': put_host(expansion); break;
+	case 'p':
+	case 'n':
+	case 'i': put_place(expansion, *expansion->at); break;
+	default:
+		/* A whole character, which may have several bytes. */
+		memcpy(
+		    what, expansion->at, str_utf8_sequence(expansion->at, strlen(expansion->at)));
+		expansion->problem = mem_printf(
+		    "\"%%%s\" means nothing: there are %%p %%n %%i %%h, and %%%% for a percent sign",
+		    what);
+		return;
+	}
+	expansion->at++;
+}
+
+static void
+put_variable(struct expansion *expansion, const char *name, const char *value)
+{
+	if (!str_is_utf8(value, strlen(value)) || strchr(value, EXPAND_INSTANCE) != NULL) {
+		expansion->problem =
+		    mem_printf("what the daemon's environment has in %s is not UTF-8 text", name);
+		return;
+	}
+	buf_puts(&expansion->out, value);
+}
+
+/* at stands behind the name: ":-default}". An empty variable counts as unset, as in a shell. */
+static void
+take_default(struct expansion *expansion, const char *name, const char *value)
+{
+	const char *end = strchr(expansion->at, '}');
+
+	if (end == NULL) {
+		expansion->problem = mem_printf("\"${%s:-\" is not closed by \"}\"", name);
+	} else if (value != NULL && *value != '\0') {
+		put_variable(expansion, name, value);
+		expansion->at = end + 1;
+	} else {
+		expansion->at += strlen(":-");
+		expansion->in_default = true;
+	}
+}
+
+/* at stands behind the '$', at "{". */
+static void
+take_variable(struct expansion *expansion)
+{
+	const char *start = expansion->at + 1;
+	size_t len = strspn(start, NAME_FIRST) > 0 ? strspn(start, NAME_CHARS) : 0;
+	const char *end = start + len;
+	char clip[DIAG_CLIP_SIZE], *name = mem_strndup(start, len);
+	const char *value = getenv(name);
+
+	if (expansion->in_default) {
+		expansion->problem = mem_strdup("\"${…}\" cannot stand within another");
+	} else if (len > 0 && str_starts(end, ":-")) {
+		expansion->at = end;
+		take_default(expansion, name, value);
+	} else if (len == 0 || *end != '}') {
+		expansion->problem = mem_printf(
+		    "\"${%s\" is neither ${NAME} nor ${NAME:-default}", diag_clip(start, clip));
+	} else if (value == NULL) {
+		expansion->problem = mem_printf(
+		    "the daemon's environment has no %s (write ${%s:-default} if it may be missing)",
+		    name, name);
+	} else {
+		put_variable(expansion, name, value);
+		expansion->at = end + 1;
+	}
+	free(name);
+}
+
+static void
+take_next(struct expansion *expansion)
+{
+	char c = *expansion->at++;
+
+	if (c == '%' && !expansion->expand->no_percent) {
+		take_percent(expansion);
+	} else if (c == '$' && *expansion->at == '{') {
+		take_variable(expansion);
+	} else if (c == '}' && expansion->in_default) {
+		expansion->in_default = false;
+	} else {
+		if (c == WORDS_DOLLAR)
+			c = '$';
+		buf_append(&expansion->out, &c, 1);
+	}
+}
+
+char *
+expand_text(const struct expand *expand, const char *text, char **problem)
+{
+	struct expansion expansion = { .expand = expand, .at = text };
+
+	buf_puts(&expansion.out, "");
+	while (*expansion.at != '\0' && expansion.problem == NULL)
+		take_next(&expansion);
+	*problem = expansion.problem;
+	if (expansion.problem != NULL) {
+		buf_free(&expansion.out);
+		return NULL;
+	}
+	if (expansion.out.failed)
+		return mem_strdup(
+		    ""); /* unreachable in practice: memory is gone and the next mem_ call ends us */
+	return expansion.out.data;
+}
+
+bool
+expand_varies(const char *text)
+{
+	for (const char *p = strchr(text, '%'); p != NULL; p = strchr(p + 1, '%'))
+		if (p[1] == 'p' || p[1] == 'n' || p[1] == 'i')
+			return true;
+	return false;
+}

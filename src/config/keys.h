@@ -1,0 +1,76 @@
+/*
+ * keys: the table of configuration keys (keys.def) and what is asked of it.
+ */
+#ifndef COPPICE_CONFIG_KEYS_H
+#define COPPICE_CONFIG_KEYS_H
+
+#include "lib/buf.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define KEYS_MAX_SPAN INT64_C(864000000000) /* ms: 10,000 days, what span_parse allows */
+
+/* Sections that know a key, as bits. */
+enum keys_in {
+	IN_CHILD = 1,
+	IN_SUPERVISOR = 2,
+	IN_COPPICE = 4
+};
+
+enum keys_type {
+	TYPE_TEXT,      /* any text */
+	TYPE_COMMAND,   /* words, at least one */
+	TYPE_PATH,      /* a path */
+	TYPE_DIRECTORY, /* an absolute path */
+	TYPE_INPUT,     /* null, inherit, or an absolute path */
+	TYPE_OUTPUT,    /* same, inherit, null, file, or a path with a slash */
+	TYPE_BOOL,
+	TYPE_NUMBER,
+	TYPE_OCTAL,
+	TYPE_SPAN,
+	TYPE_FACTOR,  /* a decimal number, kept in thousandths */
+	TYPE_PERCENT, /* kept in millionths of the whole */
+	TYPE_CHOICE,  /* one of .choices */
+	TYPE_STOP,    /* a stop sequence */
+	TYPE_EXITS,   /* exit statuses and signals */
+	TYPE_NAME,    /* of a user or group, or its number */
+	TYPE_NAMES,   /* several, perhaps none */
+};
+
+struct keys_key {
+	const char *name;
+	unsigned in;
+	enum keys_type type;
+	const char *fallback;
+	int64_t min, max;
+	bool infinite;
+	const char *choices, *not_yet; /* separated by spaces */
+	const char *product;
+	bool respawn;
+	bool later;
+	const char *doc;
+};
+
+#define KEY(id, ...) KEY_##id,
+enum keys_id {
+#include "config/keys.def"
+	KEY_COUNT
+};
+#undef KEY
+
+extern const struct keys_key keys_table[KEY_COUNT];
+
+/* The key of that name in a section that knows one of `in`, or NULL. *suffix is set to NAME of env.NAME, else NULL. */
+const struct keys_key *keys_find(const char *name, unsigned in, const char **suffix);
+enum keys_id keys_id(const struct keys_key *key);
+bool keys_is_prefix(const struct keys_key *key);
+/* Whether it is a key of any section ("child." of a supervisor too). */
+bool keys_is_known(const char *name);
+/* What an unknown key was probably meant to be: near in spelling, or what other supervisors call it; NULL if nothing is. */
+const char *keys_nearest(const char *name, unsigned in);
+/* The table for people: name, what it takes, default, one line of documentation. */
+void keys_print(struct buf *out);
+
+#endif

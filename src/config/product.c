@@ -1,0 +1,228 @@
+#include "config/product.h"
+
+#include "config/check.h"
+#include "config/identity.h"
+#include "lib/mem.h"
+#include "lib/str.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- pieces --------------------------------------------------------------------------------- */
+
+static void
+put_name(const char *name, struct buf *out)
+{
+	buf_printf(out, ", \"%s\": ", name);
+}
+
+static void
+put_string(const char *name, const char *text, struct buf *out)
+{
+	put_name(name, out);
+	if (text != NULL)
+		buf_json_string(out, text);
+	else
+		buf_puts(out, "null");
+}
+
+static void
+put_numbers(const char *name, const uint32_t *numbers, size_t count, struct buf *out)
+{
+	put_name(name, out);
+	buf_puts(out, "[");
+	for (size_t i = 0; i < count; i++)
+		buf_printf(out, "%s%" PRIu32, i > 0 ? ", " : "", numbers[i]);
+	buf_puts(out, "]");
+}
+
+static void
+put_setting(const struct build_place *place, enum keys_id id, struct buf *out)
+{
+	const struct keys_key *key = &keys_table[id];
+	const struct value *value = place->settings[id].value;
+
+	put_name(key->product != NULL ? key->product : key->name, out);
+	if (value != NULL)
+		value_json(key, value, out);
+	else
+		buf_puts(out, "null");
+}
+
+/* --- a child's program ---------------------------------------------------------------------- */
+
+static void
+put_variable(const char *name, const char *value, const char **between, struct buf *out)
+{
+	char *text = mem_printf("%s=%s", name, value);
+
+	buf_puts(out, *between);
+	buf_json_string(out, text);
+	*between = ", ";
+	free(text);
+}
+
+/*
+ * A user's own variables are the engine's to set, from the identity; but not where the identity changes nothing and is left
+ * out of the product.
+ */
+static void
+put_environment(const struct build_place *place, struct buf *out)
+{
+	const struct identity *identity = place->identity;
+	const char *between = "";
+
+	put_name("env", out);
+	buf_puts(out, "[");
+	if (identity != NULL && !identity->changes && identity->asked_user != NULL) {
+		put_variable("HOME", identity->home, &between, out);
+		put_variable("USER", identity->name, &between, out);
+		put_variable("LOGNAME", identity->name, &between, out);
+		put_variable("SHELL", identity->shell, &between, out);
+	}
+	for (size_t i = 0; i < place->variable_count; i++)
+		put_variable(place->variables[i].name, place->variables[i].setting.value->text,
+		    &between, out);
+	buf_puts(out, "]");
+}
+
+static void
+put_identity(const struct identity *identity, struct buf *out)
+{
+	put_name("identity", out);
+	if (identity == NULL || !identity->changes) {
+		buf_puts(out, "null");
+		return;
+	}
+	buf_printf(out, "{\"uid\": %u, \"gid\": %u", identity->uid, identity->gid);
+	put_numbers("groups", identity->groups, identity->group_count, out);
+	put_string("home", identity->home, out);
+	put_string("name", identity->name, out);
+	put_string("shell", identity->shell, out);
+	buf_puts(out, "}");
+}
+
+/* log_dir/PATH with '/' as '.' and the ending; to be freed. */
+static char *
+default_log(const struct build_place *place, const char *log_dir, const char *ending)
+{
+	static const char instance[] = { '@', EXPAND_INSTANCE, '\0' };
+	char *name = mem_strdup(place->path);
+
+	for (char *p = strchr(name, '/'); p != NULL; p = strchr(p, '/'))
+		*p = '.';
+	char *path =
+	    mem_printf("%s/%s%s%s", log_dir, name, place->is_template ? instance : "", ending);
+	free(name);
+	return path;
+}
+
+static char *
+below(const char *dir, const char *path)
+{
+	return *path == '/' ? mem_strdup(path) : mem_printf("%s/%s", dir, path);
+}
+
+static void
+put_log(const struct build_place *place, const char *log_dir, struct buf *out)
+{
+	const struct value *file = place->settings[KEY_LOG_FILE].value;
+	const char *error = place->settings[KEY_LOG_STDERR].value->text;
+	char *path = NULL, *error_path = NULL;
+
+	if (check_logs_to_file(place)) {
+		path =
+		    file != NULL ? below(log_dir, file->text) : default_log(place, log_dir, ".log");
+		put_string("log", "file", out);
+	} else {
+		put_setting(place, KEY_LOG, out);
+	}
+	put_string("log_file", path, out);
+	if (str_equal(error, "file"))
+		error_path = default_log(place, log_dir, ".err.log");
+	else if (strchr(error, '/') != NULL)
+		error_path = below(log_dir, error);
+	put_string("log_stderr", error_path != NULL ? "file" : error, out);
+	put_string("log_stderr_file", error_path, out);
+	free(path);
+	free(error_path);
+}
+
+static void
+put_program(const struct build_place *place, const char *log_dir, struct buf *out)
+{
+	put_name("program", out);
+	buf_puts(out, "{\"argv\": ");
+	value_json(&keys_table[KEY_COMMAND], place->settings[KEY_COMMAND].value, out);
+	put_environment(place, out);
+	put_setting(place, KEY_CLEAR_ENV, out);
+	put_setting(place, KEY_DIRECTORY, out);
+	put_setting(place, KEY_STDIN, out);
+	put_log(place, log_dir, out);
+	put_setting(place, KEY_UMASK, out);
+	put_identity(place->identity, out);
+	buf_puts(out, "}");
+}
+
+/* --- all ------------------------------------------------------------------------------------ */
+
+/* What the core decides by: every key of the kind but those of the program, which are those that need a restart. */
+static void
+put_node(const struct build_place *place, const char *log_dir, struct buf *out)
+{
+	bool is_child = place->kind == KIND_CHILD;
+	unsigned in = is_child ? IN_CHILD : IN_SUPERVISOR;
+
+	buf_puts(out, "{\"path\": ");
+	buf_json_string(out, place->path);
+	put_string("kind", is_child ? "child" : "supervisor", out);
+	for (size_t i = 0; i < KEY_COUNT; i++)
+		if ((keys_table[i].in & in) != 0 && !keys_table[i].later && !keys_table[i].respawn)
+			put_setting(place, (enum keys_id)i, out);
+	if (is_child)
+		put_program(place, log_dir, out);
+	buf_puts(out, "}");
+}
+
+static void
+put_span(const char *name, int64_t span, struct buf *out)
+{
+	put_name(name, out);
+	if (span == SPAN_INFINITE)
+		buf_puts(out, "null");
+	else
+		buf_printf(out, "%" PRId64, span);
+}
+
+static void
+put_daemon(const struct daemon_settings *settings, struct buf *out)
+{
+	buf_puts(out, "{\"control_socket\": ");
+	buf_json_string(out, settings->control_socket);
+	buf_printf(out, ", \"control_mode\": %" PRId64, settings->control_mode);
+	if (settings->has_control_gid)
+		buf_printf(out, ", \"control_gid\": %u", settings->control_gid);
+	else
+		buf_puts(out, ", \"control_gid\": null");
+	buf_printf(
+	    out, ", \"make_runtime_dir\": %s", settings->make_runtime_dir ? "true" : "false");
+	put_numbers("operator_uids", settings->operator_uids, settings->operator_uid_count, out);
+	put_numbers("operator_gids", settings->operator_gids, settings->operator_gid_count, out);
+	put_span("shutdown_timeout", settings->shutdown_timeout, out);
+	buf_printf(out, ", \"event_history\": %" PRId64 "}", settings->event_history);
+}
+
+void
+product_write(const struct build *build, const struct daemon_settings *settings, struct buf *out)
+{
+	buf_puts(out, "{\"version\": 1,\n\"coppice\": ");
+	put_daemon(settings, out);
+	buf_puts(out, ",\n\"nodes\": [");
+	for (const struct build_place *place = build->places[0]; place != NULL;
+	     place = build_next(place)) {
+		buf_puts(out, place == build->places[0] ? "\n" : ",\n");
+		put_node(place, settings->log_dir, out);
+	}
+	buf_puts(out, "\n]}\n");
+}

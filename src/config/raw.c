@@ -1,0 +1,467 @@
+#include "config/raw.h"
+
+#include "config/keys.h"
+#include "config/source.h"
+#include "lib/mem.h"
+#include "lib/str.h"
+
+#include <ini.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_LINE  65536U
+#define LONG_HEAD 80U /* of a line that is too long this much is looked at, for its key */
+#define BLANKS    " \t"
+
+/* A section line, or a key with its value and the lines that continue it. */
+struct logical {
+	bool is_section;
+	bool bad; /* reported */
+	uint32_t line;
+	char *name; /* title or key */
+	struct buf value;
+};
+
+struct reader {
+	struct diag *diag;
+	struct raw_file *file;
+	struct logical *lines;
+	size_t count, cap;
+	bool in_section;
+	enum {
+		NOTHING,
+		VALUE,
+		WRONG_VALUE
+	} open; /* what an indented line continues */
+	bool saw_crlf;
+	size_t next; /* of lines, to be handed to inih */
+	bool key_next;
+};
+
+static void error_at(struct reader *reader, uint32_t line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void
+error_at(struct reader *reader, uint32_t line, const char *format, ...)
+{
+	const struct diag_where where = { .file = reader->file->name, .line = line };
+	va_list args;
+
+	va_start(args, format);
+	diag_error_v(reader->diag, &where, format, args);
+	va_end(args);
+}
+
+/* --- lines ---------------------------------------------------------------------------------- */
+
+/* What is wrong with the bytes of a line is reported once and replaced, so that the rest of it can be understood. */
+static bool
+make_text(struct reader *reader, char *line, size_t len, uint32_t number)
+{
+	bool good = true;
+
+	for (size_t at = 0; at < len;) {
+		size_t sequence = str_utf8_sequence(line + at, len - at);
+		unsigned char byte = (unsigned char)line[at];
+		if (sequence > 1 ||
+		    (sequence == 1 && (byte >= 0x20 || byte == '\t') && byte != 0x7f)) {
+			at += sequence;
+			continue;
+		}
+		if (good && byte == 0)
+			error_at(reader, number, "a NUL byte in column %zu: is this a text file?",
+			    at + 1);
+		else if (good && sequence == 0)
+			error_at(reader, number,
+			    "byte 0x%02x in column %zu is not UTF-8 (if the file is in Latin-1: iconv -f latin1 -t utf8)",
+			    byte, at + 1);
+		else if (good)
+			error_at(
+			    reader, number, "control character 0x%02x in column %zu", byte, at + 1);
+		good = false;
+		line[at++] = '?';
+	}
+	return good;
+}
+
+static char *
+trimmed(const char *text, size_t len)
+{
+	while (len > 0 && strchr(BLANKS, text[len - 1]) != NULL)
+		len--;
+	size_t skip = strspn(text, BLANKS);
+	return skip >= len ? mem_strdup("") : mem_strndup(text + skip, len - skip);
+}
+
+static struct logical *
+add_logical(struct reader *reader, bool is_section, char *name, uint32_t number, bool bad)
+{
+	if (reader->count == reader->cap) {
+		reader->cap = reader->cap > 0 ? reader->cap * 2 : 64;
+		reader->lines = mem_grow(reader->lines, reader->cap, sizeof *reader->lines);
+	}
+	struct logical *logical = &reader->lines[reader->count++];
+	*logical =
+	    (struct logical){ .is_section = is_section, .bad = bad, .line = number, .name = name };
+	return logical;
+}
+
+static void
+read_section(struct reader *reader, const char *text, uint32_t number, bool bad)
+{
+	const char *end = strchr(text, ']');
+	const char *rest = end != NULL ? end + 1 + strspn(end + 1, BLANKS) : "";
+	char clip[DIAG_CLIP_SIZE];
+
+	if (end == NULL && !bad)
+		error_at(reader, number, "a section has no end: write %s]", diag_clip(text, clip));
+	else if (*rest != '\0' && !bad)
+		error_at(reader, number, "text after \"]\": \"%s\"%s", diag_clip(rest, clip),
+		    *rest == '#' || *rest == ';' ? " (comments stand on lines of their own)" : "");
+	bad = bad || end == NULL || *rest != '\0';
+	size_t len = end != NULL ? (size_t)(end - text - 1) : strlen(text + 1);
+	add_logical(reader, true, mem_strndup(text + 1, len), number, bad);
+	reader->in_section = true;
+	reader->open = NOTHING;
+}
+
+/* A line without "=". */
+static void
+no_value(struct reader *reader, const char *text, uint32_t number)
+{
+	char clip[DIAG_CLIP_SIZE], *key = mem_strndup(text, strcspn(text, ": \t"));
+	const char *rest = text + strlen(key) + strspn(text + strlen(key), ": \t");
+	char shown[DIAG_CLIP_SIZE];
+
+	if (keys_is_known(key) && *rest != '\0')
+		error_at(reader, number, "no \"=\" in \"%s\" (did you mean \"%s = %s\"?)",
+		    diag_clip(text, clip), key, diag_clip(rest, shown));
+	else
+		error_at(reader, number,
+		    "no \"=\" in \"%s\": write key = value, or indent the line if it continues the one before",
+		    diag_clip(text, clip));
+	free(key);
+}
+
+static void
+read_pair(struct reader *reader, const char *text, uint32_t number, bool bad)
+{
+	const char *equals = strchr(text, '=');
+	char clip[DIAG_CLIP_SIZE];
+
+	reader->open = WRONG_VALUE;
+	if (equals == NULL || equals == text) {
+		if (!bad && equals == text)
+			error_at(reader, number, "no key before \"=\"");
+		else if (!bad)
+			no_value(reader, text, number);
+		return;
+	}
+	char *key = trimmed(text, (size_t)(equals - text));
+	if (!reader->in_section) {
+		if (!bad)
+			error_at(reader, number,
+			    "\"%s\" stands before any section: begin one with a line such as [child:NAME]",
+			    diag_clip(key, clip));
+		free(key);
+		return;
+	}
+	struct logical *logical = add_logical(reader, false, key, number, bad);
+	char *value = trimmed(equals + 1, strlen(equals + 1));
+	buf_puts(&logical->value, value);
+	free(value);
+	reader->open = VALUE;
+}
+
+/* Whether an indented line looks like what was meant to stand for itself. */
+static bool
+is_meant_alone(const char *text)
+{
+	size_t len = strcspn(text, "= \t");
+	bool is = false;
+
+	if (text[len + strspn(text + len, BLANKS)] == '=') {
+		char *key = mem_strndup(text, len);
+		is = keys_is_known(key);
+		free(key);
+	}
+	return is || str_starts(text, "[child:") || str_starts(text, "[supervisor:");
+}
+
+static void
+read_continuation(struct reader *reader, const char *text, uint32_t number, bool bad)
+{
+	struct logical *logical = &reader->lines[reader->count - 1];
+	char clip[DIAG_CLIP_SIZE];
+
+	if (reader->open == WRONG_VALUE)
+		return;
+	if (!bad && is_meant_alone(text)) {
+		error_at(reader, number,
+		    "an indented line continues the value before it, here that of \"%s\"; if \"%s\" is to stand for itself, "
+		    "begin it in the first column",
+		    logical->name, diag_clip(text, clip));
+		bad = true;
+	}
+	logical->bad = logical->bad || bad;
+	if (logical->value.len > 0)
+		buf_puts(&logical->value, "\n");
+	buf_puts(&logical->value, text);
+}
+
+/* line[len] may be overwritten. */
+static void
+read_line(struct reader *reader, char *line, size_t len, uint32_t number)
+{
+	bool bad = false;
+
+	if (len > 0 && line[len - 1] == '\r') {
+		if (!reader->saw_crlf)
+			error_at(reader, number,
+			    "the line ends in CR LF, as on Windows; lines here end in LF alone (sed -i 's/\\r$//' %s)",
+			    reader->file->name);
+		reader->saw_crlf = true;
+		len--;
+	}
+	if (len > MAX_LINE) {
+		error_at(reader, number,
+		    "the line has %zu bytes, more than the %u that are allowed", len, MAX_LINE);
+		len = LONG_HEAD;
+		bad = true;
+	}
+	bad = !make_text(reader, line, len, number) || bad;
+	while (len > 0 && strchr(BLANKS, line[len - 1]) != NULL)
+		len--;
+	line[len] = '\0';
+	const char *text = line + strspn(line, BLANKS);
+	if (*text == '\0' || *text == '#' || *text == ';')
+		return;
+	if (text > line && reader->open != NOTHING)
+		read_continuation(reader, text, number, bad);
+	else if (*text == '[')
+		read_section(reader, text, number, bad);
+	else
+		read_pair(reader, text, number, bad);
+}
+
+/* The length of a byte order mark that ends the reading (UTF-16) or is skipped; told either way. */
+static bool
+check_start(struct reader *reader, char **text, size_t *len)
+{
+	if (*len >= 2 && (memcmp(*text, "\xff\xfe", 2) == 0 || memcmp(*text, "\xfe\xff", 2) == 0)) {
+		error_at(
+		    reader, 1, "the file is UTF-16; it must be UTF-8 (iconv -f utf16 -t utf8)");
+		return false;
+	}
+	if (*len >= 3 && memcmp(*text, "\xef\xbb\xbf", 3) == 0) {
+		error_at(reader, 1,
+		    "the file begins with a byte order mark, as Windows editors write it (sed -i '1s/^\\xEF\\xBB\\xBF//' %s)",
+		    reader->file->name);
+		*text += 3;
+		*len -= 3;
+	}
+	return true;
+}
+
+static void
+read_lines(struct reader *reader, char *text, size_t len)
+{
+	if (!check_start(reader, &text, &len))
+		return;
+	for (uint32_t number = 1; len > 0; number++) {
+		char *end = memchr(text, '\n', len);
+		size_t line_len = end != NULL ? (size_t)(end - text) : len;
+		size_t used = end != NULL ? line_len + 1 : len;
+		read_line(reader, text, line_len, number);
+		text += used;
+		len -= used;
+	}
+}
+
+/* --- inih ----------------------------------------------------------------------------------- */
+
+/* Each section is followed by a key of its own number, so that inih also tells of empty ones. */
+static char *
+next_stand_in(char *line, int size, void *stream)
+{
+	struct reader *reader = stream;
+
+	if (reader->next == reader->count)
+		return NULL;
+	if (reader->lines[reader->next].is_section && !reader->key_next) {
+		snprintf(line, (size_t)size, "[s%zu]\n", reader->next);
+		reader->key_next = true;
+		return line;
+	}
+	snprintf(line, (size_t)size, "k%zu = v%zu\n", reader->next, reader->next);
+	reader->key_next = false;
+	reader->next++;
+	return line;
+}
+
+static void
+add_section(struct raw_file *file, struct logical *logical)
+{
+	struct raw_section *section = mem_zalloc(1, sizeof *section);
+
+	*section = (struct raw_section){
+		.file = file->name,
+		.title = logical->name,
+		.line = logical->line,
+		.broken = logical->bad,
+	};
+	logical->name = NULL;
+	if ((file->count & (file->count - 1)) == 0)
+		file->sections = mem_grow(file->sections, file->count > 0 ? file->count * 2 : 1,
+		    sizeof(struct raw_section *));
+	file->sections[file->count++] = section;
+}
+
+static void
+add_entry(struct raw_section *section, struct logical *logical)
+{
+	struct raw_entry *entry = mem_zalloc(1, sizeof *entry);
+
+	*entry = (struct raw_entry){
+		.section = section,
+		.key = logical->name,
+		.value = logical->value.data != NULL ? logical->value.data : mem_strdup(""),
+		.line = logical->line,
+		.reported = logical->bad,
+	};
+	logical->name = NULL;
+	logical->value = (struct buf){ 0 };
+	if ((section->count & (section->count - 1)) == 0)
+		section->entries = mem_grow(section->entries,
+		    section->count > 0 ? section->count * 2 : 1, sizeof(struct raw_entry *));
+	section->entries[section->count++] = entry;
+}
+
+#if INI_HANDLER_LINENO
+static int
+take_stand_in(void *user, const char *section, const char *name, const char *value, int line)
+#else
+static int
+take_stand_in(void *user, const char *section, const char *name, const char *value)
+#endif
+{
+	struct reader *reader = user;
+	int64_t index;
+
+	(void)section;
+	(void)value;
+#if INI_HANDLER_LINENO
+	(void)line;
+#endif
+	if (name == NULL) /* a build that tells of new sections by itself */
+		return 1;
+	if (str_to_int64(name + 1, 0, (int64_t)reader->count - 1, &index) != 0)
+		return 0;
+	struct logical *logical = &reader->lines[index];
+	if (logical->is_section)
+		add_section(reader->file, logical);
+	else
+		add_entry(reader->file->sections[reader->file->count - 1], logical);
+	return 1;
+}
+
+struct raw_file *
+raw_parse(const char *name, char *text, size_t len, struct diag *diag)
+{
+	struct raw_file *file = mem_zalloc(1, sizeof *file);
+	struct reader reader = { .diag = diag, .file = file };
+
+	file->name = mem_strdup(name);
+	read_lines(&reader, text, len);
+	if (ini_parse_stream(next_stand_in, &reader, take_stand_in, &reader) != 0)
+		error_at(&reader, 0, "inih cannot read what it was given");
+	for (size_t i = 0; i < reader.count; i++) {
+		free(reader.lines[i].name);
+		buf_free(&reader.lines[i].value);
+	}
+	free(reader.lines);
+	return file;
+}
+
+struct raw_file *
+raw_read(const char *path, struct diag *diag)
+{
+	size_t len = 0;
+	char *text = source_read(path, diag, &len);
+	/* source_read leaves room for the final NUL of the last line. */
+	struct raw_file *file = raw_parse(path, text, text != NULL ? len : 0, diag);
+
+	free(text);
+	return file;
+}
+
+static void
+free_section(struct raw_section *section)
+{
+	for (size_t i = 0; i < section->count; i++) {
+		free(section->entries[i]->key);
+		free(section->entries[i]->value);
+		free(section->entries[i]);
+	}
+	free(section->entries);
+	free(section->title);
+	free(section);
+}
+
+void
+raw_free(struct raw_file **file)
+{
+	if (*file == NULL)
+		return;
+	for (size_t i = 0; i < (*file)->count; i++)
+		free_section((*file)->sections[i]);
+	free((*file)->sections);
+	free((*file)->name);
+	free(*file);
+	*file = NULL;
+}
+
+/* --- messages ------------------------------------------------------------------------------- */
+
+struct diag_where
+raw_where(const struct raw_entry *entry)
+{
+	return (struct diag_where){
+		.file = entry->section->file,
+		.line = entry->line,
+		.section = entry->section->title,
+		.key = entry->key,
+	};
+}
+
+void
+raw_section_error(struct raw_section *section, struct diag *diag, const char *format, ...)
+{
+	const struct diag_where where = {
+		.file = section->file, .line = section->line, .section = section->title
+	};
+	va_list args;
+
+	if (section->broken)
+		return;
+	section->broken = true;
+	va_start(args, format);
+	diag_error_v(diag, &where, format, args);
+	va_end(args);
+}
+
+void
+raw_entry_error(struct raw_entry *entry, struct diag *diag, const char *format, ...)
+{
+	const struct diag_where where = raw_where(entry);
+	va_list args;
+
+	if (entry->reported)
+		return;
+	entry->reported = true;
+	va_start(args, format);
+	diag_error_v(diag, &where, format, args);
+	va_end(args);
+}

@@ -1,0 +1,144 @@
+#include "config/source.h"
+
+#include "lib/fd.h"
+#include "lib/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAX_BYTES    (64U << 20)
+#define OVERFLOW_UID 65534 /* an owner that this user namespace has no number for */
+
+static const char *
+what_it_is(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFDIR: return "a directory";
+	case S_IFIFO: return "a FIFO";
+	case S_IFSOCK: return "a socket";
+	case S_IFCHR: return "a character device";
+	case S_IFBLK: return "a block device";
+	default: return "no file";
+	}
+}
+
+/* Whether all of the machine's users have numbers here; else an unknown owner is nobody who could do harm from within. */
+static bool
+knows_all_users(void)
+{
+	unsigned long inside, outside, count;
+	FILE *map = fopen("/proc/self/uid_map", "re");
+
+	if (map == NULL)
+		return true;
+	int fields =
+	    fscanf(map, "%lu %lu %lu", &inside, &outside, &count); /* NOLINT(cert-err34-c) */
+	fclose(map);
+	return fields != 3 || count >= UINT32_MAX;
+}
+
+/* Who besides root could change it; NULL for nobody. The text is static. */
+static const char *
+who_else_writes(const struct stat *st)
+{
+	if (st->st_mode & S_IWOTH)
+		return "is writable by everybody";
+	if ((st->st_mode & S_IWGRP) && st->st_gid != 0)
+		return "is writable by its group";
+	if (st->st_uid != 0 && (st->st_uid != OVERFLOW_UID || knows_all_users()))
+		return "belongs to another user";
+	return NULL;
+}
+
+/* What root runs must not be for others to change: neither the file nor, by replacing it, its directory. */
+static bool
+is_trusted(const char *path, const struct stat *st, struct diag *diag)
+{
+	const struct diag_where where = { .file = path };
+	bool trusted = false;
+	struct stat dir_st;
+	char *real = NULL;
+	const char *who, *dir;
+
+	if (geteuid() != 0)
+		return true;
+	who = who_else_writes(st);
+	if (who != NULL) {
+		diag_error(diag, &where,
+		    "%s, and root would run what it says: chown root %s; chmod go-w %s", who, path,
+		    path);
+		goto out;
+	}
+	real = realpath(path, NULL);
+	if (real == NULL) {
+		diag_error(diag, &where, "its directory cannot be found: %s", strerror(errno));
+		goto out;
+	}
+	dir = dirname(real);
+	if (stat(dir, &dir_st) != 0) {
+		diag_error(
+		    diag, &where, "its directory %s cannot be looked at: %s", dir, strerror(errno));
+		goto out;
+	}
+	/* In a sticky directory others cannot replace what is root's. */
+	who = (dir_st.st_mode & S_ISVTX) ? NULL : who_else_writes(&dir_st);
+	if (who != NULL) {
+		diag_error(diag, &where,
+		    "its directory %s %s, who could replace it with what root would run: chown root, chmod go-w %s",
+		    dir, who, dir);
+		goto out;
+	}
+	trusted = true;
+out:
+	free(real);
+	return trusted;
+}
+
+char *
+source_read(const char *path, struct diag *diag, size_t *len)
+{
+	const struct diag_where where = { .file = path };
+	char *text = NULL, *result = NULL;
+	struct stat st;
+	ssize_t got;
+	size_t room;
+
+	/* O_NONBLOCK: opening a FIFO must not wait for a writer. */
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0 || fstat(fd, &st) != 0) {
+		diag_error(diag, &where, "cannot be read: %s", strerror(errno));
+		goto out;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		diag_error(diag, &where, "is %s, not a file", what_it_is(st.st_mode));
+		goto out;
+	}
+	if (!is_trusted(path, &st, diag))
+		goto out;
+	if (st.st_size > (off_t)MAX_BYTES) {
+		diag_error(diag, &where, "is larger than 64 MiB");
+		goto out;
+	}
+	/* Files of /proc have no size. */
+	room = st.st_size > 0 ? (size_t)st.st_size : MAX_BYTES;
+	text = mem_zalloc(room + 1, 1);
+	got = fd_read_all(fd, text, room);
+	if (got < 0) {
+		diag_error(diag, &where, "cannot be read: %s", strerror((int)-got));
+		goto out;
+	}
+	*len = (size_t)got;
+	result = text;
+	text = NULL;
+out:
+	free(text);
+	fd_close(&fd);
+	return result;
+}

@@ -1,0 +1,14 @@
+/*
+ * source: the bytes of a configuration file, read in a way that cannot hang (a FIFO, a terminal) and that root can trust.
+ */
+#ifndef COPPICE_CONFIG_SOURCE_H
+#define COPPICE_CONFIG_SOURCE_H
+
+#include "config/diag.h"
+
+#include <stddef.h>
+
+/* The whole file, to be freed, and its length; NULL after telling diag why not. */
+char *source_read(const char *path, struct diag *diag, size_t *len);
+
+#endif

@@ -1,0 +1,179 @@
+/* The other half of value.c: values as text and as JSON. */
+#include "config/sequence.h"
+#include "config/value.h"
+#include "config/words.h"
+#include "lib/mem.h"
+#include "lib/names.h"
+#include "lib/span.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Text that expand_text makes the same text of. */
+static void
+print_escaped(const char *text, struct buf *out)
+{
+	for (const char *p = text; *p != '\0'; p++) {
+		if (*p == '%')
+			buf_puts(out, "%%");
+		else if (*p == EXPAND_INSTANCE)
+			buf_puts(out, "%i");
+		else
+			buf_append(out, p, 1);
+	}
+}
+
+static void
+print_words(const struct keys_key *key, const struct value *value, struct buf *out)
+{
+	for (size_t i = 0; i < value->word_count; i++) {
+		if (i > 0)
+			buf_puts(out, key->type == TYPE_COMMAND ? " " : ", ");
+		if (key->type == TYPE_COMMAND) {
+			struct buf word = { 0 };
+			print_escaped(value->words[i], &word);
+			words_quote(word.data != NULL ? word.data : "", out);
+			buf_free(&word);
+		} else {
+			buf_puts(out, value->words[i]);
+		}
+	}
+}
+
+/* thousandths and the like, without needless zeros */
+static void
+print_decimal(int64_t number, int64_t scale, int decimals, struct buf *out)
+{
+	buf_printf(out, "%" PRId64, number / scale);
+	if (number % scale == 0)
+		return;
+	buf_printf(out, ".%0*" PRId64, decimals, number % scale);
+	while (!out->failed && out->data[out->len - 1] == '0')
+		out->data[--out->len] = '\0';
+}
+
+static void
+print_choice(const struct keys_key *key, int64_t index, struct buf *out)
+{
+	const char *word = key->choices;
+
+	for (; index > 0; index--)
+		word += strcspn(word, " ") + 1;
+	buf_append(out, word, strcspn(word, " "));
+}
+
+/* The members: statuses, then signals. */
+static void
+print_exits(
+    const struct core_exit_set *exits, const char *separator, const char *quote, struct buf *out)
+{
+	const char *between = "";
+
+	for (uint32_t code = 0; code <= 255; code++) {
+		if (!spec_exit_has_code(exits, code))
+			continue;
+		buf_printf(out, "%s%u", between, code);
+		between = separator;
+	}
+	for (int signal = 1; signal <= 64; signal++) {
+		if (!spec_exit_has_signal(exits, signal))
+			continue;
+		buf_printf(out, "%s%s%s%s", between, quote, names_signal_text(signal), quote);
+		between = separator;
+	}
+}
+
+void
+value_print(const struct keys_key *key, const struct value *value, struct buf *out)
+{
+	char span[SPAN_TEXT_SIZE];
+
+	switch (key->type) {
+	case TYPE_TEXT:
+	case TYPE_PATH:
+	case TYPE_DIRECTORY:
+	case TYPE_INPUT:
+	case TYPE_OUTPUT:
+	case TYPE_NAME: print_escaped(value->text, out); break;
+	case TYPE_COMMAND:
+	case TYPE_NAMES: print_words(key, value, out); break;
+	case TYPE_BOOL: buf_puts(out, value->number != 0 ? "yes" : "no"); break;
+	case TYPE_NUMBER: buf_printf(out, "%" PRId64, value->number); break;
+	case TYPE_OCTAL: buf_printf(out, "%03" PRIo64, (uint64_t)value->number); break;
+	case TYPE_SPAN: buf_puts(out, span_format(value->number, span)); break;
+	case TYPE_FACTOR: print_decimal(value->number, 1000, 3, out); break;
+	case TYPE_PERCENT:
+		print_decimal(value->number, 10000, 4, out);
+		buf_puts(out, "%");
+		break;
+	case TYPE_CHOICE: print_choice(key, value->number, out); break;
+	case TYPE_STOP: sequence_print(value->steps, value->step_count, out); break;
+	case TYPE_EXITS: print_exits(value->exits, " ", "", out); break;
+	}
+}
+
+static void
+json_span(span_ms span, struct buf *out)
+{
+	if (span == SPAN_INFINITE)
+		buf_puts(out, "null");
+	else
+		buf_printf(out, "%" PRId64, span);
+}
+
+static void
+json_words(const struct value *value, struct buf *out)
+{
+	buf_puts(out, "[");
+	for (size_t i = 0; i < value->word_count; i++) {
+		buf_puts(out, i > 0 ? ", " : "");
+		buf_json_string(out, value->words[i]);
+	}
+	buf_puts(out, "]");
+}
+
+static void
+json_steps(const struct value *value, struct buf *out)
+{
+	buf_puts(out, "[");
+	for (uint32_t i = 0; i < value->step_count; i++) {
+		buf_printf(out, "%s[\"%s\", ", i > 0 ? ", " : "",
+		    names_signal_text(value->steps[i].signal));
+		json_span(value->steps[i].wait, out);
+		buf_puts(out, "]");
+	}
+	buf_puts(out, "]");
+}
+
+void
+value_json(const struct keys_key *key, const struct value *value, struct buf *out)
+{
+	switch (key->type) {
+	case TYPE_TEXT:
+	case TYPE_PATH:
+	case TYPE_DIRECTORY:
+	case TYPE_INPUT:
+	case TYPE_OUTPUT:
+	case TYPE_NAME: buf_json_string(out, value->text); break;
+	case TYPE_COMMAND:
+	case TYPE_NAMES: json_words(value, out); break;
+	case TYPE_BOOL: buf_puts(out, value->number != 0 ? "true" : "false"); break;
+	case TYPE_NUMBER:
+	case TYPE_OCTAL:
+	case TYPE_FACTOR:
+	case TYPE_PERCENT: buf_printf(out, "%" PRId64, value->number); break;
+	case TYPE_SPAN: json_span(value->number, out); break;
+	case TYPE_CHOICE:
+		buf_puts(out, "\"");
+		print_choice(key, value->number, out);
+		buf_puts(out, "\"");
+		break;
+	case TYPE_STOP: json_steps(value, out); break;
+	case TYPE_EXITS:
+		buf_puts(out, "[");
+		print_exits(value->exits, ", ", "\"", out);
+		buf_puts(out, "]");
+		break;
+	}
+}
