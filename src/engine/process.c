@@ -149,16 +149,17 @@ process_is_before_exec(const struct image_process *process)
 	    (facts.flags & FLAG_NOEXEC) != 0;
 }
 
+/* A filter may know pidfd_open and not this; where the EPERM is a real one kill gives it again. */
 static int
 send(int pidfd, int32_t pid, int signal)
 {
-	long result;
-
-	if (pidfd >= 0)
-		result = syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
-	else
-		result = kill(pid, signal);
-	return result == 0 ? 0 : -errno;
+	if (pidfd >= 0) {
+		if (syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) == 0)
+			return 0;
+		if (errno != ENOSYS && errno != EPERM)
+			return -errno;
+	}
+	return kill(pid, signal) == 0 ? 0 : -errno;
 }
 
 /* A CONT after one of these would undo it, or means nothing. */

@@ -131,6 +131,14 @@ identity_variable(struct reader *reader, const char *name, const char *key)
 	return text;
 }
 
+static char **
+daemon_environment(void)
+{
+	static char *none[] = { NULL };
+
+	return environ == NULL ? none : environ;
+}
+
 /* The daemon's, then those of the user, then the child's own (CONFIG, surroundings). */
 static void
 read_environment(struct reader *reader, const char **vector)
@@ -143,7 +151,8 @@ read_environment(struct reader *reader, const char **vector)
 
 	if (own != NULL && !is_texts(own))
 		reader->problem = "program: env is expected";
-	for (char **inherited = environ; vector != NULL && *inherited != NULL; inherited++) {
+	for (char **inherited = daemon_environment(); vector != NULL && *inherited != NULL;
+	     inherited++) {
 		if (!clear || strncmp(*inherited, "PATH=", 5) == 0)
 			count = put_variable(vector, count, *inherited);
 	}
@@ -169,7 +178,7 @@ environment_room(const struct reader *reader)
 {
 	size_t count = json_array_size(json_object_get(reader->object, "env")) + 4 + 1;
 
-	for (char **inherited = environ; *inherited != NULL; inherited++)
+	for (char **inherited = daemon_environment(); *inherited != NULL; inherited++)
 		count++;
 	return count;
 }
@@ -224,6 +233,8 @@ read_identity(struct reader *reader, struct spawn_request *request, gid_t *group
 	request->set_identity = reader->identity != NULL;
 	if (reader->identity == NULL)
 		return;
+	if (!json_is_array(array))
+		reader->problem = "program: groups are expected";
 	request->uid = read_number(reader, reader->identity, "uid");
 	request->gid = read_number(reader, reader->identity, "gid");
 	request->groups = groups;
@@ -317,7 +328,12 @@ program_new(const json_t *object, const char **problem)
 	struct program *program;
 	const json_t *identity = json_object_get(object, "identity");
 
-	reader.identity = json_is_object(identity) ? identity : NULL;
+	/* anything but an object or null is wrong, and not "none": that would run it with our own rights */
+	if (identity != NULL && !json_is_null(identity)) {
+		reader.identity = identity;
+		if (!json_is_object(identity))
+			reader.problem = "program: identity is an object";
+	}
 	read_program(&reader, NULL);
 	if (reader.problem != NULL) {
 		*problem = reader.problem;

@@ -1,0 +1,222 @@
+#include "engine/program.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define PLAIN                                                                                                         \
+	"{\"argv\": [\"web\", \"--port\", \"80\"], \"env\": [\"A=1\", \"PATH=/own\", \"A=2\"], \"clear_env\": false," \
+	" \"directory\": \"/srv\", \"stdin\": \"inherit\", \"log\": \"null\", \"log_file\": null,"                    \
+	" \"log_stderr\": \"same\", \"log_stderr_file\": null, \"umask\": 18, \"identity\": null}"
+#define TEMPLATE                                                                                                             \
+	"{\"argv\": [\"web\", \"80\\u0001\", \"\\u0001\\u0001\"], \"env\": [\"N=n\\u0001\", \"B=b\"], \"clear_env\": true,"  \
+	" \"directory\": \"/srv/\\u0001\", \"stdin\": \"/in/\\u0001\", \"log\": \"file\", \"log_file\": \"/log/\\u0001\","   \
+	" \"log_stderr\": \"file\", \"log_stderr_file\": \"/err/\\u0001\", \"umask\": 63,"                                   \
+	" \"identity\": {\"uid\": 1000, \"gid\": 1001, \"groups\": [1001, 7], \"home\": \"/home/shop\", \"name\": \"shop\"," \
+	" \"shell\": \"/bin/sh\"}}"
+
+static json_t *
+parse(const char *text)
+{
+	json_t *object = json_loads(text, 0, NULL);
+
+	assert_non_null(object);
+	return object;
+}
+
+/* The JSON is gone before the program is used. */
+static struct program *
+program_from(const char *text)
+{
+	json_t *object = parse(text);
+	const char *problem = NULL;
+	struct program *program = program_new(object, &problem);
+
+	json_decref(object);
+	assert_null(problem);
+	assert_non_null(program);
+	return program;
+}
+
+static void
+assert_texts(const char *const *texts, const char *expected)
+{
+	char all[1024] = "";
+
+	for (; *texts != NULL; texts++) {
+		strcat(all, *texts);
+		strcat(all, "|");
+	}
+	assert_string_equal(all, expected);
+}
+
+static void
+set_environment(void)
+{
+	clearenv();
+	setenv("A", "0", 1);
+	setenv("PATH", "/daemon", 1);
+	setenv("HOME", "/root", 1);
+	setenv("PS1", "\x01odd\x02", 1);
+}
+
+static void
+test_plain(void **state)
+{
+	struct spawn_request request = {
+		.node = 5, .incarnation = 6, .files = { 7, 8 }, .start_timeout = 9
+	};
+	struct spawn_request again = { 0 };
+	struct program *program;
+
+	(void)state;
+	set_environment();
+	program = program_from(PLAIN);
+	assert_int_equal(program_request(program, 0, &request), 0);
+	assert_texts(request.argv, "web|--port|80|");
+	/* the last of a name wins, and is there once */
+	assert_texts(request.envp, "A=2|PATH=/own|HOME=/root|PS1=\x01odd\x02|");
+	assert_string_equal(request.search_path, "/own");
+	assert_string_equal(request.directory, "/srv");
+	assert_int_equal(request.input, INPUT_INHERIT);
+	assert_int_equal(request.output, OUTPUT_NULL);
+	assert_int_equal(request.error_output, OUTPUT_SAME);
+	assert_int_equal(request.umask, 022);
+	assert_false(request.set_identity);
+	/* what is not the program's stays */
+	assert_int_equal(request.node, 5);
+	assert_int_equal(request.incarnation, 6);
+	assert_int_equal(request.files.rlim_cur, 7);
+	assert_int_equal(request.files.rlim_max, 8);
+	assert_int_equal(request.start_timeout, 9);
+	/* nothing is made anew where nothing differs */
+	assert_int_equal(program_request(program, 3, &again), 0);
+	assert_ptr_equal(again.argv, request.argv);
+	assert_ptr_equal(again.envp, request.envp);
+	program_free(&program);
+	assert_null(program);
+}
+
+static void
+check_instance(struct program *program, uint32_t instance)
+{
+	struct spawn_request request = { 0 };
+	char expected[512];
+
+	assert_int_equal(program_request(program, instance, &request), 0);
+	snprintf(expected, sizeof(expected), "web|80%u|%u%u|", instance, instance, instance);
+	assert_texts(request.argv, expected);
+	snprintf(expected, sizeof(expected),
+	    "PATH=/daemon|HOME=/home/shop|USER=shop|LOGNAME=shop|SHELL=/bin/sh|N=n%u|B=b|",
+	    instance);
+	assert_texts(request.envp, expected);
+	assert_string_equal(request.search_path, "/daemon");
+	snprintf(expected, sizeof(expected), "/srv/%u /in/%u /log/%u /err/%u", instance, instance,
+	    instance, instance);
+	{
+		char actual[512];
+
+		snprintf(actual, sizeof(actual), "%s %s %s %s", request.directory,
+		    request.input_path, request.output_path, request.error_path);
+		assert_string_equal(actual, expected);
+	}
+	assert_int_equal(request.input, INPUT_FILE);
+	assert_int_equal(request.output, OUTPUT_FILE);
+	assert_int_equal(request.error_output, OUTPUT_FILE);
+	assert_int_equal(request.umask, 077);
+	assert_true(request.set_identity);
+	assert_int_equal(request.uid, 1000);
+	assert_int_equal(request.gid, 1001);
+	assert_int_equal(request.group_count, 2);
+	assert_int_equal(request.groups[0], 1001);
+	assert_int_equal(request.groups[1], 7);
+}
+
+static void
+test_instances(void **state)
+{
+	static const uint32_t instances[] = { 1, 65535, 4 };
+	struct program *program;
+
+	(void)state;
+	set_environment();
+	program = program_from(TEMPLATE);
+	for (size_t i = 0; i < sizeof(instances) / sizeof(instances[0]); i++)
+		check_instance(program, instances[i]);
+	program_free(&program);
+}
+
+/* A mark in PATH, and no PATH at all. */
+static void
+test_search_path(void **state)
+{
+	struct spawn_request request = { 0 };
+	struct program *program;
+
+	(void)state;
+	clearenv();
+	program = program_from("{\"argv\": [\"x\"], \"umask\": 0}");
+	assert_int_equal(program_request(program, 0, &request), 0);
+	assert_string_equal(
+	    request.search_path, "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	assert_texts(request.envp, "");
+	assert_int_equal(request.output, OUTPUT_INHERIT);
+	assert_int_equal(request.input, INPUT_NULL);
+	program_free(&program);
+	program = program_from("{\"argv\": [\"x\"], \"umask\": 0, \"env\": [\"PATH=/p\\u0001\"]}");
+	assert_int_equal(program_request(program, 12, &request), 0);
+	assert_string_equal(request.search_path, "/p12");
+	program_free(&program);
+}
+
+static void
+test_wrong(void **state)
+{
+	static const char *const wrong[] = {
+		"{}",
+		"{\"argv\": [], \"umask\": 0}",
+		"{\"argv\": [1], \"umask\": 0}",
+		"{\"argv\": \"x\", \"umask\": 0}",
+		"{\"argv\": [\"x\"]}",
+		"{\"argv\": [\"x\"], \"umask\": -1}",
+		"{\"argv\": [\"x\"], \"umask\": 0, \"env\": [1]}",
+		"{\"argv\": [\"x\"], \"umask\": 0, \"env\": \"A=1\"}",
+		"{\"argv\": [\"x\"], \"umask\": 0, \"directory\": 1}",
+		"{\"argv\": [\"x\"], \"umask\": 0, \"log\": \"syslog\"}",
+		"{\"argv\": [\"x\"], \"umask\": 0, \"log\": \"same\"}",
+		"{\"argv\": [\"x\"], \"umask\": 0, \"log\": \"file\"}",
+		"{\"argv\": [\"x\"], \"umask\": 0, \"identity\": \"nobody\"}",
+		"{\"argv\": [\"x\"], \"umask\": 0, \"identity\": {}}",
+		"{\"argv\": [\"x\"], \"umask\": 0, \"identity\": {\"uid\": 1, \"gid\": 1}}",
+		"{\"argv\": [\"x\"], \"umask\": 0, \"identity\": {\"uid\": \"root\", \"gid\": 0, \"groups\": []}}",
+		"{\"argv\": [\"x\"], \"umask\": 0, \"identity\": {\"uid\": 1, \"gid\": 0, \"groups\": [\"adm\"]}}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		json_t *object = parse(wrong[i]);
+		const char *problem = NULL;
+
+		if (program_new(object, &problem) != NULL || problem == NULL)
+			fail_msg("accepted: %s", wrong[i]);
+		json_decref(object);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_instances),
+		cmocka_unit_test(test_search_path),
+		cmocka_unit_test(test_wrong),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
