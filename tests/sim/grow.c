@@ -78,6 +78,8 @@ grow_spec(struct sim *sim, struct core_spec *spec, enum core_kind kind, const st
 			spec->on_limit = LIMIT_BACKOFF;
 		if (spec->strategy == STRATEGY_ESCALATE)
 			spec->strategy = STRATEGY_ONE_FOR_ONE;
+		if (!sim_once_in(sim, 8))
+			spec->on_start_failure = START_FAILURE_RETRY;
 		spec->auto_shutdown = sim_once_in(sim, 8) ? spec->auto_shutdown : AUTO_NEVER;
 		return;
 	}

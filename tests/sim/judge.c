@@ -67,13 +67,6 @@ is_refused(struct sim *sim, uint32_t id)
 	return core_refusal(sim->core, id) != CORE_NONE;
 }
 
-/* A start of what waits for room, or was given up. */
-static bool
-clears_window(const struct core_view *view)
-{
-	return view->state == STATE_FAILED || (view->state == STATE_RESTARTING && view->reason == REASON_LIMIT);
-}
-
 /* An operator's command reaches a whole subtree; each node keeps its own wish. */
 static void
 note_command(struct sim *sim, const struct core_event *event)
@@ -88,9 +81,6 @@ note_command(struct sim *sim, const struct core_event *event)
 		struct sim_notes *notes = &sim->nodes[i].notes;
 		bool sibling = event->type != ON_STOP && parent != CORE_NONE && is_below(sim, i, parent);
 
-		if (event->type != ON_STOP && is_below(sim, i, event->node) && i != CORE_ROOT &&
-		    clears_window(&sim->nodes[i].view))
-			judge_forget_window(sim, sim->nodes[i].parent);
 		if (is_below(sim, i, event->node) || sibling) {
 			notes->by_operator = notes->by_operator || event->type != ON_STOP;
 			notes->told_now = notes->told_now || event->now || i == event->node ||
@@ -170,7 +160,8 @@ judge_start_order(struct sim *sim, uint32_t id)
 		if (other->place > node->place) {
 			if (group && other->notes.known > 0 && !other->notes.by_operator)
 				sim_break(sim, 3, id, "started while one after it was still alive");
-		} else if (group && has_room_in_time(view.state) && !other->notes.was_ready) {
+		} else if (group && has_room_in_time(view.state) && !other->notes.was_ready &&
+		    !other->notes.unhandled) {
 			sim_break(sim, 3, id, "started before one before it was ready");
 		} else if (!group && !node->notes.tried && !other->notes.tried && other->notes.known > 0) {
 			sim_break(sim, 3, id, "first started before one before it was ready or had failed");
@@ -312,7 +303,7 @@ formula(const struct core_spec *spec, uint32_t n)
 
 /* Factors like 1.5 are rounded in each step by the core, down. */
 static void
-judge_delay(struct sim *sim, const struct core_record *record, const struct core_view *view)
+judge_delay(struct sim *sim, const struct core_record *record)
 {
 	const struct core_spec *spec = &sim->nodes[record->node].spec;
 	uint32_t n = (uint32_t)record->a;
@@ -320,7 +311,7 @@ judge_delay(struct sim *sim, const struct core_record *record, const struct core
 	double jitter = (double)spec->backoff_jitter_ppm / 1e6, is = (double)record->b;
 	double slack = spec->backoff == BACKOFF_EXPONENTIAL ? 2 + should / 4 : 2;
 
-	if (view->reason == REASON_LIMIT) {
+	if (record->reason == REASON_LIMIT) {
 		if (is < (double)spec->backoff_max)
 			sim_break(sim, 9, record->node, "waits for room less than backoff_max");
 		return;
@@ -350,6 +341,14 @@ judge_forget_window(struct sim *sim, uint32_t id)
 		sim->nodes[id].notes.stamps[i] = INT64_MIN / 2;
 }
 
+/* An operator's start of what waits for room, or was given up, clears the window. */
+static void
+forget_limit(struct sim *sim, uint32_t supervisor)
+{
+	if (sim->nodes[supervisor].notes.limit_hit)
+		judge_forget_window(sim, supervisor);
+}
+
 /* Children of a supervisor that begins have not been tried. */
 static void
 note_state(struct sim *sim, const struct core_record *record)
@@ -361,11 +360,18 @@ note_state(struct sim *sim, const struct core_record *record)
 	notes->state = record->type == RECORD_READY ? STATE_RUNNING : record->state;
 	if (notes->state == STATE_RUNNING || notes->state == STATE_FINISHED)
 		notes->tried = notes->was_ready = true;
+	if (notes->by_operator && record->node != CORE_ROOT && notes->state == STATE_STARTING)
+		forget_limit(sim, sim->nodes[record->node].parent);
+	notes->unhandled = notes->state == STATE_RESTARTING && record->reason != REASON_GROUP;
 	if (notes->state == STATE_STOPPED || notes->state == STATE_FAILED)
 		notes->not_before = 0; /* whatever delay ran is void */
-	if (sim->nodes[record->node].spec.kind != KIND_SUPERVISOR || record->state != STATE_STARTING)
+	if (sim->nodes[record->node].spec.kind != KIND_SUPERVISOR)
+		return;
+	notes->tried = notes->tried || notes->state == STATE_RESTARTING || notes->state == STATE_FAILED;
+	if (notes->state != STATE_STARTING)
 		return;
 	judge_forget_window(sim, record->node);
+	notes->limit_hit = false;
 	for (uint32_t i = 0; i < sim->count; i++) {
 		if (sim->nodes[i].parent == record->node)
 			sim->nodes[i].notes.tried = sim->nodes[i].notes.was_ready = false;
@@ -390,17 +396,16 @@ static void
 judge_record(struct sim *sim, const struct core_record *record)
 {
 	struct sim_notes *notes = &sim->nodes[record->node].notes;
-	struct core_view view;
 
-	look(sim, record->node, &view);
 	switch (record->type) {
 	case RECORD_STATE:
 	case RECORD_READY: note_state(sim, record); break;
 	case RECORD_RESTARTING:
 		notes->restart_records++;
-		judge_delay(sim, record, &view);
+		notes->unhandled = false;
+		judge_delay(sim, record);
 		notes->not_before = sim->now + record->b;
-		if (view.reason != REASON_LIMIT)
+		if (record->reason != REASON_LIMIT)
 			judge_window(sim, sim->nodes[record->node].parent);
 		break;
 	case RECORD_GROUP_RESTARTING:
@@ -409,8 +414,8 @@ judge_record(struct sim *sim, const struct core_record *record)
 		break;
 	case RECORD_STARTED:
 	case RECORD_START_FAILED:
-	case RECORD_EXITED:
-	case RECORD_LIMIT:
+	case RECORD_EXITED: break;
+	case RECORD_LIMIT: notes->limit_hit = true; break;
 	case RECORD_ESCALATED:
 	case RECORD_OPERATOR:
 	case RECORD_COUNT: break;

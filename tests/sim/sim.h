@@ -44,6 +44,7 @@ struct sim_notes {
 	bool by_operator; /* an operator's start or restart is on its way to it */
 	bool told_now;    /* an operator's stop or restart allows any signal at any time */
 	bool tried;       /* since its supervisor began: has been ready or failed */
+	bool unhandled;   /* a failure that waits for its supervisor */
 	bool was_ready;   /* since its set, or its supervisor, was restarted */
 	uint32_t known;   /* processes at or below it that the core must take for alive */
 	bool spawned;     /* of a child: so is its own */
@@ -60,6 +61,7 @@ struct sim_notes {
 	uint32_t tree_kills_due; /* ends whose process group is still to be killed */
 	mono_ms *stamps;         /* of a supervisor: its restarts, a ring of intensity + 1 */
 	uint32_t stamp_at;
+	bool limit_hit;          /* since that ring was cleared */
 };
 
 struct sim_node {
