@@ -30,5 +30,7 @@ const char *span_format(span_ms span, char out[SPAN_TEXT_SIZE]);
 /* The clocks; the only callers of clock_gettime. */
 mono_ms span_mono_now(void);
 int64_t span_wall_now_ms(void);
+/* The monotonic clock in microseconds, to measure what a thing costs. */
+int64_t span_mono_now_us(void);
 
 #endif

@@ -1,18 +1,33 @@
 #include "reaper/reap.h"
 
 #include "lib/sockmsg.h"
+#include "lib/span.h"
 
-#include <errno.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 
+#define CHEAP_US 8 /* a sweep that costs no more is made at once */
+#define PAUSE \
+	8 /* before others, in terms of their cost: at most a ninth of the time goes into them */
+#define MOST_US 20000 /* however long the last one took */
+
 void
 reap_init(struct reap *reap)
 {
-	*reap = (struct reap){ .due = true };
+	*reap = (struct reap){ .sweep_at_us = 0 };
 	reap->batch.head.type = LINK_EXITS;
 	reap->batch.first_number = 1;
+}
+
+void
+reap_noticed(struct reap *reap, pid_t pid)
+{
+	int64_t pause = reap->sweep_cost_us <= CHEAP_US ? 0 : reap->sweep_cost_us * PAUSE;
+
+	reap->named = pid;
+	if (reap->sweep_at_us == REAP_NEVER)
+		reap->sweep_at_us = span_mono_now_us() + (pause < MOST_US ? pause : MOST_US);
 }
 
 static uint64_t
@@ -21,31 +36,49 @@ microseconds(struct timeval time)
 	return (uint64_t)time.tv_sec * 1000000U + (uint64_t)time.tv_usec;
 }
 
+/* wait4 and its result; what is not the engine goes into the batch, which has room. */
+static pid_t
+take(struct reap *reap, pid_t which, pid_t engine, int *engine_status)
+{
+	struct rusage usage;
+	int status;
+	pid_t pid = wait4(which, &status, WNOHANG | __WALL, &usage);
+
+	if (pid > 0 && pid == engine)
+		*engine_status = status;
+	else if (pid > 0)
+		reap->batch.exit[reap->batch.head.count++] = (struct link_exit){
+			.pid = pid,
+			.status = status,
+			.user_us = microseconds(usage.ru_utime),
+			.system_us = microseconds(usage.ru_stime),
+			.max_rss_kb = (uint64_t)usage.ru_maxrss,
+		};
+	return pid;
+}
+
 bool
 reap_gather(struct reap *reap, pid_t engine, int *status)
 {
-	struct rusage usage;
 	bool engine_ended = false;
-	int value;
 
-	while (reap->due && reap->batch.head.count < LINK_MAX_EXITS) {
-		pid_t pid = wait4(-1, &value, WNOHANG | __WALL, &usage);
-		if (pid < 0 && errno == EINTR)
+	if (reap->named > 0 && reap->batch.head.count < LINK_MAX_EXITS) {
+		pid_t pid = take(reap, reap->named, engine, status);
+		engine_ended = pid > 0 && pid == engine;
+	}
+	reap->named = 0; /* whatever that gave, the sweep will see */
+	while (reap->sweep_at_us != REAP_NEVER && reap->batch.head.count < LINK_MAX_EXITS) {
+		int64_t now = span_mono_now_us();
+		if (now < reap->sweep_at_us)
+			break;
+		pid_t pid = take(reap, -1, engine, status);
+		if (pid > 0) {
+			engine_ended |= pid == engine;
 			continue;
-		reap->due = pid > 0;
-		reap->childless = pid < 0;
-		if (pid > 0 && pid == engine) {
-			engine_ended = true;
-			*status = value;
-		} else if (pid > 0) {
-			reap->batch.exit[reap->batch.head.count++] = (struct link_exit){
-				.pid = pid,
-				.status = value,
-				.user_us = microseconds(usage.ru_utime),
-				.system_us = microseconds(usage.ru_stime),
-				.max_rss_kb = (uint64_t)usage.ru_maxrss,
-			};
 		}
+		reap->sweep_at_us = REAP_NEVER;
+		reap->sweep_cost_us = span_mono_now_us() - now;
+		reap->childless = pid < 0;
 	}
 	return engine_ended;
 }

@@ -14,7 +14,6 @@
 #include "reaper/store.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -22,6 +21,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MESSAGES_A_TURN  64
@@ -55,7 +55,7 @@ read_signals(struct reaper *reaper)
 	for (size_t i = 0; n > 0 && i < (size_t)n / sizeof(info[0]); i++) {
 		int number = (int)info[i].ssi_signo;
 		if (number == SIGCHLD) {
-			reaper->reap.due = true;
+			reap_noticed(&reaper->reap, (pid_t)info[i].ssi_pid);
 			continue;
 		}
 		reaper->pending |= UINT64_C(1) << (number - 1);
@@ -162,21 +162,23 @@ timers(struct reaper *reaper)
 	}
 }
 
-/* Milliseconds until there is something to do without any event; -1: never. */
-static int
-patience(const struct reaper *reaper)
+/* How long to wait for events before there is something to do without any; NULL: for ever. */
+static const struct timespec *
+patience(const struct reaper *reaper, struct timespec *wait)
 {
 	mono_ms due = reaper->leave.phase == LEAVE_NOT ? reaper->respawn.due : MONO_NEVER;
 	mono_ms leave = leave_deadline(&reaper->leave, reaper->respawn.absent_since);
-	mono_ms now;
+	int64_t due_us = reaper->link_full ? REAP_NEVER : reaper->reap.sweep_at_us;
 
-	if (reaper->reap.due && !reaper->link_full)
-		return 0;
 	due = leave < due ? leave : due;
-	if (due == MONO_NEVER)
-		return -1;
-	now = span_mono_now();
-	return due <= now ? 0 : due - now < INT_MAX ? (int)(due - now) : INT_MAX;
+	if (due < due_us / 1000)
+		due_us = due * 1000;
+	if (due_us == REAP_NEVER)
+		return NULL;
+	due_us -= span_mono_now_us();
+	due_us = due_us > 0 ? due_us : 0;
+	*wait = (struct timespec){ due_us / 1000000, due_us % 1000000 * 1000 };
+	return wait;
 }
 
 /* Nobody reads the link any more. */
@@ -197,10 +199,11 @@ turn(struct reaper *reaper)
 		{ .fd = reaper->link, .events = reaper->link_full ? POLLIN | POLLOUT : POLLIN },
 		{ .fd = reaper->respawn.pidfd, .events = POLLIN },
 	};
-	bool ended = false, full;
+	struct timespec time;
+	bool ended, full;
 	int status = 0;
 
-	if (poll(wait, sizeof(wait) / sizeof(wait[0]), patience(reaper)) < 0)
+	if (ppoll(wait, sizeof(wait) / sizeof(wait[0]), patience(reaper, &time), NULL) < 0)
 		return; /* EINTR: nothing here is handled by handlers; ENOMEM: try again */
 	if (wait[0].revents)
 		read_signals(reaper);
@@ -238,6 +241,8 @@ take_signals(void)
 	/* Not through sigaction(3), which hides the two numbers that it keeps for threads. */
 	for (int number = 1; number <= SIGRTMAX; number++)
 		syscall(SYS_rt_sigaction, number, plain, NULL, 8); /* EINVAL for KILL and STOP */
+	/* A child that is only stopped is none of our business. */
+	sigaction(SIGCHLD, &(struct sigaction){ .sa_flags = SA_NOCLDSTOP }, NULL);
 	/* Everything else is blocked too: neither a terminal's TSTP and TTOU nor a stray ALRM may stop or end us. */
 	sigfillset(&set);
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
