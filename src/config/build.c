@@ -133,7 +133,8 @@ report_orphan(struct build *build, const struct index *index, const struct build
 	for (size_t i = 0; i < index->count; i++)
 		if (index->places[i]->kind == KIND_SUPERVISOR)
 			candidates[count++] = index->places[i]->path;
-	const char *nearest = str_nearest(above, candidates, count);
+	/* Of one or two letters everything is near. */
+	const char *nearest = strlen(above) > 2 ? str_nearest(above, candidates, count) : NULL;
 	if (wrong != NULL)
 		raw_section_error(place->section, build->diag,
 		    "\"%s\" is a child (line %u), and only supervisors have something below them",

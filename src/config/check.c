@@ -194,8 +194,8 @@ static void
 check_child(const struct build *build, const struct build_place *place)
 {
 	if (!is_set(place, KEY_COMMAND) && place->parent != NULL)
-		raw_section_error(place->section, build->diag,
-		    "the command is missing: add command = PROGRAM ARGUMENTS…");
+		inherit_error(
+		    build, place, KEY_COMMAND, "missing: add command = PROGRAM ARGUMENTS…");
 	check_log(build, place);
 	check_shell(build, place);
 }

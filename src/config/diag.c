@@ -82,7 +82,8 @@ put_where(struct buf *line, const struct diag_where *where, const char *kind)
 		buf_printf(line, ":%u", where->line);
 	buf_printf(line, ": %s", kind);
 	if (where->section != NULL)
-		buf_printf(line, "[%s] ", clip(where->section, TITLE_BYTES, shown));
+		buf_printf(line, "[%s]%s", clip(where->section, TITLE_BYTES, shown),
+		    where->key != NULL ? " " : ": ");
 	if (where->key != NULL)
 		buf_printf(line, "%s: ", clip(where->key, TITLE_BYTES, shown));
 }

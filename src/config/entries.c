@@ -160,7 +160,7 @@ read_value(struct raw_entry *entry, enum titles_kind kind, const char *path, str
 		.name = slash != NULL ? slash + 1
 		    : path != NULL    ? path
 				      : "name",
-		.is_template = expand_varies(entry->value),
+		.is_template = strstr(entry->value, "%i") != NULL,
 	};
 	char *problem;
 

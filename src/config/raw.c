@@ -29,7 +29,8 @@ struct reader {
 	struct raw_file *file;
 	struct logical *lines;
 	size_t count, cap;
-	bool in_section;
+	const char *title;         /* of the section that we are in, or NULL */
+	const char *section, *key; /* what messages say about where */
 	enum {
 		NOTHING,
 		VALUE,
@@ -46,7 +47,12 @@ static void error_at(struct reader *reader, uint32_t line, const char *format, .
 static void
 error_at(struct reader *reader, uint32_t line, const char *format, ...)
 {
-	const struct diag_where where = { .file = reader->file->name, .line = line };
+	const struct diag_where where = {
+		.file = reader->file->name,
+		.line = line,
+		.section = reader->section,
+		.key = reader->key,
+	};
 	va_list args;
 
 	va_start(args, format);
@@ -122,8 +128,7 @@ read_section(struct reader *reader, const char *text, uint32_t number, bool bad)
 		    *rest == '#' || *rest == ';' ? " (comments stand on lines of their own)" : "");
 	bad = bad || end == NULL || *rest != '\0';
 	size_t len = end != NULL ? (size_t)(end - text - 1) : strlen(text + 1);
-	add_logical(reader, true, mem_strndup(text + 1, len), number, bad);
-	reader->in_section = true;
+	reader->title = add_logical(reader, true, mem_strndup(text + 1, len), number, bad)->name;
 	reader->open = NOTHING;
 }
 
@@ -160,7 +165,7 @@ read_pair(struct reader *reader, const char *text, uint32_t number, bool bad)
 		return;
 	}
 	char *key = trimmed(text, (size_t)(equals - text));
-	if (!reader->in_section) {
+	if (reader->title == NULL) {
 		if (!bad)
 			error_at(reader, number,
 			    "\"%s\" stands before any section: begin one with a line such as [child:NAME]",
@@ -199,10 +204,11 @@ read_continuation(struct reader *reader, const char *text, uint32_t number, bool
 	if (reader->open == WRONG_VALUE)
 		return;
 	if (!bad && is_meant_alone(text)) {
+		reader->key = logical->name;
 		error_at(reader, number,
-		    "an indented line continues the value before it, here that of \"%s\"; if \"%s\" is to stand for itself, "
-		    "begin it in the first column",
-		    logical->name, diag_clip(text, clip));
+		    "\"%s\" is indented and so continues this value: if it is to stand for itself, begin it in the first column",
+		    diag_clip(text, clip));
+		reader->key = NULL;
 		bad = true;
 	}
 	logical->bad = logical->bad || bad;
@@ -215,8 +221,11 @@ read_continuation(struct reader *reader, const char *text, uint32_t number, bool
 static void
 read_line(struct reader *reader, char *line, size_t len, uint32_t number)
 {
+	const char *first = line + strspn(line, BLANKS);
+	bool is_section = *first == '[' && (first == line || reader->open == NOTHING);
 	bool bad = false;
 
+	reader->section = is_section ? NULL : reader->title;
 	if (len > 0 && line[len - 1] == '\r') {
 		if (!reader->saw_crlf)
 			error_at(reader, number,

@@ -45,7 +45,7 @@ struct raw_file {
 
 /* Never NULL: what could be read of the file, in its order; everything else has been told to diag. */
 struct raw_file *raw_read(const char *path, struct diag *diag);
-/* The same from memory; the bytes are changed. */
+/* The same from memory; the bytes are changed, and text[len], which must be a NUL. */
 struct raw_file *raw_parse(const char *name, char *text, size_t len, struct diag *diag);
 /* Frees all but what `parsed` points to. */
 void raw_free(struct raw_file **file);

@@ -48,6 +48,8 @@ static const struct habit {
 	{ "main", "coppice" },
 };
 
+#define HABITS (sizeof habits / sizeof habits[0])
+
 enum titles_kind
 titles_kind(const char *title, const char **path)
 {
@@ -66,19 +68,22 @@ titles_kind(const char *title, const char **path)
 static const struct word *
 meant(const char *text)
 {
-	const char *candidates[WORDS];
+	const char *candidates[WORDS + HABITS];
 	const char *nearest = NULL;
+	size_t count = 0;
 
 	for (size_t i = 0; i < WORDS; i++)
-		candidates[i] = words[i].text;
-	for (size_t i = 0; i < WORDS && nearest == NULL; i++)
+		candidates[count++] = words[i].text;
+	for (size_t i = 0; i < HABITS; i++)
+		candidates[count++] = habits[i].theirs;
+	for (size_t i = 0; i < count && nearest == NULL; i++)
 		if (strcasecmp(text, candidates[i]) == 0)
 			nearest = candidates[i];
-	for (size_t i = 0; i < sizeof habits / sizeof habits[0] && nearest == NULL; i++)
-		if (strcasecmp(text, habits[i].theirs) == 0)
-			nearest = habits[i].ours;
 	if (nearest == NULL)
-		nearest = str_nearest(text, candidates, WORDS);
+		nearest = str_nearest(text, candidates, count);
+	for (size_t i = 0; i < HABITS && nearest != NULL; i++)
+		if (str_equal(nearest, habits[i].theirs))
+			nearest = habits[i].ours;
 	for (size_t i = 0; i < WORDS && nearest != NULL; i++)
 		if (str_equal(nearest, words[i].text))
 			return &words[i];

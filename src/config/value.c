@@ -276,19 +276,39 @@ is_not_yet(const struct keys_key *key, const char *text)
 	return is;
 }
 
+/* What other supervisors call it, or what is near in spelling; NULL if nothing is. */
+static const char *
+choice_meant(const char *text, const char *const *candidates, size_t count)
+{
+	static const char *const habits[][2] = { { "always", "permanent" },
+		{ "unless-stopped", "permanent" }, { "on-failure", "transient" },
+		{ "on_failure", "transient" }, { "unexpected", "transient" },
+		{ "never", "temporary" }, { "no", "temporary" },
+		{ "simple_one_for_one", "one_for_one" }, { "constant", "fixed" },
+		{ "oneshot", "exit" }, { "simple", "spawn" }, { "stdout", "inherit" },
+		{ "control-group", "tree" }, { "mixed", "tree" } };
+
+	for (size_t i = 0; i < count; i++)
+		if (strcasecmp(text, candidates[i]) == 0)
+			return candidates[i];
+	for (size_t h = 0; h < sizeof habits / sizeof habits[0]; h++)
+		for (size_t i = 0; i < count; i++)
+			if (strcasecmp(text, habits[h][0]) == 0 &&
+			    str_equal(habits[h][1], candidates[i]))
+				return candidates[i];
+	return str_nearest(text, candidates, count);
+}
+
 static char *
 no_choice(const struct keys_key *key, const char *text, const char *const *candidates, size_t count)
 {
 	char clip[DIAG_CLIP_SIZE];
 	struct buf list = { 0 };
-	const char *nearest = str_nearest(text, candidates, count);
+	const char *nearest = choice_meant(text, candidates, count);
 	char *problem;
 
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count; i++)
 		buf_printf(&list, "%s%s", i > 0 ? ", " : "", candidates[i]);
-		if (strcasecmp(text, candidates[i]) == 0)
-			nearest = candidates[i];
-	}
 	diag_clip(text, clip);
 	if (is_not_yet(key, text))
 		problem =
