@@ -16,6 +16,7 @@ _Static_assert((int)CORE_AREAS == IMAGE_CORE_AREAS, "the head has a place for ea
 struct checkpoint {
 	int fd;
 	char *base;
+	size_t size; /* mapped */
 	struct image_head *head;
 	struct image_state next; /* of the commit to come */
 	uint64_t filled;         /* bytes of its entries that are in the journal already */
@@ -77,6 +78,7 @@ map(struct checkpoint *checkpoint, size_t size)
 	if (base == MAP_FAILED)
 		return -errno;
 	checkpoint->base = base;
+	checkpoint->size = size;
 	checkpoint->head = base;
 	return 0;
 }
@@ -180,11 +182,12 @@ journal_is_sound(const struct checkpoint *checkpoint)
 {
 	const struct image_head *head = checkpoint->head;
 	const struct image_journal *journal = journal_of(checkpoint);
-	uint64_t room = (uint64_t)head->journal.count * 64 - sizeof(*journal);
+	uint64_t room = (uint64_t)head->journal.count * 64;
 	const char *at = (const char *)(journal + 1);
 	uint64_t left = journal->length;
 
-	if (journal->number != head->committed || left > room)
+	if (room < sizeof(*journal) || journal->number != head->committed ||
+	    left > room - sizeof(*journal))
 		return false;
 	while (left >= sizeof(struct image_entry)) {
 		const struct image_entry *entry = (const void *)at;
@@ -301,7 +304,7 @@ checkpoint_free(struct checkpoint **checkpoint)
 		return;
 	/* failing to unmap loses address space only, and the process is about to end */
 	if (old->base)
-		(void)munmap(old->base, old->head->size);
+		(void)munmap(old->base, old->size);
 	if (old->fd >= 0)
 		fd_close(&old->fd);
 	free(old);
