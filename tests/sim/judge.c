@@ -157,11 +157,12 @@ judge_start_order(struct sim *sim, uint32_t id)
 		if (other->parent != node->parent || other->place == node->place)
 			continue;
 		look(sim, i, &view);
+		sim->because = i;
 		if (other->place > node->place) {
 			if (group && other->notes.known > 0 && !other->notes.by_operator)
-				sim_break(sim, 3, id, "started while one after it was still alive");
+				sim_break(sim, 3, id, "started while one after it was alive");
 		} else if (group && has_room_in_time(view.state) && !other->notes.was_ready &&
-		    !other->notes.unhandled) {
+		    !other->notes.unhandled && !other->notes.commanded) {
 			sim_break(sim, 3, id, "started before one before it was ready");
 		} else if (!group && !node->notes.tried && !other->notes.tried && other->notes.known > 0) {
 			sim_break(sim, 3, id, "first started before one before it was ready or had failed");
@@ -222,6 +223,7 @@ judge_stop_order(struct sim *sim, uint32_t id, const struct core_view *view)
 	for (uint32_t i = 0; i < sim->count; i++) {
 		const struct sim_node *other = &sim->nodes[i];
 
+		sim->because = i;
 		if (other->parent == node->parent && other->place > node->place && other->notes.known > 0)
 			sim_break(sim, 3, id, "stopped while one after it was still alive");
 	}
@@ -357,11 +359,16 @@ note_state(struct sim *sim, const struct core_record *record)
 
 	if (record->type == RECORD_STATE && (enum core_state)record->a != notes->state)
 		sim_break(sim, 10, record->node, "the record names another former state than the one before");
+	if (notes->state == STATE_FAILED && notes->by_operator)
+		sim->nodes[sim->nodes[record->node].parent].notes.limit_hit = true;
 	notes->state = record->type == RECORD_READY ? STATE_RUNNING : record->state;
 	if (notes->state == STATE_RUNNING || notes->state == STATE_FINISHED)
 		notes->tried = notes->was_ready = true;
-	if (notes->by_operator && record->node != CORE_ROOT && notes->state == STATE_STARTING)
+	if (notes->by_operator && record->node != CORE_ROOT &&
+	    (notes->state == STATE_STARTING || notes->state == STATE_WAITING))
 		forget_limit(sim, sim->nodes[record->node].parent);
+	if (notes->state == STATE_STARTING)
+		notes->commanded = notes->by_operator;
 	notes->unhandled = notes->state == STATE_RESTARTING && record->reason != REASON_GROUP;
 	if (notes->state == STATE_STOPPED || notes->state == STATE_FAILED)
 		notes->not_before = 0; /* whatever delay ran is void */

@@ -42,6 +42,7 @@ struct sim_process {
 struct sim_notes {
 	bool held;        /* an operator stopped it */
 	bool by_operator; /* an operator's start or restart is on its way to it */
+	bool commanded;   /* its present start is one of those: nobody waits for it */
 	bool told_now;    /* an operator's stop or restart allows any signal at any time */
 	bool tried;       /* since its supervisor began: has been ready or failed */
 	bool unhandled;   /* a failure that waits for its supervisor */
@@ -90,6 +91,7 @@ struct sim {
 	bool lossy;     /* the engine dies after this event: actions get lost */
 	bool resuming;  /* what is asked for may have been done already */
 	mono_ms leave_by;
+	uint32_t because; /* the other node in a broken order, for the message */
 	jmp_buf broken; /* where sim_break goes */
 };
 
