@@ -45,7 +45,7 @@ act_put_node(struct buf *out, const struct node *node)
 		buf_printf(out, ", pid %.0f", node->pid);
 	size_t before = out->len;
 	buf_puts(out, " (");
-	node_put_why(out, node);
+	node_put_why(out, node, false);
 	if (out->len == before + 2)
 		out->len = before;
 	else

@@ -14,19 +14,19 @@ static const struct {
 	{ "shutdown", "the daemon is shutting down" },
 	{ "turn", "waits for those before it" },
 	{ "slot", "waits for a start slot" },
-	{ "start_failed", "could not be started" },
+	{ "start_failed", "could not start" },
 	{ "ended_before_ready", "ended before it was ready" },
 	{ "start_timeout", "was not ready in time" },
 	{ "start_queue_timeout", "no start slot came free in time" },
 	{ "group", "restarted together with a sibling" },
-	{ "limit", "too many restarts, waits" },
-	{ "intensity", "too many restarts, given up" },
+	{ "limit", "too many restarts" },
+	{ "intensity", "given up after too many restarts" },
 	{ "escalate", "its failure makes its supervisor fail" },
-	{ "no_restart_exit", "an end that is not to be restarted" },
+	{ "no_restart_exit", "not to be restarted after this" },
 	{ "auto_shutdown", "a significant child has ended" },
 	{ "start_aborted", "a child could not start" },
 	{ "queued", "its failure is handled after what runs now" },
-	{ "status_lost", "its exit status was lost" },
+	{ "status_lost", "nobody saw its end" },
 };
 
 static bool
@@ -215,58 +215,59 @@ node_put_separator(struct buf *out, size_t start)
 }
 
 static void
-node_put_reason(struct buf *out, const struct node *node)
+node_put_reason(struct buf *out, const struct node *node, size_t start)
 {
-	for (size_t i = 0; i < sizeof reason_words / sizeof *reason_words; i++) {
-		if (scan_text_is(&node->reason, reason_words[i].reason)) {
-			buf_puts(out, reason_words[i].words);
-			return;
-		}
-	}
+	const char *words = NULL;
+
 	/* "boot" is no news, and an "exited" is told better by the end itself. */
-	if (!scan_text_is(&node->reason, "boot") && !scan_text_is(&node->reason, "exited"))
+	if (node->reason.len == 0 || scan_text_is(&node->reason, "boot") ||
+	    scan_text_is(&node->reason, "exited"))
+		return;
+	for (size_t i = 0; i < sizeof reason_words / sizeof *reason_words; i++) {
+		if (scan_text_is(&node->reason, reason_words[i].reason))
+			words = reason_words[i].words;
+	}
+	node_put_separator(out, start);
+	if (words != NULL)
+		buf_puts(out, words);
+	else
 		buf_append(out, node->reason.at, node->reason.len);
 }
 
 static void
-node_put_end(struct buf *out, const struct node *node, size_t start)
+node_put_end(struct buf *out, const struct node *node)
 {
-	if (node->exit_signal.len > 0) {
-		node_put_separator(out, start);
+	if (node->exit_signal.len > 0)
 		buf_printf(out, "killed by %.*s%s", (int)node->exit_signal.len,
 		    node->exit_signal.at, node->core_dumped ? " (core dumped)" : "");
-	} else if (node->exit_code >= 0) {
-		node_put_separator(out, start);
+	else if (node->exit_code >= 0)
 		buf_printf(out, "exit status %.0f", node->exit_code);
-	} else if (node->exit_unknown) {
-		node_put_separator(out, start);
+	else if (node->exit_unknown)
 		buf_puts(out, "exit status unknown");
-	}
 }
 
 void
-node_put_why(struct buf *out, const struct node *node)
+node_put_why(struct buf *out, const struct node *node, bool brief)
 {
 	size_t start = out->len;
+	bool stopped = scan_text_is(&node->state, "stopped");
 
 	/* That it runs is explanation enough. */
 	if (scan_text_is(&node->state, "running"))
 		return;
-	node_put_reason(out, node);
-	if (node->start_step.len > 0) {
-		node_put_separator(out, start);
+	if (node->start_step.len > 0)
 		buf_printf(out, "%.*s: %.*s", (int)node->start_step.len, node->start_step.at,
 		    (int)node->start_error.len, node->start_error.at);
-	}
-	if (node->start_step.len == 0 && !scan_text_is(&node->state, "stopped") &&
-	    !scan_text_is(&node->state, "starting"))
-		node_put_end(out, node, start);
+	else if (!stopped && !scan_text_is(&node->state, "starting"))
+		node_put_end(out, node);
+	if (!brief || out->len == start)
+		node_put_reason(out, node, start);
 	if (node->next_start_in_s >= 0) {
 		node_put_separator(out, start);
 		buf_puts(out, "next start in ");
 		node_put_span(out, node->next_start_in_s);
 	}
-	if (node->streak > 1 && !scan_text_is(&node->state, "stopped")) {
+	if (!brief && node->streak > 1 && !stopped) {
 		node_put_separator(out, start);
 		buf_printf(out, "%.0f failures in a row", node->streak);
 	}

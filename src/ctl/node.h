@@ -36,7 +36,10 @@ bool node_is_well(const struct node *node);
 
 /* Texts for people, appended: "2d03h", "5m12s", "3s"; … */
 void node_put_span(struct buf *out, double seconds);
-/* … and why it is in its state: "exited with status 1; next start in 0.8s, 3 failures in a row". */
-void node_put_why(struct buf *out, const struct node *node);
+/*
+ * … and why it is in its state: "too many restarts, waits; exit status 1; next start in 0.8s; 3 failures in a row". When brief,
+ * only what came last and what comes next: "exit status 1; next start in 0.8s".
+ */
+void node_put_why(struct buf *out, const struct node *node, bool brief);
 
 #endif

@@ -193,7 +193,7 @@ put_row(struct buf *out, const struct term *term, const struct node *node, size_
 	term_put_blanks(out, out->len < before + 10 ? before + 10 - out->len : 0);
 	put_whole(out, node->restarts, 8);
 	buf_puts(out, "  ");
-	node_put_why(out, node);
+	node_put_why(out, node, false);
 	term_trim(out, start);
 	buf_puts(out, "\n");
 }
@@ -301,7 +301,7 @@ put_rest(struct buf *out, const struct term *term, const struct node *node)
 	if (node->restarts > 0)
 		buf_printf(out, "  restarts %.0f", node->restarts);
 	buf_puts(out, "  ");
-	node_put_why(out, node);
+	node_put_why(out, node, true);
 	term_trim(out, start);
 	buf_puts(out, "\n");
 }

@@ -126,7 +126,7 @@ def test_tree_is_drawn(serve):
         "|- shop  (rest_for_one)  running",
         "|  |- db                 running     pid 41",
         "|  |- web@1              running     pid 42  restarts 2",
-        "|  `- web@2              restarting  restarts 3  killed by KILL; next start in 0.4s; 3 failures in a row",
+        "|  `- web@2              restarting  restarts 3  killed by KILL; next start in 0.4s",
         "`- setup                 finished    exit status 0",
     ]
 

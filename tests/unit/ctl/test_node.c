@@ -12,23 +12,27 @@ static void
 test_why_in_words(void **state)
 {
 	static const struct {
-		const char *members, *why;
+		const char *members, *why, *brief;
 	} rows[] = {
-		{ "\"state\":\"running\",\"reason\":\"boot\",\"exit\":{\"code\":1}", "" },
+		{ "\"state\":\"running\",\"reason\":\"boot\",\"exit\":{\"code\":1}", "", "" },
 		{ "\"state\":\"stopped\",\"reason\":\"operator\",\"exit\":{\"signal\":\"TERM\"}",
-		    "by an operator" },
+		    "by an operator", "by an operator" },
 		{ "\"state\":\"finished\",\"reason\":\"exited\",\"exit\":{\"code\":0,\"core_dumped\":false}",
-		    "exit status 0" },
+		    "exit status 0", "exit status 0" },
 		{ "\"state\":\"failed\",\"reason\":\"intensity\",\"exit\":{\"signal\":\"SEGV\",\"core_dumped\":true}",
-		    "too many restarts, given up; killed by SEGV (core dumped)" },
+		    "killed by SEGV (core dumped); given up after too many restarts",
+		    "killed by SEGV (core dumped)" },
 		{ "\"state\":\"failed\",\"reason\":\"status_lost\",\"exit\":{\"unknown\":true}",
-		    "its exit status was lost; exit status unknown" },
-		{ "\"state\":\"restarting\",\"reason\":\"exited\",\"exit\":{\"code\":3},\"next_start_in_s\":0.8,\"streak\":4",
-		    "exit status 3; next start in 0.8s; 4 failures in a row" },
+		    "exit status unknown; nobody saw its end", "exit status unknown" },
+		{ "\"state\":\"restarting\",\"reason\":\"limit\",\"exit\":{\"code\":3},\"next_start_in_s\":0.8,\"streak\":4",
+		    "exit status 3; too many restarts; next start in 0.8s; 4 failures in a row",
+		    "exit status 3; next start in 0.8s" },
 		{ "\"state\":\"restarting\",\"reason\":\"start_failed\",\"exit\":{\"code\":3},\"streak\":1,"
 		  "\"start_error\":{\"step\":\"executing the command\",\"error\":\"ENOENT\"}",
-		    "could not be started; executing the command: ENOENT" },
-		{ "\"state\":\"waiting\",\"reason\":\"something_new\"", "something_new" },
+		    "executing the command: ENOENT; could not start",
+		    "executing the command: ENOENT" },
+		{ "\"state\":\"waiting\",\"reason\":\"something_new\"", "something_new",
+		    "something_new" },
 	};
 
 	(void)state;
@@ -39,9 +43,11 @@ test_why_in_words(void **state)
 		buf_printf(&text, "{\"path\":\"shop/web\",%s,\"later\":[{}]}", rows[i].members);
 		scan_begin(&scan, text.data, text.len);
 		assert_true(node_scan(&scan, &node));
-		buf_puts(&out, "");
-		node_put_why(&out, &node);
+		node_put_why(&out, &node, false);
 		assert_string_equal(out.data == NULL ? "" : out.data, rows[i].why);
+		buf_free(&out);
+		node_put_why(&out, &node, true);
+		assert_string_equal(out.data == NULL ? "" : out.data, rows[i].brief);
 		buf_free(&text);
 		buf_free(&out);
 	}
