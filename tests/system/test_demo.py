@@ -3,14 +3,24 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import time
+
+import pytest
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
 BUILD = os.path.abspath(os.environ.get("BUILD", os.path.join(ROOT, "build")))
 
 
-def demo(directory, tmp_path):
-    env = {**os.environ, "BUILD": BUILD, "TMPDIR": str(tmp_path)}
+@pytest.fixture
+def work():
+    """A short path: sockets need one."""
+    with tempfile.TemporaryDirectory(prefix="demo-", dir="/tmp") as directory:
+        yield directory
+
+
+def demo(directory, work):
+    env = {**os.environ, "BUILD": BUILD, "TMPDIR": work}
     return subprocess.run([os.path.join(directory, "run")], capture_output=True, text=True, timeout=120, env=env)
 
 
@@ -26,9 +36,9 @@ def programs_below(path):
     return found
 
 
-def test_the_demo_comes_true(tmp_path):
+def test_the_demo_comes_true(work):
     start = time.monotonic()
-    done = demo(os.path.join(ROOT, "etc/demo"), tmp_path)
+    done = demo(os.path.join(ROOT, "etc/demo"), work)
     assert done.returncode == 0, done.stdout + done.stderr
     assert time.monotonic() - start < 60
     assert "All of this came true" in done.stdout and done.stderr == ""
@@ -38,13 +48,12 @@ def test_the_demo_comes_true(tmp_path):
         assert word in done.stdout
     assert len(re.findall(r"^   \S+ +\d+  ->  +\d+ ", done.stdout, re.M)) == 13
     assert len(re.findall(r"\d+ ms|less than 1 ms", done.stdout)) >= 5
-    assert os.listdir(tmp_path) == [] and programs_below(tmp_path) == []
+    assert os.listdir(work) == [] and programs_below(work) == []
 
 
-def test_the_demo_notices_a_difference(tmp_path):
-    copy, work = tmp_path / "demo", tmp_path / "work"
+def test_the_demo_notices_a_difference(tmp_path, work):
+    copy = tmp_path / "demo"
     shutil.copytree(os.path.join(ROOT, "etc/demo"), copy)
-    work.mkdir()
     conf = copy / "demo.conf"
     text = conf.read_text()
     assert "backoff_delay  = 100ms" in text
