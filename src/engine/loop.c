@@ -7,6 +7,7 @@
 #include "engine/uplink.h"
 #include "lib/log.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #define STARTS_A_TURN 16 /* about 10 ms: sockets are served in between */
@@ -17,7 +18,7 @@ struct loop {
 	struct ev_idle idle; /* active while starts are left: keeps the loop from sleeping */
 	struct ev_timer timer;
 	mono_ms armed; /* what the timer is set to */
-	unsigned turns;
+	bool turned, reported;
 };
 
 static void
@@ -52,6 +53,22 @@ arm(struct loop *loop)
 	ev_timer_start(ev, &loop->timer);
 }
 
+/*
+ * When all descriptors have been looked at once, the engine counts as recovered: before it makes starts, so that on a busy machine
+ * its next death is not taken for one in recovery. True while that has not come.
+ */
+static bool
+report(struct loop *loop)
+{
+	if (loop->reported)
+		return false;
+	loop->reported = loop->turned;
+	loop->turned = true;
+	if (loop->reported && uplink_value(LINK_RECOVERED, 0))
+		log_line(NULL, "the reaper does not hear that the engine runs");
+	return !loop->reported;
+}
+
 static void
 on_prepare(struct ev_loop *ev, struct ev_prepare *prepare, int events)
 {
@@ -60,16 +77,12 @@ on_prepare(struct ev_loop *ev, struct ev_prepare *prepare, int events)
 	struct core_action how;
 
 	(void)events;
-	/* the first turn does not sleep: LINK_RECOVERED waits for the second */
-	if (act_spawn_some(engine->act, STARTS_A_TURN) || loop->turns == 0)
+	if (report(loop) || act_spawn_some(engine->act, STARTS_A_TURN))
 		ev_idle_start(ev, &loop->idle);
 	else
 		ev_idle_stop(ev, &loop->idle);
 	events_log(engine);
 	arm(loop);
-	/* the second time round, everything has been looked at once */
-	if (loop->turns < 2 && ++loop->turns == 2 && uplink_value(LINK_RECOVERED, 0))
-		log_line(NULL, "the reaper does not hear that the engine runs");
 	if (act_is_leaving(engine->act, &how))
 		ev_break(ev, EVBREAK_ALL);
 }
