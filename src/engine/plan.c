@@ -90,7 +90,7 @@ lay_out_commands(struct room *room, struct child_plan *plan, const struct spawn_
 }
 
 static void
-copy_request(struct room *room, struct spawn_request *to, const struct spawn_request *from,
+copy_request(struct room *room, struct child_plan *plan, const struct spawn_request *from,
     const char **vectors[2], gid_t *groups)
 {
 	struct spawn_request copy = *from;
@@ -109,7 +109,7 @@ copy_request(struct room *room, struct spawn_request *to, const struct spawn_req
 		return;
 	if (from->group_count > 0)
 		memcpy(groups, from->groups, from->group_count * sizeof(*groups));
-	*to = copy;
+	plan->request = copy;
 }
 
 size_t
@@ -127,7 +127,7 @@ plan_lay_out(struct child_plan *plan, const struct spawn_request *request, bool 
 		vectors[0] = take_vector(&room, request->argv);
 		vectors[1] = take_vector(&room, request->envp);
 		groups = room_take(&room, request->group_count * sizeof(*groups));
-		copy_request(&room, &plan->request, request, vectors, groups);
+		copy_request(&room, plan, request, vectors, groups);
 	} else if (memory != NULL) {
 		plan->request = *request;
 	}
