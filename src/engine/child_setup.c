@@ -190,13 +190,16 @@ set_stderr(const struct child_plan *plan)
 	    plan, plan->request.error_output, plan->request.error_path, STDERR_FILENO);
 }
 
-/* All of ours are CLOEXEC; this holds also for one that some library opened otherwise. */
+/*
+ * All of ours are CLOEXEC; this is for one that some library opened otherwise. Marking them costs nothing, closing them here
+ * 6 µs; kernels before 5.11 cannot mark. Where a filter blocks it, CLOEXEC must do.
+ */
 STEP_IN_CHILD
-close_others(const struct child_plan *plan)
+hide_others(const struct child_plan *plan)
 {
 	(void)plan;
-	(void)raw(SYS_close_range, FIRST_UNUSED, (long)~0U, 0,
-	    0); /* where a filter blocks it exec closes them */
+	if (raw(SYS_close_range, FIRST_UNUSED, (long)~0U, CLOSE_RANGE_CLOEXEC, 0) == -EINVAL)
+		(void)raw(SYS_close_range, FIRST_UNUSED, (long)~0U, 0, 0);
 	return 0;
 }
 
@@ -308,7 +311,7 @@ static const struct setup_step steps[] = {
 	{ STEP_STDIN, set_stdin },
 	{ STEP_LOG, set_stdout },
 	{ STEP_STDERR, set_stderr },
-	{ STEP_DESCRIPTORS, close_others },
+	{ STEP_DESCRIPTORS, hide_others },
 	{ STEP_UMASK, set_umask },
 	{ STEP_LIMITS, restore_limits },
 	{ STEP_DIRECTORY, enter_directory },
