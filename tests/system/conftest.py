@@ -52,6 +52,7 @@ class Process:
         self.parent = int(fields[1])
         self.group = int(fields[2])
         self.session = int(fields[3])
+        self.half_made = bool(int(fields[6]) & 0x40)  # PF_FORKNOEXEC: not through exec yet, looks like its parent
         self.started = int(fields[19])
 
     @property
@@ -264,7 +265,7 @@ class Daemon:
 
     def children(self):
         """The supervised processes: those of the reaper that are no engine, zombies too."""
-        return [one for one in children(self.pid) if not one.name.startswith("coppice-")]
+        return [one for one in children(self.pid) if one.half_made or not one.name.startswith("coppice-")]
 
     def family(self):
         """All living processes that come from this daemon, itself and its engine included."""

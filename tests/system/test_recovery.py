@@ -17,7 +17,7 @@ import pytest
 
 from conftest import children, descriptors, process, until
 
-KILLS = int(os.environ.get("COPPICE_KILLS", "60"))
+KILLS = int(os.environ.get("COPPICE_KILLS", "40"))
 SEED = int(os.environ.get("COPPICE_SEED", "0")) or random.randrange(1 << 30)
 
 # Lives for some milliseconds, then exits with a status that differs from life to life, or kills itself.
@@ -63,9 +63,11 @@ instances = 10
 
 
 def engine_of(daemon):
-    """The engine that /proc shows, whatever it may be doing. Its half-made children look like it, but are younger."""
-    found = [one for one in children(daemon.pid) if one.name == "coppice-engine" and not one.zombie]
-    return min(found, key=lambda one: (one.started, one.pid)).pid if found else None
+    """The engine that /proc shows, whatever it may be doing."""
+    for one in children(daemon.pid):
+        if one.name == "coppice-engine" and not one.zombie and not one.half_made:
+            return one.pid
+    return None
 
 
 class Watch(threading.Thread):
