@@ -10,28 +10,30 @@ times_capped(span_ms value, int64_t numerator, int64_t denominator, span_ms cap)
 {
 	int64_t product;
 
-	if (__builtin_mul_overflow(value, numerator, &product))
+	if (!__builtin_mul_overflow(value, numerator, &product))
+		product /= denominator;
+	else if (__builtin_mul_overflow(value / denominator, numerator, &product))
 		return cap;
-	return product / denominator < cap ? product / denominator : cap;
+	return product < cap ? product : cap;
 }
 
-/* Stops as soon as the cap is reached, so that n may be any number; a factor of 1 never grows. */
+/*
+ * In millionths of a millisecond, so that a factor like 1.5 does not drift, and rounded once. Stops as soon as the cap is reached, so
+ * that n may be any number; a factor of 1 never grows.
+ */
 static span_ms
 exponential(const struct core_spec *spec, uint32_t n)
 {
-	span_ms delay = spec->backoff_delay;
+	int64_t cap =
+	    spec->backoff_max < SPAN_INFINITE / PPM ? spec->backoff_max * PPM : SPAN_INFINITE;
+	int64_t delay;
 
-	if (spec->backoff_factor_milli == MILLI)
-		return delay;
-	for (uint32_t i = 1; i < n && delay < spec->backoff_max; i++) {
-		span_ms next =
-		    times_capped(delay, spec->backoff_factor_milli, MILLI, spec->backoff_max);
-
-		if (next == delay) /* too short to grow in whole milliseconds */
-			break;
-		delay = next;
-	}
-	return delay;
+	if (spec->backoff_delay >= SPAN_INFINITE / PPM || spec->backoff_factor_milli == MILLI)
+		return spec->backoff_delay;
+	delay = spec->backoff_delay * PPM;
+	for (uint32_t i = 1; i < n && delay > 0 && delay < cap; i++)
+		delay = times_capped(delay, spec->backoff_factor_milli, MILLI, cap);
+	return delay == SPAN_INFINITE ? SPAN_INFINITE : (delay + PPM / 2) / PPM;
 }
 
 static span_ms

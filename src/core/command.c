@@ -35,9 +35,9 @@ start_down(struct core *core, uint32_t id)
 	uint32_t parent = node_get(core, id)->parent;
 	const struct node *node = node_get(core, id);
 	bool by_limit =
-	    node->state == STATE_FAILED && node->reason == REASON_INTENSITY && parent != CORE_NONE;
+	    node->state == STATE_FAILED && node->reason == REASON_GIVEN_UP && parent != CORE_NONE;
 
-	if (by_limit && node->kind == KIND_CHILD)
+	if (by_limit)
 		failure_clear_window(core, parent);
 	if (by_limit && !strategy_is_single(node_spec(core, parent)))
 		failure_start_set_now(core, id);
@@ -157,8 +157,11 @@ command_stop(struct core *core, uint32_t id, bool now)
 	tree_record(core, RECORD_OPERATOR, id, ON_STOP, 0);
 	if (node_get(core, id)->parent != CORE_NONE)
 		queue_remove(core, id, UINT8_MAX);
-	node_unmark(core, id, NODE_WANTED | NODE_IN_SET | NODE_FIRST);
+	node_unmark(core, id, NODE_WANTED | NODE_FIRST);
 	node_stop(core, id, GOAL_STOPPED, REASON_OPERATOR, now);
+	if (node_is_down(
+		core, id)) /* else an operation that is stopping its set still waits for it */
+		node_unmark(core, id, NODE_IN_SET);
 }
 
 void

@@ -58,7 +58,10 @@ failure_clear_window(struct core *core, uint32_t supervisor)
 	intensity_clear(&super_touch(core, supervisor)->window);
 }
 
-/* Marks whom the failure touches. Who is stopped by an operator, done as a temporary one, or given up, does not belong. */
+/*
+ * Marks whom the failure touches. Who is stopped by an operator, done as a temporary one, or given up, does not belong; but one
+ * whom an operator is stopping right now is waited for.
+ */
 static void
 mark_set(struct core *core, uint32_t failed)
 {
@@ -70,13 +73,14 @@ mark_set(struct core *core, uint32_t failed)
 	super->set_low = waits && super->set_low < low ? super->set_low : low;
 	for (uint32_t id = strategy_first(core, failed); id != CORE_NONE;
 	     id = node_get(core, id)->next) {
-		if (!strategy_takes(core, failed, id) || !node_has(core, id, NODE_WANTED))
+		if (!strategy_takes(core, failed, id))
 			continue;
-		if (node_is_down(core, id) && !operation_may_start(core, id))
+		if (node_is_down(core, id) && !operation_may_start(core, id)) {
+			node_unmark(core, id, NODE_IN_SET);
 			continue;
+		}
 		queue_remove(core, id, PENDING_FAILURE | PENDING_SIGNIFICANT);
-		if (!node_has(core, id, NODE_IN_SET))
-			node_mark(core, id, NODE_IN_SET);
+		node_mark(core, id, NODE_IN_SET);
 	}
 }
 
@@ -156,14 +160,14 @@ give_up(struct core *core, uint32_t id)
 
 	tree_record(core, RECORD_LIMIT, supervisor, LIMIT_GIVE_UP, 0);
 	if (strategy_is_single(node_spec(core, supervisor))) {
-		node_set_state(core, id, STATE_FAILED, REASON_INTENSITY);
+		node_set_state(core, id, STATE_FAILED, REASON_GIVEN_UP);
 		return;
 	}
 	mark_set(core, id);
 	super_touch(core, supervisor)->wait = WAIT_NONE;
 	super_touch(core, supervisor)->immediate = 0;
 	node_set_deadline(core, supervisor, MONO_NEVER);
-	stop_set(core, id, GOAL_GIVEN_UP, REASON_INTENSITY);
+	stop_set(core, id, GOAL_GIVEN_UP, REASON_GIVEN_UP);
 }
 
 static void
@@ -326,7 +330,7 @@ failure_start_set_now(struct core *core, uint32_t id)
 	     m = node_get(core, m)->next) {
 		const struct node *node = node_get(core, m);
 
-		if (node->state != STATE_FAILED || node->reason != REASON_INTENSITY ||
+		if (node->state != STATE_FAILED || node->reason != REASON_GIVEN_UP ||
 		    !node_has(core, m, NODE_WANTED))
 			continue;
 		node_set_state(core, m, STATE_RESTARTING, REASON_OPERATOR);

@@ -25,6 +25,32 @@ unmark_all(struct core *core, uint32_t supervisor, uint32_t marks)
 	}
 }
 
+static void
+join_turn(struct core *core, uint32_t supervisor, uint32_t id)
+{
+	struct super *super = super_touch(core, supervisor);
+
+	super->turn = node_get(core, id)->place;
+	super->in_turn++;
+	node_mark(core, id, NODE_IN_TURN);
+}
+
+/* The next place waits for all instances of a template, also for those that a failed sibling's set has left alone. */
+static void
+join_unready_siblings(struct core *core, uint32_t supervisor)
+{
+	uint32_t place = super_get(core, supervisor)->set_low;
+
+	for (uint32_t id = node_get(core, supervisor)->first; id != CORE_NONE;
+	     id = node_get(core, id)->next) {
+		const struct node *node = node_get(core, id);
+		bool unready = node->state == STATE_STARTING || node->state == STATE_WAITING;
+
+		if (node->place == place && unready && !node_has(core, id, NODE_IN_SET))
+			join_turn(core, supervisor, id);
+	}
+}
+
 void
 operation_start_set(struct core *core, uint32_t supervisor, bool first)
 {
@@ -35,6 +61,8 @@ operation_start_set(struct core *core, uint32_t supervisor, bool first)
 	super->first_start = first;
 	node_set_deadline(core, supervisor, MONO_NEVER);
 	begin(core, supervisor, OPERATION_START, node_get(core, supervisor)->first);
+	if (!first)
+		join_unready_siblings(core, supervisor);
 }
 
 void
@@ -91,16 +119,6 @@ operation_may_start(const struct core *core, uint32_t id)
 		return true;
 	return node_get(core, id)->state != STATE_FAILED &&
 	    node_spec(core, id)->restart != RESTART_TEMPORARY;
-}
-
-static void
-join_turn(struct core *core, uint32_t supervisor, uint32_t id)
-{
-	struct super *super = super_touch(core, supervisor);
-
-	super->turn = node_get(core, id)->place;
-	super->in_turn++;
-	node_mark(core, id, NODE_IN_TURN);
 }
 
 static bool
