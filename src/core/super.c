@@ -244,7 +244,8 @@ work(struct core *core, uint32_t id)
 			ended(core, id);
 		return false;
 	}
-	give_slots(core, id);
+	if (!busy || super_get(core, id)->operation == OPERATION_START) /* nobody whom a stop will come to */
+		give_slots(core, id);
 	if (busy && !strategy_is_single(node_spec(core, id)))
 		return false;
 	if (super_get(core, id)->immediate) {
