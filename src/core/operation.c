@@ -191,6 +191,15 @@ stop_one(struct core *core, uint32_t supervisor, uint32_t id)
 		join_turn(core, supervisor, id);
 }
 
+/* One that an operator has stopped meanwhile is a member no more. */
+static bool
+is_member(struct core *core, uint32_t id)
+{
+	if (node_is_down(core, id) && !operation_may_start(core, id))
+		node_unmark(core, id, NODE_IN_SET);
+	return node_has(core, id, NODE_IN_SET);
+}
+
 static bool
 advance_stop(struct core *core, uint32_t supervisor)
 {
@@ -204,7 +213,7 @@ advance_stop(struct core *core, uint32_t supervisor)
 		super_touch(core, supervisor)->cursor = node_get(core, id)->prev;
 		if (!all && node_get(core, id)->place < super_get(core, supervisor)->set_low)
 			super_touch(core, supervisor)->cursor = CORE_NONE;
-		else if (all || node_has(core, id, NODE_IN_SET))
+		else if (all || is_member(core, id))
 			stop_one(core, supervisor, id);
 	}
 	return super_get(core, supervisor)->in_turn > 0;
