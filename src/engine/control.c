@@ -33,18 +33,22 @@ control_open_reserve(void)
 	return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-/* No descriptor is left: the one kept in reserve lets us take the client and send it away, else the loop would spin on it. */
-static bool
+/*
+ * No descriptor is left: the one kept in reserve lets us take the client and send it away, else the loop would spin on it. 0, or why
+ * that could not be done; EAGAIN: nobody is there (accept says EMFILE before it looks).
+ */
+static int
 control_turn_one_away(struct control *control)
 {
 	if (control->reserve < 0)
-		return false;
+		return EMFILE;
 	fd_close(&control->reserve);
 	int fd = accept4(control->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int error = fd >= 0 ? 0 : errno;
 	if (fd >= 0)
 		conns_turn_away(fd);
 	control->reserve = control_open_reserve();
-	return fd >= 0;
+	return error;
 }
 
 static void
@@ -63,24 +67,21 @@ static bool
 control_accept(struct control *control)
 {
 	int fd = accept4(control->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int error = fd >= 0 ? 0 : errno;
 
 	if (fd >= 0) {
 		control->told_short = false;
 		conns_add(control->conns, fd);
 		return true;
 	}
-	switch (errno) {
-	case EAGAIN: return false;
-	case EINTR:
-	case ECONNABORTED: return true;
-	case EMFILE:
-	case ENFILE:
-		if (control_turn_one_away(control))
-			return true;
-		control_take_breath(control, EMFILE);
+	if (error == EMFILE || error == ENFILE)
+		error = control_turn_one_away(control);
+	if (error == EAGAIN)
 		return false;
-	default: control_take_breath(control, errno); return false;
-	}
+	if (error == 0 || error == EINTR || error == ECONNABORTED)
+		return true;
+	control_take_breath(control, error);
+	return false;
 }
 
 static void

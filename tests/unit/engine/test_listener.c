@@ -1,0 +1,213 @@
+#include "engine/listener.h"
+#include "lib/fd.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+struct scratch {
+	char dir[32];
+	struct settings settings;
+	struct listener listener;
+	mode_t umask;
+};
+
+static int
+make_scratch(void **state)
+{
+	struct scratch *scratch = calloc(1, sizeof *scratch);
+
+	strcpy(scratch->dir, "/tmp/coppice-unit-XXXXXX");
+	if (mkdtemp(scratch->dir) == NULL)
+		return -1;
+	scratch->settings.control_mode = 0640;
+	scratch->settings.control_gid = (gid_t)-1;
+	snprintf(scratch->settings.control_socket, sizeof scratch->settings.control_socket,
+	    "%s/run/s", scratch->dir);
+	scratch->settings.make_runtime_dir = true;
+	scratch->listener.fd = -1;
+	/* Whatever the umask is, modes come out right. */
+	scratch->umask = umask(0277);
+	*state = scratch;
+	return 0;
+}
+
+static int
+drop_scratch(void **state)
+{
+	struct scratch *scratch = *state;
+	char command[64];
+
+	umask(scratch->umask);
+	listener_close(&scratch->listener, &scratch->settings, false);
+	snprintf(command, sizeof command, "rm -rf %s", scratch->dir);
+	int status = system(command); /* NOLINT(cert-env33-c): a test's own directory */
+	free(scratch);
+	return status;
+}
+
+static struct stat
+look(const char *path)
+{
+	struct stat st = { 0 };
+
+	assert_int_equal(lstat(path, &st), 0);
+	return st;
+}
+
+static int
+client(const struct scratch *scratch)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	strcpy(address.sun_path, scratch->settings.control_socket);
+	if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0)
+		fd_close(&fd);
+	return fd;
+}
+
+static void
+directory_and_socket_are_made_with_their_modes(void **state)
+{
+	struct scratch *scratch = *state;
+	char directory[64];
+
+	snprintf(directory, sizeof directory, "%s/run", scratch->dir);
+	assert_int_equal(listener_open(&scratch->listener, &scratch->settings), 0);
+	assert_int_equal(look(directory).st_mode & 07777, geteuid() == 0 ? 0755 : 0700);
+	assert_int_equal(look(scratch->settings.control_socket).st_mode & 07777, 0640);
+	assert_true(S_ISSOCK(look(scratch->settings.control_socket).st_mode));
+	assert_true(listener_is_reachable(&scratch->listener, &scratch->settings));
+	int fd = client(scratch);
+	assert_true(fd >= 0);
+	fd_close(&fd);
+}
+
+/* FIELD 2.G.1 */
+static void
+a_dead_socket_is_replaced_and_a_living_one_is_not(void **state)
+{
+	struct scratch *scratch = *state;
+	struct listener second;
+
+	assert_int_equal(listener_open(&scratch->listener, &scratch->settings), 0);
+	assert_int_equal(listener_open(&second, &scratch->settings), -EADDRINUSE);
+	assert_int_equal(second.fd, -1);
+	assert_true(listener_is_reachable(&scratch->listener, &scratch->settings));
+	/* The knocking is no client to be served for ever: it has gone. */
+	listener_close(&scratch->listener, &scratch->settings, false);
+	assert_true(client(scratch) < 0);
+	assert_int_equal(listener_open(&scratch->listener, &scratch->settings), 0);
+	int fd = client(scratch);
+	assert_true(fd >= 0);
+	fd_close(&fd);
+}
+
+static void
+what_is_no_socket_is_left_alone(void **state)
+{
+	struct scratch *scratch = *state;
+	const char *path = scratch->settings.control_socket;
+
+	scratch->settings.make_runtime_dir = false;
+	snprintf(scratch->settings.control_socket, sizeof scratch->settings.control_socket, "%s/s",
+	    scratch->dir);
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	fclose(file);
+	assert_int_equal(listener_open(&scratch->listener, &scratch->settings), -EEXIST);
+	assert_true(S_ISREG(look(path).st_mode));
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink("nowhere", path), 0);
+	assert_int_equal(listener_open(&scratch->listener, &scratch->settings), -EEXIST);
+	assert_true(S_ISLNK(look(path).st_mode));
+}
+
+static void
+only_our_own_file_is_removed(void **state)
+{
+	struct scratch *scratch = *state;
+	const char *path = scratch->settings.control_socket;
+	struct listener second;
+
+	assert_int_equal(listener_open(&scratch->listener, &scratch->settings), 0);
+	assert_int_equal(unlink(path), 0);
+	assert_false(listener_is_reachable(&scratch->listener, &scratch->settings));
+	assert_int_equal(listener_open(&second, &scratch->settings), 0);
+	assert_false(listener_is_reachable(&scratch->listener, &scratch->settings));
+	listener_close(&scratch->listener, &scratch->settings, true);
+	assert_true(listener_is_reachable(&second, &scratch->settings));
+	listener_close(&second, &scratch->settings, true);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
+static void
+a_directory_that_others_may_write_to_is_refused(void **state)
+{
+	struct scratch *scratch = *state;
+	char directory[64];
+
+	snprintf(directory, sizeof directory, "%s/run", scratch->dir);
+	umask(0);
+	assert_int_equal(mkdir(directory, 0777), 0);
+	assert_true(listener_open(&scratch->listener, &scratch->settings) < 0);
+	assert_int_equal(chmod(directory, 0700), 0);
+	assert_int_equal(listener_open(&scratch->listener, &scratch->settings), 0);
+	listener_close(&scratch->listener, &scratch->settings, true);
+	assert_int_equal(rmdir(directory), 0);
+	assert_int_equal(symlink(".", directory), 0);
+	assert_true(listener_open(&scratch->listener, &scratch->settings) < 0);
+}
+
+static void
+the_settings_own_directory_is_not_made(void **state)
+{
+	struct scratch *scratch = *state;
+
+	scratch->settings.make_runtime_dir = false;
+	assert_int_equal(listener_open(&scratch->listener, &scratch->settings), -ENOENT);
+	assert_int_equal(scratch->listener.fd, -1);
+}
+
+static void
+a_socket_taken_over_is_the_one_that_is_there(void **state)
+{
+	struct scratch *scratch = *state;
+	struct listener first;
+
+	assert_int_equal(listener_open(&first, &scratch->settings), 0);
+	listener_adopt(&scratch->listener, first.fd, &scratch->settings);
+	assert_true(listener_is_reachable(&scratch->listener, &scratch->settings));
+	assert_int_equal(unlink(scratch->settings.control_socket), 0);
+	assert_false(listener_is_reachable(&scratch->listener, &scratch->settings));
+	listener_adopt(&scratch->listener, first.fd, &scratch->settings);
+	assert_false(listener_is_reachable(&scratch->listener, &scratch->settings));
+}
+
+int
+main(void)
+{
+#define SCRATCH_TEST(name) cmocka_unit_test_setup_teardown(name, make_scratch, drop_scratch)
+	const struct CMUnitTest tests[] = {
+		SCRATCH_TEST(directory_and_socket_are_made_with_their_modes),
+		SCRATCH_TEST(a_dead_socket_is_replaced_and_a_living_one_is_not),
+		SCRATCH_TEST(what_is_no_socket_is_left_alone),
+		SCRATCH_TEST(only_our_own_file_is_removed),
+		SCRATCH_TEST(a_directory_that_others_may_write_to_is_refused),
+		SCRATCH_TEST(the_settings_own_directory_is_not_made),
+		SCRATCH_TEST(a_socket_taken_over_is_the_one_that_is_there),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
