@@ -207,8 +207,9 @@ $(UNIT): $(BUILD)/tests/unit/%: $(OBJ)/tests/unit/%.o $$(call support,$$(call la
 $(SIM): $(SIM_OBJECTS) $(call archive,core lib)
 	@mkdir -p $(@D)
 	$(call say,LINK)$(LINK) -o $@ $^ -lm
-# The measured child is static: what is compared is the supervisors, not the dynamic loader.
-$(BUILD)/tests/bench/beat: LDFLAGS += -static -no-pie
+# The measured child has no libc: what is compared is the supervisors. (x86-64)
+$(BUILD)/tests/bench/beat: LDFLAGS += -static -no-pie -nostdlib
+$(OBJ)/tests/bench/beat.o: CFLAGS += -fno-stack-protector -O2
 $(BENCHES): $(BUILD)/tests/bench/%: $(OBJ)/tests/bench/%.o $(call archive,core wire lib)
 	@mkdir -p $(@D)
 	$(call say,LINK)$(LINK) -o $@ $^ -lm
