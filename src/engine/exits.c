@@ -207,18 +207,31 @@ poll_one(struct exits *exits)
 	return 1;
 }
 
-bool
-exits_poll(struct exits *exits)
+/*
+ * A turn's share of messages; with `lazy` only as long as they are full: after another there is most likely nothing, and what is
+ * left makes the descriptor readable again. True when the link was seen to be empty.
+ */
+static bool
+poll_some(struct exits *exits, bool lazy)
 {
-	int left = MESSAGES_A_TURN;
+	bool empty = false;
 
 	if (exits->deferred || exits->polling)
 		return false;
 	exits->polling = true;
-	while (left > 0 && !exits->engine->reaper_lost && poll_one(exits))
-		left--;
+	for (int left = MESSAGES_A_TURN; left > 0 && !empty; left--) {
+		empty = exits->engine->reaper_lost || !poll_one(exits);
+		if (lazy && exits->message.head.count < LINK_MAX_EXITS)
+			break;
+	}
 	exits->polling = false;
-	return !exits->deferred && left > 0;
+	return empty && !exits->deferred;
+}
+
+bool
+exits_poll(struct exits *exits)
+{
+	return poll_some(exits, false);
 }
 
 bool
@@ -244,7 +257,7 @@ on_readable(struct ev_loop *loop, struct ev_io *watcher, int events)
 
 	(void)loop;
 	(void)events;
-	(void)exits_poll(exits); /* what is left makes the descriptor readable again */
+	(void)poll_some(exits, true);
 }
 
 /* ---- life ---- */
