@@ -198,11 +198,11 @@ is_meant_alone(const char *text)
 static void
 read_continuation(struct reader *reader, const char *text, uint32_t number, bool bad)
 {
-	struct logical *logical = &reader->lines[reader->count - 1];
 	char clip[DIAG_CLIP_SIZE];
 
 	if (reader->open == WRONG_VALUE)
 		return;
+	struct logical *logical = &reader->lines[reader->count - 1];
 	if (!bad && is_meant_alone(text)) {
 		reader->key = logical->name;
 		error_at(reader, number,

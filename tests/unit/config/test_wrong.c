@@ -1,0 +1,71 @@
+/* Every message, exactly as people see it; the table is wrong.def. */
+#include "compiled.h"
+
+#include "lib/str.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static const struct row {
+	const char *title, *text;
+	size_t len;
+	const char *messages;
+} rows[] = {
+#define ROW(title, text, messages) { title, text, sizeof text - 1, messages },
+#include "wrong.def"
+#undef ROW
+};
+
+static void
+test_messages(void **state)
+{
+	size_t wrong = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct compiled compiled;
+		compiled_make(&compiled, rows[i].text, rows[i].len, BUILD_SERVICE);
+		if (!str_equal(compiled.messages.data, rows[i].messages)) {
+			print_error("%s:\nexpected:\n%sgot:\n%s", rows[i].title, rows[i].messages,
+			    compiled.messages.data);
+			wrong++;
+		}
+		compiled_free(&compiled);
+	}
+	assert_int_equal(wrong, 0);
+}
+
+static void
+test_errors_decide(void **state)
+{
+	static const char bad[] = "[child:a]\n", unwise[] = "[child:a]\ncommand = x | y\n";
+	struct compiled compiled;
+
+	(void)state;
+	compiled_make(&compiled, bad, sizeof bad - 1, BUILD_SERVICE);
+	assert_int_equal(diag_errors(compiled.diag), 1);
+	assert_int_equal(diag_warnings(compiled.diag), 0);
+	compiled_free(&compiled);
+	compiled_make(&compiled, unwise, sizeof unwise - 1, BUILD_SERVICE);
+	assert_int_equal(diag_errors(compiled.diag), 0);
+	assert_int_equal(diag_warnings(compiled.diag), 1);
+	compiled_free(&compiled);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_errors_decide),
+	};
+
+	/* Defaults that depend on these are not what is tested here. */
+	unsetenv("XDG_RUNTIME_DIR");
+	unsetenv("COPPICE_TEST_NOT_SET");
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
