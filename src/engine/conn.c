@@ -1,9 +1,7 @@
 #include "engine/conn.h"
 
 #include "engine/engine.h"
-#include "engine/rpc.h"
 #include "lib/fd.h"
-#include "lib/log.h"
 #include "lib/must.h"
 
 #include <errno.h>
@@ -15,7 +13,6 @@
 #define CONN_MAGIC 0x636f6e6eU
 
 /* Limits of one connection. */
-#define CONN_READ_SIZE    (16U * 1024U)  /* bytes read in one turn */
 #define CONN_AHEAD        (64U * 1024U)  /* bytes read ahead while an answer is not complete */
 #define CONN_OUT_HIGH     (256U * 1024U) /* with more than that unsent nothing more is answered */
 #define CONN_PARTIAL_MS   30000          /* for a line to become complete */
@@ -24,54 +21,8 @@
 #define CONN_LINGER_MS    5000 /* after the last word: so long may the peer go on writing */
 #define CONN_LINGER_BYTES (8U * 1024U * 1024U)
 
-/* Limits of all. */
-#define CONNS_TURN_WORK 256                   /* per turn of the loop, in units of rpc.h */
-#define CONNS_MAX_INPUT (64U * 1024U * 1024U) /* bytes of requests not answered yet */
-#define CONNS_RESERVED  16U                   /* places that only operators get */
-
-enum conn_phase {
-	CONN_OPEN,
-	CONN_LAST_WORD, /* an error is still to be sent; what comes is thrown away */
-	CONN_LINGERS,   /* it is sent, and our end is shut; closed when the peer has seen it */
-};
-
-struct conn {
-	uint32_t magic;
-	struct conns *conns;
-	struct conn *prev, *next;             /* of all */
-	struct conn *queue_prev, *queue_next; /* of those with work to do */
-	bool queued;
-	enum conn_phase phase;
-	int fd;
-	ev_io reader, writer;
-	ev_timer timer;
-	bool eof;     /* the peer writes no more; it may still read */
-	bool waiting; /* the answer in progress waits for something else */
-	struct buf in;
-	size_t taken;    /* bytes of `in` that are done with */
-	size_t searched; /* up to here there is no newline after `taken` */
-	size_t line_end; /* behind the newline of the next line; 0: there is none */
-	struct buf out;
-	size_t sent;
-	mono_ms partial_since, progress_at, closing_since;
-	size_t lingered; /* bytes thrown away */
-	struct rpc_session session;
-};
-
-struct conns {
-	struct engine *engine;
-	struct wait_list waits;
-	struct conn *all, *queue_head, *queue_tail;
-	uint32_t count, max;
-	bool told_full;
-	size_t input; /* bytes in all `in` */
-	/* Run while the queue is not empty: one keeps the loop from sleeping, the other does a turn's work. */
-	ev_idle idle;
-	ev_check check;
-	char scratch[CONN_READ_SIZE];
-};
-
-static void conn_settle(struct conn *conn);
+#define CONNS_MAX_INPUT \
+	(64U * 1024U * 1024U) /* bytes of requests not answered yet, of all together */
 
 static struct conn *
 conn_from(void *data)
@@ -82,45 +33,6 @@ conn_from(void *data)
 	return conn;
 }
 
-/* --- the queue of those with work to do --- */
-
-static void
-conn_queue(struct conn *conn)
-{
-	struct conns *conns = conn->conns;
-
-	if (conn->queued)
-		return;
-	conn->queued = true;
-	conn->queue_next = NULL;
-	conn->queue_prev = conns->queue_tail;
-	if (conns->queue_tail != NULL)
-		conns->queue_tail->queue_next = conn;
-	else
-		conns->queue_head = conn;
-	conns->queue_tail = conn;
-	ev_idle_start(conns->engine->loop, &conns->idle);
-	ev_check_start(conns->engine->loop, &conns->check);
-}
-
-static void
-conn_unqueue(struct conn *conn)
-{
-	struct conns *conns = conn->conns;
-
-	if (!conn->queued)
-		return;
-	conn->queued = false;
-	if (conn->queue_prev != NULL)
-		conn->queue_prev->queue_next = conn->queue_next;
-	else
-		conns->queue_head = conn->queue_next;
-	if (conn->queue_next != NULL)
-		conn->queue_next->queue_prev = conn->queue_prev;
-	else
-		conns->queue_tail = conn->queue_prev;
-}
-
 /* The call that waits has something to say. */
 static void
 conn_wake(void *context)
@@ -128,18 +40,18 @@ conn_wake(void *context)
 	struct conn *conn = conn_from(context);
 
 	conn->waiting = false;
-	conn_queue(conn);
+	conns_queue(conn);
 }
 
 /* --- its end --- */
 
-static void
+void
 conn_free(struct conn *conn)
 {
 	struct conns *conns = conn->conns;
 	struct ev_loop *loop = conns->engine->loop;
 
-	conn_unqueue(conn);
+	conns_unqueue(conn);
 	rpc_end(&conn->session);
 	ev_io_stop(loop, &conn->reader);
 	ev_io_stop(loop, &conn->writer);
@@ -192,8 +104,7 @@ conn_unsent(const struct conn *conn)
 	return conn->out.len - conn->sent;
 }
 
-/* Sends what the socket takes; 0, or a negative errno when the connection is lost. */
-static int
+int
 conn_flush(struct conn *conn)
 {
 	while (conn_unsent(conn) > 0) {
@@ -270,8 +181,7 @@ conn_take_line(struct conn *conn, int *work)
 		rpc_begin(&conn->session, line, len, work);
 }
 
-/* Answers until there is nothing to do, or nowhere to put it, or *work is used up. */
-static void
+void
 conn_work(struct conn *conn, int *work)
 {
 	while (*work > 0 && conn_has_work(conn)) {
@@ -311,11 +221,23 @@ conn_received(struct conn *conn, const char *data, size_t len)
 	return true;
 }
 
+/* Whether the peer has closed altogether and not only its writing end; one that is not read from cannot show it otherwise. */
+static bool
+conn_peer_is_gone(const struct conn *conn)
+{
+	struct pollfd look = { .fd = conn->fd };
+
+	return poll(&look, 1, 0) > 0 && (look.revents & (POLLHUP | POLLERR)) != 0;
+}
+
 /* The peer writes no more: a last line without its newline counts. */
 static bool
 conn_received_eof(struct conn *conn)
 {
 	conn->eof = true;
+	/* What it has sent before it went is done all the same; nobody waits for what is under way. */
+	if (conn->waiting && conn_peer_is_gone(conn))
+		return false;
 	if (conn->phase != CONN_OPEN || conn->in.len == conn->taken ||
 	    conn->in.data[conn->in.len - 1] == '\n')
 		return true;
@@ -351,15 +273,6 @@ conn_on_writable(struct ev_loop *loop, ev_io *watcher, int revents)
 }
 
 /* --- time --- */
-
-/* Whether the peer has closed altogether, which one that is not read from cannot show otherwise. */
-static bool
-conn_peer_is_gone(const struct conn *conn)
-{
-	struct pollfd look = { .fd = conn->fd };
-
-	return poll(&look, 1, 0) > 0 && (look.revents & (POLLHUP | POLLERR)) != 0;
-}
 
 static mono_ms
 conn_earlier(mono_ms a, mono_ms b)
@@ -422,8 +335,7 @@ conn_watch(struct ev_loop *loop, ev_io *watcher, bool on)
 		ev_io_stop(loop, watcher);
 }
 
-/* Sends, then sets watchers, timer and queue as they should be for what the connection is in now; or frees it. */
-static void
+void
 conn_settle(struct conn *conn)
 {
 	struct ev_loop *loop = conn->conns->engine->loop;
@@ -453,124 +365,29 @@ conn_settle(struct conn *conn)
 	conn_watch(loop, &conn->writer, conn_unsent(conn) > 0);
 	conn_set_timer(conn, reads);
 	if (conn_has_work(conn))
-		conn_queue(conn);
+		conns_queue(conn);
 }
 
-/* --- all of them --- */
+/* --- its beginning --- */
 
-/* A turn: each in the queue once at most, until the turn's work is used up. */
-static void
-conns_on_turn(struct ev_loop *loop, ev_check *watcher, int revents)
+struct conn *
+conn_new(struct conns *conns, int fd, const struct auth_peer *peer)
 {
-	struct conns *conns = watcher->data;
-	struct conn *last = conns->queue_tail;
-	int work = CONNS_TURN_WORK;
-	bool over = last == NULL;
+	struct conn *conn = calloc(1, sizeof *conn);
 
-	(void)revents;
-	while (!over && work > 0 && conns->queue_head != NULL) {
-		struct conn *conn = conns->queue_head;
-		over = conn == last;
-		conn_unqueue(conn);
-		conn_work(conn, &work);
-		conn_settle(conn);
-	}
-	if (conns->queue_head == NULL) {
-		ev_check_stop(loop, &conns->check);
-		ev_idle_stop(loop, &conns->idle);
-	}
-}
-
-static void
-conns_on_idle(struct ev_loop *loop, ev_idle *watcher, int revents)
-{
-	(void)loop, (void)watcher, (void)revents; /* it is there to keep the loop from sleeping */
-}
-
-struct conns *
-conns_new(struct engine *engine, uint32_t max)
-{
-	struct conns *conns = calloc(1, sizeof *conns);
-
-	if (conns == NULL)
+	if (conn == NULL)
 		return NULL;
-	conns->engine = engine;
-	conns->max = max;
-	ev_idle_init(&conns->idle, conns_on_idle);
-	ev_check_init(&conns->check, conns_on_turn);
-	conns->check.data = conns;
-	return conns;
-}
-
-void
-conns_free(struct conns **conns)
-{
-	if (*conns == NULL)
-		return;
-	while ((*conns)->all != NULL) {
-		/* Best effort: the answer to `shutdown` is among these; whom it does not reach sees the connection close. */
-		(void)conn_flush((*conns)->all);
-		conn_free((*conns)->all);
-	}
-	ev_idle_stop((*conns)->engine->loop, &(*conns)->idle);
-	ev_check_stop((*conns)->engine->loop, &(*conns)->check);
-	free(*conns);
-	*conns = NULL;
-}
-
-void
-conns_turn_away(int fd)
-{
-	struct buf text = { 0 };
-
-	rpc_complain(&text, RPC_BUSY, "too many connections");
-	/* A new socket's buffer is empty, and a client that is gone needs no word: nothing to handle. */
-	if (text.data != NULL)
-		(void)!send(fd, text.data, text.len, MSG_NOSIGNAL | MSG_DONTWAIT);
-	buf_free(&text);
-	fd_close(&fd);
-}
-
-static bool
-conns_have_room(struct conns *conns, const struct auth_peer *peer)
-{
-	uint32_t reserved =
-	    conns->max > 2 * CONNS_RESERVED && !peer->may_change ? CONNS_RESERVED : 0;
-
-	if (conns->count + reserved < conns->max)
-		return true;
-	if (!conns->told_full)
-		log_line(NULL, "control socket: %u connections, more are turned away",
-		    (unsigned)conns->count);
-	conns->told_full = true;
-	return false;
-}
-
-void
-conns_add(struct conns *conns, int fd)
-{
-	struct auth_peer peer;
-	struct conn *conn = NULL;
-
-	if (auth_look(fd, &conns->engine->settings, &peer) == 0 && conns_have_room(conns, &peer))
-		conn = calloc(1, sizeof *conn);
-	if (conn == NULL) {
-		conns_turn_away(fd);
-		return;
-	}
 	conn->magic = CONN_MAGIC;
 	conn->conns = conns;
 	conn->fd = fd;
 	conn->partial_since = MONO_NEVER;
 	conn->progress_at = span_mono_now();
 	conn->session = (struct rpc_session){
-		.engine = conns->engine,
-		.waits = &conns->waits,
-		.out = &conn->out,
-		.peer = peer,
-		.wake = conn_wake,
-		.context = conn,
+		.engine = conns->engine, .waits = &conns->waits, .out = &conn->out
 	};
+	conn->session.peer = *peer;
+	conn->session.wake = conn_wake;
+	conn->session.context = conn;
 	conn->next = conns->all;
 	if (conns->all != NULL)
 		conns->all->prev = conn;
@@ -581,10 +398,5 @@ conns_add(struct conns *conns, int fd)
 	ev_timer_init(&conn->timer, conn_on_timer, 0, 0);
 	conn->reader.data = conn->writer.data = conn->timer.data = conn;
 	ev_io_start(conns->engine->loop, &conn->reader);
-}
-
-void
-conns_on_record(struct conns *conns, const struct core_record *record)
-{
-	wait_on_record(&conns->waits, record);
+	return conn;
 }

@@ -1,6 +1,6 @@
 #include "engine/control.h"
 
-#include "engine/conn.h"
+#include "engine/conns.h"
 #include "engine/engine.h"
 #include "engine/listener.h"
 #include "lib/fd.h"
