@@ -74,13 +74,11 @@ node_scan_start_error(struct scan *scan, struct node *node)
 
 struct member {
 	const char *name;
-	size_t offset;
+	size_t len, offset;
 };
 
-#define MEMBER(field)                                \
-	{                                            \
-#field, offsetof(struct node, field) \
-	}
+/* clang-format off: it takes the braces for a block */
+#define MEMBER(field) { #field, sizeof #field - 1, offsetof(struct node, field) }
 static const struct member text_members[] = {
 	MEMBER(path),
 	MEMBER(kind),
@@ -96,6 +94,7 @@ static const struct member number_members[] = {
 	MEMBER(next_start_in_s),
 };
 #undef MEMBER
+/* clang-format on */
 
 /* The field of that name, NULL when the table has none. */
 static void *
@@ -103,7 +102,7 @@ node_field(
     struct node *node, const struct member *members, size_t count, const struct scan_text *key)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (scan_text_is(key, members[i].name))
+		if (key->len == members[i].len && memcmp(key->at, members[i].name, key->len) == 0)
 			return (char *)node + members[i].offset;
 	}
 	return NULL;

@@ -134,9 +134,15 @@ scan_string(struct scan *scan, struct scan_text *out)
 }
 
 static bool
+scan_is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool
 scan_is_number_char(char c)
 {
-	return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E';
+	return scan_is_digit(c) || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E';
 }
 
 bool
@@ -149,13 +155,23 @@ scan_number(struct scan *scan, double *out)
 		*out = 0;
 		return true;
 	}
-	/* Nearly all are short whole numbers, for which strtod is slow. */
-	double whole = 0;
+	/* Nearly all are short and plain, and strtod is slow. */
+	double digits = 0, scale = 1;
 	const char *at = scan->at;
-	while (at < scan->end && *at >= '0' && *at <= '9' && at - scan->at < 15)
-		whole = whole * 10 + (*at++ - '0');
-	if (at > scan->at && at < scan->end && !scan_is_number_char(*at)) {
-		*out = whole;
+	bool fraction = false;
+	for (; at < scan->end && at - scan->at < 15 &&
+	     (scan_is_digit(*at) || (*at == '.' && !fraction));
+	     at++) {
+		if (*at == '.') {
+			fraction = true;
+			continue;
+		}
+		digits = digits * 10 + (*at - '0');
+		scale = fraction ? scale * 10 : 1;
+	}
+	if (at > scan->at && scan_is_digit(*scan->at) && scan_is_digit(at[-1]) && at < scan->end &&
+	    !scan_is_number_char(*at)) {
+		*out = digits / scale;
 		scan->at = at;
 		scan->fresh = false;
 		return true;
@@ -216,11 +232,21 @@ scan_skip_nested(struct scan *scan)
 	return true;
 }
 
+static bool
+scan_skip_number(struct scan *scan)
+{
+	const char *start = scan->at;
+
+	while (scan->at < scan->end && scan_is_number_char(*scan->at))
+		scan->at++;
+	scan->fresh = false;
+	return scan->at > start || scan_fail(scan, "a value was expected");
+}
+
 bool
 scan_skip(struct scan *scan, struct scan_text *out)
 {
 	struct scan_text text;
-	double number;
 	bool flag, ok;
 	char first = scan_peek(scan);
 	const char *start = scan->at;
@@ -232,7 +258,7 @@ scan_skip(struct scan *scan, struct scan_text *out)
 	else if (first == 't' || first == 'f' || first == 'n')
 		ok = scan_bool(scan, &flag);
 	else
-		ok = scan_number(scan, &number);
+		ok = scan_skip_number(scan);
 	if (ok && out != NULL)
 		*out = (struct scan_text){ start, (size_t)(scan->at - start) };
 	return ok;
@@ -241,6 +267,8 @@ scan_skip(struct scan *scan, struct scan_text *out)
 bool
 scan_text_is(const struct scan_text *text, const char *word)
 {
+	if (text->len > 0 && *text->at != *word)
+		return false;
 	return strncmp(text->at, word, text->len) == 0 && word[text->len] == '\0';
 }
 
