@@ -140,6 +140,13 @@ judge_wish(struct sim *sim, uint32_t id)
 		sim_break(sim, 7, id, "started while the daemon leaves");
 }
 
+/* An operator's own start or restart goes beside what its supervisor does. */
+static bool
+is_commanded(const struct sim_node *node)
+{
+	return node->notes.by_operator || node->notes.commanded;
+}
+
 /* Those before it are ready, or are not to be; those after it are down when a group starts. */
 static void
 judge_start_order(struct sim *sim, uint32_t id)
@@ -159,10 +166,10 @@ judge_start_order(struct sim *sim, uint32_t id)
 		look(sim, i, &view);
 		sim->because = i;
 		if (other->place > node->place) {
-			if (group && other->notes.known > 0 && !other->notes.by_operator)
+			if (group && other->notes.known > 0 && !is_commanded(other))
 				sim_break(sim, 3, id, "started while one after it was alive");
 		} else if (group && has_room_in_time(view.state) && !other->notes.was_ready &&
-		    !other->notes.unhandled && !other->notes.commanded) {
+		    !other->notes.unhandled && !is_commanded(other)) {
 			sim_break(sim, 3, id, "started before one before it was ready");
 		} else if (!group && !node->notes.tried && !other->notes.tried && other->notes.known > 0) {
 			sim_break(sim, 3, id, "first started before one before it was ready or had failed");

@@ -122,7 +122,7 @@ test_give_up_fails_the_set_and_siblings_go_on(void **state)
 		struct world *world = after_two_failures(rows[i].strategy, "give_up");
 
 		expect_trace(world, rows[i].stops);
-		expect_why(world, "b", STATE_FAILED, REASON_INTENSITY);
+		expect_why(world, "b", STATE_FAILED, REASON_GIVEN_UP);
 		expect_alive(world, rows[i].alive);
 		expect_state(world, "s", STATE_RUNNING);
 		world_advance(world, 100000);

@@ -65,7 +65,7 @@ test_a_stable_run_does_not_clear_the_window(void **state)
 		world_advance(world, 2000);
 		world_exit(world, "a");
 	}
-	expect_why(world, "a", STATE_FAILED, REASON_INTENSITY);
+	expect_why(world, "a", STATE_FAILED, REASON_GIVEN_UP);
 	world_end(world);
 }
 

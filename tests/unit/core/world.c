@@ -26,6 +26,8 @@ struct proc {
 	bool alive;
 	bool told; /* a signal told it to stop */
 	int early; /* a signal that came while it was spawned; 0: none */
+	uint32_t signals, sweeps;
+	int32_t last_signal;
 	struct plan_habit habit;
 	bool broken; /* attempts fail */
 	enum core_state state; /* as the records tell it */
@@ -327,6 +329,8 @@ do_signal(struct world *world, const struct core_action *action)
 	if (action->incarnation != proc->incarnation)
 		fail_msg("a signal for incarnation %u of %s, which is at %u", action->incarnation,
 		    world->names[action->node], proc->incarnation);
+	proc->signals++;
+	proc->last_signal = action->signal;
 	if (proc->spawning && action->signal == SIGKILL) {
 		proc->spawning = false;
 		happen(world, 0, SPAWN_REFUSED, action->node, 0);
@@ -360,6 +364,7 @@ do_spawn(struct world *world, const struct core_action *action)
 	proc->attempts++;
 	proc->told = false;
 	proc->early = 0;
+	proc->signals = 0;
 	proc->spawning = true;
 	if (proc->habit.crash_attempt == proc->attempts)
 		world_kill(world, proc->habit.crash_victim);
@@ -424,6 +429,7 @@ act(struct world *world, const struct core_action *action)
 		break;
 	case DO_KILL_TREE:
 		assert_false(world->procs[action->node].alive);
+		world->procs[action->node].sweeps++;
 		break;
 	case DO_RECORD:
 		do_record(world, &action->record);
@@ -714,6 +720,24 @@ world_alive(struct world *world)
 			    len > 0 ? " " : "", world->names[i]);
 	}
 	return world->told;
+}
+
+uint32_t
+world_signals(const struct world *world, const char *name)
+{
+	return world->procs[world_id(world, name)].signals;
+}
+
+int32_t
+world_last_signal(const struct world *world, const char *name)
+{
+	return world->procs[world_id(world, name)].last_signal;
+}
+
+uint32_t
+world_sweeps(const struct world *world, const char *name)
+{
+	return world->procs[world_id(world, name)].sweeps;
 }
 
 uint32_t

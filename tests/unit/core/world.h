@@ -61,6 +61,10 @@ void world_resume(struct world *world);
 const char *world_trace(struct world *world);
 /* The children whose processes live, in order: "a b c". */
 const char *world_alive(struct world *world);
+/* Signals sent to its present incarnation (0: none yet), the last of them, and how often what it left behind was killed. */
+uint32_t world_signals(const struct world *world, const char *name);
+int32_t world_last_signal(const struct world *world, const char *name);
+uint32_t world_sweeps(const struct world *world, const char *name);
 /* How often this record was written since the beginning, for this node (NULL: any). */
 uint32_t world_records(const struct world *world, enum core_record_type type, const char *name);
 /* The last record of that type and node; false if none. */

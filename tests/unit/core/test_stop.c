@@ -1,0 +1,319 @@
+/* Stopping: sequences, order, a stop that wins over everything, shutdown (SEMANTICS, Stopping). */
+#include "world.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+static void
+order_now(struct world *world, enum core_event_type type, const char *name)
+{
+	world_feed(world, &(struct core_event){ .type = type, .node = world_id(world, name), .now = true });
+	world_run(world);
+}
+
+static void
+test_the_sequence_goes_on_signal_by_signal(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { a ignores stop=INT:1s,TERM:2s,QUIT:500ms,KILL }");
+
+	(void)state;
+	world_stop(world, "a");
+	assert_int_equal(world_last_signal(world, "a"), SIGINT);
+	world_advance(world, 1000);
+	assert_int_equal(world_last_signal(world, "a"), SIGTERM);
+	world_advance(world, 1999);
+	assert_int_equal(world_last_signal(world, "a"), SIGTERM);
+	world_advance(world, 1);
+	assert_int_equal(world_last_signal(world, "a"), SIGQUIT);
+	world_advance(world, 500);
+	assert_int_equal(world_last_signal(world, "a"), SIGKILL);
+	expect_why(world, "a", STATE_STOPPED, REASON_OPERATOR);
+	assert_int_equal(world_signals(world, "a"), 4);
+	world_end(world);
+}
+
+static void
+test_an_end_in_the_middle_ends_the_sequence(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { a slow=1500ms stop=INT:1s,TERM:2s,KILL }");
+
+	(void)state;
+	world_stop(world, "a");
+	world_advance(world, 1500);
+	expect_state(world, "a", STATE_STOPPED);
+	world_advance(world, 100000);
+	assert_int_equal(world_signals(world, "a"), 2);
+	world_end(world);
+}
+
+static void
+test_stop_now_kills_at_once_also_in_the_middle_of_a_stop(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { a ignores; b slow=4s }");
+
+	(void)state;
+	world_trace(world);
+	order_now(world, ON_STOP, "a");
+	expect_trace(world, "stop a 1 killed");
+	world_stop(world, "b");
+	world_stop(world, "b");
+	assert_int_equal(world_signals(world, "b"), 1);
+	order_now(world, ON_STOP, "b");
+	expect_trace(world, "stop b 1 killed");
+	expect_state(world, "b", STATE_STOPPED);
+	world_end(world);
+}
+
+static void
+test_what_is_left_of_the_group_is_killed_unless_told_otherwise(void **state)
+{
+	struct world *world = world_of_otp("/ one 9/60s { a; b kill=group; c kill=process }");
+
+	(void)state;
+	world_exit(world, "a, b, c");
+	world_stop(world, "a");
+	world_stop(world, "c");
+	assert_int_equal(world_sweeps(world, "a"), 2);
+	assert_int_equal(world_sweeps(world, "b"), 1);
+	assert_int_equal(world_sweeps(world, "c"), 0);
+	world_end(world);
+}
+
+static void
+test_parallel_stop_tells_all_at_once(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { x; s one stop_parallel 9/60s { a slow=1s; b slow=1s; c slow=2s } }");
+
+	(void)state;
+	world_trace(world);
+	world_shutdown(world);
+	world_advance(world, 1000);
+	expect_alive(world, "x c");
+	world_advance(world, 1000);
+	expect_alive(world, "");
+	world_end(world);
+}
+
+static void
+test_instances_stop_together(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { x slow=1s; t *3 slow=1s }");
+
+	(void)state;
+	world_shutdown(world);
+	world_advance(world, 1000);
+	expect_alive(world, "x");
+	world_advance(world, 1000);
+	expect_alive(world, "");
+	world_end(world);
+}
+
+static void
+test_a_stop_wins_in_any_state(void **state)
+{
+	static const struct {
+		const char *plan;
+		enum core_state before;
+		span_ms takes;
+	} rows[] = {
+		{ "/ one 9/60s { a }", STATE_RUNNING, 0 },
+		{ "/ one 9/60s { a ready=told says_ready=5s }", STATE_STARTING, 0 },
+		{ "/ one 9/60s { a spawn=3s }", STATE_STARTING, 3000 },
+		{ "/ one 9/60s { a fails=1 backoff=fixed delay=5s }", STATE_RESTARTING, 0 },
+		{ "/ one 9/60s { x ready=told says_ready=5s; a }", STATE_WAITING, 0 },
+		{ "/ one start_parallel max_starting=1 9/60s { x ready=told says_ready=5s; a }", STATE_WAITING, 0 },
+		{ "/ all 9/60s { x fails=1 backoff=fixed delay=5s; a }", STATE_RESTARTING, 0 },
+		{ "/ one 0/60s limit=backoff { a fails=1 }", STATE_RESTARTING, 0 },
+		{ "/ one 9/60s { a temporary fails=1 }", STATE_FAILED, 0 },
+		{ "/ one 9/60s { a temporary ready=exit lives=0ms:0 }", STATE_FINISHED, 0 },
+		{ "/ one 9/60s { a manual }", STATE_STOPPED, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct world *world = world_of(rows[i].plan);
+
+		print_message("%s\n", rows[i].plan);
+		expect_state(world, "a", rows[i].before);
+		world_stop(world, "a");
+		world_advance(world, rows[i].takes);
+		expect_why(world, "a", STATE_STOPPED, REASON_OPERATOR);
+		world_trace(world);
+		world_advance(world, 100000);
+		expect_state(world, "a", STATE_STOPPED);
+		assert_false(world_view(world, "a").wanted);
+		assert_false(world_view(world, "a").has_process);
+		world_start(world, "a");
+		world_advance(world, 10000);
+		assert_true(world_view(world, "a").wanted);
+		assert_true(world_view(world, "a").state != STATE_STOPPED);
+		world_end(world);
+	}
+}
+
+static void
+test_a_stop_wins_over_the_verdict_of_a_start_timeout(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { a ready=told says_ready=infinity start_timeout=1s ignores "
+	    "stop=TERM:2s,KILL backoff=none }");
+
+	(void)state;
+	world_advance(world, 1500);
+	expect_why(world, "a", STATE_STOPPING, REASON_START_TIMEOUT);
+	world_stop(world, "a");
+	world_advance(world, 1500);
+	expect_why(world, "a", STATE_STOPPED, REASON_OPERATOR);
+	assert_int_equal(world_view(world, "/").restarts_in_window, 0);
+	assert_int_equal(world_signals(world, "a"), 2);
+	world_end(world);
+}
+
+static void
+test_a_later_start_waits_until_the_stop_is_done(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { a slow=1s; b }");
+
+	(void)state;
+	world_stop(world, "a");
+	world_start(world, "a");
+	world_trace(world);
+	world_advance(world, 999);
+	expect_trace(world, "");
+	world_advance(world, 1);
+	expect_trace(world, "stop a 1 shutdown, start a 2");
+	world_stop(world, "a");
+	world_start(world, "a");
+	world_stop(world, "a"); /* and a stop after that wins again */
+	world_advance(world, 5000);
+	expect_state(world, "a", STATE_STOPPED);
+	world_end(world);
+}
+
+static void
+test_a_shutdown_starts_nothing_more(void **state)
+{
+	static const char *const plans[] = {
+		"/ one 9/60s { a backoff=fixed delay=1s; b slow=5s }",
+		"/ all 9/60s { a backoff=fixed delay=1s; b slow=5s }",
+		"/ one 9/60s { s one 9/60s { a backoff=fixed delay=1s }; b slow=5s }",
+		"/ one 9/60s { s all 9/60s { a backoff=fixed delay=1s; c }; b slow=5s }",
+		"/ one 9/60s { s delay=1s escalate { a backoff=none }; b slow=5s }",
+		"/ one 0/1s limit=backoff { a max=1s; b slow=5s }",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof plans / sizeof plans[0]; i++) {
+		struct world *world = world_of(plans[i]);
+
+		print_message("%s\n", plans[i]);
+		world_exit(world, "a");
+		assert_int_equal(world_view(world, "a").incarnation, 1);
+		world_shutdown(world);
+		world_advance(world, 20000);
+		assert_int_equal(world_view(world, "a").incarnation, 1);
+		expect_alive(world, "");
+		assert_true(core_is_leaving(world_core(world)));
+		world_end(world);
+	}
+}
+
+static void
+test_a_shutdown_during_the_first_start(void **state)
+{
+	struct world *world = world_of("/ one start_parallel max_starting=2 9/60s { a; b ready=told says_ready=5s; "
+	    "c spawn=2s; d; e }");
+
+	(void)state;
+	world_trace(world);
+	world_shutdown(world);
+	world_advance(world, 10000);
+	expect_trace(world, "start c 1, stop c 1 shutdown, stop b 1 shutdown, stop a 1 shutdown, exit 0");
+	world_end(world);
+}
+
+static void
+test_shutdown_now_kills_everywhere(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { a ignores; s one 9/60s { b ignores; c ignores } }");
+
+	(void)state;
+	world_trace(world);
+	order_now(world, ON_SHUTDOWN, "/");
+	expect_alive(world, "");
+	assert_int_equal(world_signals(world, "a"), 1);
+	assert_int_equal(world_signals(world, "b"), 1);
+	world_end(world);
+}
+
+static void
+test_shutdown_now_after_a_shutdown(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { a ignores; s one 9/60s { b ignores; c ignores } }");
+
+	(void)state;
+	world_shutdown(world);
+	world_advance(world, 1000);
+	expect_alive(world, "a b c");
+	order_now(world, ON_SHUTDOWN, "/");
+	expect_alive(world, "");
+	world_end(world);
+}
+
+static void
+test_a_stop_while_it_is_spawned(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { a spawn=2s ignores }");
+
+	(void)state;
+	world_stop(world, "a");
+	world_advance(world, 4999);
+	expect_trace(world, "start a 1");
+	expect_state(world, "a", STATE_STOPPING);
+	world_advance(world, 1);
+	expect_trace(world, "stop a 1 killed");
+	expect_state(world, "a", STATE_STOPPED);
+	world_end(world);
+}
+
+static void
+test_a_group_waits_for_a_member_that_an_operator_is_stopping(void **state)
+{
+	struct world *world = world_of_otp("/ all 9/60s { a; b slow=1s; c }");
+
+	(void)state;
+	world_stop(world, "b");
+	world_trace(world);
+	world_exit(world, "c");
+	expect_trace(world, "stop c 1 crash");
+	world_advance(world, 1000);
+	expect_trace(world, "stop b 1 shutdown, stop a 1 shutdown, start a 2, start c 2");
+	expect_why(world, "b", STATE_STOPPED, REASON_OPERATOR);
+	world_end(world);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_sequence_goes_on_signal_by_signal),
+		cmocka_unit_test(test_an_end_in_the_middle_ends_the_sequence),
+		cmocka_unit_test(test_stop_now_kills_at_once_also_in_the_middle_of_a_stop),
+		cmocka_unit_test(test_what_is_left_of_the_group_is_killed_unless_told_otherwise),
+		cmocka_unit_test(test_parallel_stop_tells_all_at_once),
+		cmocka_unit_test(test_instances_stop_together),
+		cmocka_unit_test(test_a_stop_wins_in_any_state),
+		cmocka_unit_test(test_a_stop_wins_over_the_verdict_of_a_start_timeout),
+		cmocka_unit_test(test_a_later_start_waits_until_the_stop_is_done),
+		cmocka_unit_test(test_a_shutdown_starts_nothing_more),
+		cmocka_unit_test(test_a_shutdown_during_the_first_start),
+		cmocka_unit_test(test_shutdown_now_kills_everywhere),
+		cmocka_unit_test(test_shutdown_now_after_a_shutdown),
+		cmocka_unit_test(test_a_stop_while_it_is_spawned),
+		cmocka_unit_test(test_a_group_waits_for_a_member_that_an_operator_is_stopping),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
