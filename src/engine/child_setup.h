@@ -19,8 +19,8 @@ struct child_plan {
 	struct image_process *process; /* step and error of a failure go here */
 	uint64_t signals; /* those not at their default in the engine; bit n−1 is signal n */
 	int null_fd;      /* /dev/null, below CHILD_SETUP_STAGED; -1: the child opens it */
-	int32_t
-	    reached; /* the step that the child was last in; tells where one that vanished was */
+	int32_t reached;  /* the step the child was last in: tells where one that vanished was */
+	bool may_hang;    /* a file, directory or user of somebody's is in it, or it hung before */
 };
 
 /* A clone_fn; the argument is a struct child_plan *. Does not return where exec succeeds. */

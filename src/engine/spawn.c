@@ -195,6 +195,7 @@ hand_over(
 	start->job.plan.process = process;
 	start->job.plan.signals = spawner->signals;
 	start->job.plan.null_fd = spawner->null_fd;
+	start->job.plan.may_hang = true;
 	start->patience =
 	    request->start_timeout < PATIENCE_MS ? request->start_timeout : PATIENCE_MS;
 	result = note_pending(spawner, request->node, start);
