@@ -374,8 +374,12 @@ without_descriptors_clients_are_turned_away(void **unused)
 {
 	struct rlimit old, few;
 	int fd = client(), used[64], count = 0, other;
+	const char *preloaded = getenv("LD_PRELOAD");
 
 	(void)unused;
+	/* valgrind has descriptors and limits of its own */
+	if (preloaded != NULL && strstr(preloaded, "vgpreload") != NULL)
+		skip();
 	say(fd, PING);
 	assert_hears(fd, "\"protocol\":1");
 	other = client();
