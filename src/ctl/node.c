@@ -77,7 +77,8 @@ struct member {
 	size_t len, offset;
 };
 
-/* clang-format off: it takes the braces for a block */
+/* clang-format takes the braces for a block: */
+/* clang-format off */
 #define MEMBER(field) { #field, sizeof #field - 1, offsetof(struct node, field) }
 static const struct member text_members[] = {
 	MEMBER(path),
