@@ -124,7 +124,7 @@ static char *
 set_asked_groups(struct identity *identity)
 {
 	for (size_t i = 0; i < identity->asked_groups->word_count; i++) {
-		gid_t gid;
+		gid_t gid = 0;
 		char *problem = identity_group(identity->asked_groups->words[i], &gid);
 		if (problem != NULL)
 			return problem;

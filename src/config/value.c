@@ -4,6 +4,7 @@
 #include "config/sequence.h"
 #include "config/words.h"
 #include "lib/mem.h"
+#include "lib/must.h"
 #include "lib/names.h"
 #include "lib/span.h"
 #include "lib/str.h"
@@ -469,6 +470,7 @@ parse_expanded(const struct keys_key *key, char *text, struct value *value)
 	if (strchr(text, EXPAND_INSTANCE) != NULL && !may_differ(key->type))
 		return mem_strdup(
 		    "the instances of a template share this value: %i, %n and %p cannot stand in it");
+	must(parsers[key->type] != NULL);
 	return parsers[key->type](key, text, value);
 }
 

@@ -66,7 +66,7 @@ struct core_view {
 	uint32_t restarts_in_window; /* at `now` of the last event */
 	uint32_t group_restarts;
 };
-void core_view(const struct core *core, uint32_t node, struct core_view *out);
+void core_view(const struct core *core, uint32_t id, struct core_view *out);
 const struct core_spec *core_spec_of(const struct core *core, uint32_t node);
 bool core_is_holding(const struct core *core);
 /* Whether the daemon is on its way out (shutdown, escalation or automatic shutdown of the root). */

@@ -1,6 +1,6 @@
 #include "core/types.h"
 
-#define X(name, text, meaning) [name] = text,
+#define X(name, text, meaning) [name] = text, /* NOLINT(bugprone-macro-parentheses) */
 static const char *const state_texts[] = {
 #include "core/states.def"
 };

@@ -4,6 +4,7 @@
 #include "lib/must.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,12 @@
 
 _Static_assert((int)CORE_AREAS == IMAGE_CORE_AREAS, "the head has a place for each area");
 
+/*
+ * Commits are small but for those that stop or start everything. What a big one has used of the journal is given back to the
+ * system; the next big one asks for it again before it writes: a hole must never be found by a write.
+ */
+#define JOURNAL_KEEP 65536
+
 struct checkpoint {
 	int fd;
 	char *base;
@@ -20,6 +27,7 @@ struct checkpoint {
 	struct image_head *head;
 	struct image_state next; /* of the commit to come */
 	uint64_t filled;         /* bytes of its entries that are in the journal already */
+	bool is_whole;           /* the journal's space is all allocated */
 };
 
 static uint64_t
@@ -119,7 +127,9 @@ checkpoint_new(struct checkpoint **out, const struct core *core, uint64_t seed,
 		checkpoint_free(&checkpoint);
 		return error;
 	}
+	must(checkpoint->head != NULL);
 	*checkpoint->head = head;
+	checkpoint->is_whole = true;
 	checkpoint->next = head.state;
 	copy_core(checkpoint, core);
 	*out = checkpoint;
@@ -204,6 +214,21 @@ journal_is_sound(const struct checkpoint *checkpoint)
 	return left == 0;
 }
 
+/* Gives space behind JOURNAL_KEEP back, or takes it again. 0 or a negative errno. */
+static int
+size_journal(struct checkpoint *checkpoint, bool whole)
+{
+	const struct image_area *area = &checkpoint->head->journal;
+	uint64_t from = (area->offset + JOURNAL_KEEP + 4095) & ~(uint64_t)4095;
+	uint64_t end = area->offset + (uint64_t)area->count * area->size;
+	int mode = whole ? FALLOC_FL_KEEP_SIZE : FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE;
+
+	if (from < end && fallocate(checkpoint->fd, mode, (off_t)from, (off_t)(end - from)))
+		return -errno;
+	checkpoint->is_whole = whole;
+	return 0;
+}
+
 /* Adds an entry for the commit to come. The last one's journal is done with by now. */
 static void
 append(struct checkpoint *checkpoint, uint32_t kind, uint32_t index, const void *item, size_t size)
@@ -215,6 +240,9 @@ append(struct checkpoint *checkpoint, uint32_t kind, uint32_t index, const void 
 
 	must(!needs_journal(head));
 	must(sizeof(*journal) + checkpoint->filled + needs <= (uint64_t)head->journal.count * 64);
+	/* without memory for the commit this engine cannot go on; the reaper makes another try */
+	if (!checkpoint->is_whole && sizeof(*journal) + checkpoint->filled + needs > JOURNAL_KEEP)
+		must(size_journal(checkpoint, true) == 0);
 	*entry = (struct image_entry){ .kind = kind, .index = index };
 	if (item)
 		memcpy(entry + 1, item, size);
@@ -278,6 +306,7 @@ checkpoint_open(
 	    : st.st_size < IMAGE_HEAD_SIZE ? -EINVAL
 					   : map(checkpoint, (size_t)st.st_size);
 	if (!error) {
+		must(checkpoint->head != NULL);
 		*problem = judge(checkpoint->head, (uint64_t)st.st_size, specs);
 		if (!*problem && needs_journal(checkpoint->head) && !journal_is_sound(checkpoint))
 			*problem = "it is damaged (its journal)";
@@ -412,6 +441,8 @@ checkpoint_act_kills(struct checkpoint *checkpoint, void (*kill)(int32_t pid))
 	}
 	atomic_thread_fence(memory_order_release);
 	head->acted = head->committed;
+	if (checkpoint->is_whole) /* where holes cannot be made the space just stays */
+		(void)size_journal(checkpoint, false);
 }
 
 struct image_event *

@@ -115,7 +115,7 @@ load_compile(const char *config, enum link_mode mode, int *status)
 	char *argv[] = { name, role, c, file, product, number, NULL, NULL };
 	int fd = memfd_create("coppice-specs", MFD_CLOEXEC);
 	int error;
-	pid_t pid;
+	pid_t pid = -1;
 
 	if (mode != MODE_SERVICE)
 		argv[6] = mode == MODE_CONTAINER ? container : machine;

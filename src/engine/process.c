@@ -79,7 +79,7 @@ read_facts(int32_t pid, struct facts *facts)
 	state = stat_field(line, 3);
 	flags = stat_field(line, 9);
 	start = stat_field(line, 22);
-	if (start == NULL)
+	if (state == NULL || flags == NULL || start == NULL)
 		return -EPROTO;
 	*facts = (struct facts){ state[0], strtoul(flags, NULL, 10), strtoull(start, NULL, 10) };
 	return 0;
@@ -95,8 +95,8 @@ is_it(const struct image_process *process, const struct facts *facts)
 }
 
 /*
- * The facts of exactly this process: 0 or -ESRCH. Where they cannot be read at all (no /proc, no descriptor left) another errno:
- * unknown is neither gone nor there.
+ * The facts of exactly this process: 0 or -ESRCH. Where they cannot be read at all (no /proc, no
+ * descriptor left) another errno: unknown is neither gone nor there.
  */
 static int
 identify(const struct image_process *process, struct facts *facts)
@@ -106,7 +106,10 @@ identify(const struct image_process *process, struct facts *facts)
 
 	if (pid <= 0)
 		return -ESRCH;
-	/* The common case, on the path of every restart: asking costs a tenth of looking a missing file up. */
+	/*
+	 * The common case, on the path of every restart: asking costs a tenth of looking a missing
+	 * file up.
+	 */
 	if (kill(pid, 0) == -1 && errno == ESRCH)
 		return -ESRCH;
 	result = read_facts(pid, facts);
@@ -139,8 +142,8 @@ process_look(const struct image_process *process)
 }
 
 /*
- * The kernel's own flag, not /proc/PID/exe: that link may be read only with the rights of ptrace, which an engine without
- * CAP_SYS_PTRACE has over none of the children that it gave another user.
+ * The kernel's own flag, not /proc/PID/exe: that link may be read only with the rights of ptrace,
+ * which an engine without CAP_SYS_PTRACE has over none of the children that it gave another user.
  */
 bool
 process_is_before_exec(const struct image_process *process)
@@ -185,7 +188,10 @@ signal_and_continue(int pidfd, int32_t pid, int signal)
 {
 	int result = send(pidfd, pid, signal);
 
-	/* A stopped process would never see it (FIELD 2.C.7). That the CONT finds nobody is no failure of the signal. */
+	/*
+	 * A stopped process would never see it (FIELD 2.C.7). That the CONT finds nobody is no
+	 * failure of the signal.
+	 */
 	if (result == 0 && wants_continue(signal))
 		(void)send(pidfd, pid, SIGCONT);
 	return result;
@@ -201,8 +207,9 @@ process_signal(const struct image_process *process, int signal, bool group)
 	if (pid <= 1)
 		return -ESRCH; /* and never kill(-1) */
 	/*
-	 * The descriptor first, then the look: if the process that we see now is ours, so is the one that the descriptor holds,
-	 * whatever happens to the number later. Without pidfds (a seccomp filter) the number itself must do.
+	 * The descriptor first, then the look: if the process that we see now is ours, so is the
+	 * one that the descriptor holds, whatever happens to the number later. Without pidfds (a
+	 * seccomp filter) the number itself must do.
 	 */
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (pidfd == -1 && (errno == ESRCH || errno == EINVAL || errno == ENOENT))
@@ -213,7 +220,10 @@ process_signal(const struct image_process *process, int signal, bool group)
 	else if (result != 0)
 		goto out;
 	if (group) {
-		/* A living or unreaped leader keeps the number of its group. Before setsid there is no such group yet. */
+		/*
+		 * A living or unreaped leader keeps the number of its group. Before setsid there is
+		 * no such group yet.
+		 */
 		result = signal_and_continue(-1, -pid, signal);
 		if (result == -ESRCH && facts.state != 'Z')
 			result = signal_and_continue(pidfd, pid, signal);
@@ -227,8 +237,9 @@ out:
 }
 
 /*
- * While the group has a member its number is given to nobody; so if no process has the number, the group is the dead leader's or
- * is empty. EPERM (a member that changed its user) and ESRCH (empty) leave nothing to be done.
+ * While the group has a member its number is given to nobody; so if no process has the number, the
+ * group is the dead leader's or is empty. EPERM (a member that changed its user) and ESRCH (empty)
+ * leave nothing to be done.
  */
 void
 process_kill_leftovers(int32_t pid)

@@ -66,7 +66,7 @@ settings_read(struct settings *settings, const json_t *object, const char **prob
 {
 	const json_t *timeout = json_object_get(object, "shutdown_timeout");
 	const json_t *make = json_object_get(object, "make_runtime_dir");
-	json_int_t mode, history, timeout_ms = 0;
+	json_int_t mode = 0, history = 0, timeout_ms = 0;
 
 	*settings = (struct settings){ .shutdown_timeout = SPAN_INFINITE };
 	*problem = NULL;

@@ -7,10 +7,12 @@
 
 #include <stddef.h>
 
-void *mem_zalloc(size_t count, size_t size);
-void *mem_grow(void *old, size_t count, size_t size);
-char *mem_strdup(const char *text);
-char *mem_strndup(const char *text, size_t len);
-char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+#define MEM_NEVER_NULL __attribute__((returns_nonnull, warn_unused_result))
+
+MEM_NEVER_NULL void *mem_zalloc(size_t count, size_t size);
+MEM_NEVER_NULL void *mem_grow(void *old, size_t count, size_t size);
+MEM_NEVER_NULL char *mem_strdup(const char *text);
+MEM_NEVER_NULL char *mem_strndup(const char *text, size_t len);
+MEM_NEVER_NULL char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -18,6 +18,7 @@ sockmsg_send(int fd, const void *data, size_t len, const int *fds, size_t nfds)
 {
 	/* sendmsg(2) does not write to it, but struct iovec has no const. */
 	const union {
+		/* cppcheck-suppress unusedStructMember */
 		const void *given;
 		void *base;
 	} bytes = { .given = data };
