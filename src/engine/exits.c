@@ -16,7 +16,7 @@
 
 #define MESSAGES_A_TURN 16 /* of up to 64 exits: some milliseconds */
 
-/* PID → node, open addressing; empty where pid is 0. At most half full: a node has one process. */
+/* PID → node, open addressing; empty where pid is 0. At most three quarters full: a node has one process. */
 struct slot {
 	int32_t pid;
 	uint32_t node;
@@ -270,7 +270,7 @@ exits_new(struct engine *engine)
 
 	if (!exits)
 		return NULL;
-	while (cap < 2 * core_count(engine->core))
+	while (cap / 4 * 3 < core_count(engine->core))
 		cap *= 2;
 	exits->engine = engine;
 	exits->mask = cap - 1;
