@@ -153,7 +153,7 @@ set_own_groups(struct identity *identity, bool in_database)
 		count = 0;
 		add_group(identity, identity->gid);
 	}
-	for (int i = 0; i < count; i++)
+	for (int i = 0; groups != NULL && i < count; i++)
 		add_group(identity, groups[i]);
 	free(groups);
 }

@@ -102,9 +102,8 @@ add_spec(struct core *core, const struct core_spec *spec, uint32_t *index)
 	const struct core_spec *last = core->spec_count ? &core->specs[core->spec_count - 1] : NULL;
 
 	/* A difference in padding alone costs a second copy, no more. */
-	if (last == NULL ||
-	    memcmp(last, spec, sizeof *spec) !=
-		0) { /* NOLINT(bugprone-suspicious-memory-comparison) */
+	/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
+	if (last == NULL || memcmp(last, spec, sizeof *spec) != 0) {
 		if (grow(&core->specs, (size_t)core->spec_count + 1, sizeof *core->specs))
 			return -1;
 		memcpy(&core->specs[core->spec_count++], spec, sizeof *spec);
