@@ -88,6 +88,9 @@ put_where(struct buf *line, const struct diag_where *where, const char *kind)
 		buf_printf(line, "%s: ", clip(where->key, TITLE_BYTES, shown));
 }
 
+static void put_text(struct buf *line, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
+
 static void
 put_text(struct buf *line, const char *format, va_list args)
 {

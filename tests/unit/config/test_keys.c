@@ -99,8 +99,10 @@ test_manual(void **state)
 	char *page = file_text("man/coppice.conf.5");
 
 	(void)state;
-	if (page == NULL)
+	if (page == NULL) {
 		skip();
+		return;
+	}
 	for (size_t i = 0; i < KEY_COUNT; i++) {
 		char *item = mem_printf(".It Ic %s%s", keys_table[i].name,
 		    keys_is_prefix(&keys_table[i]) ? "NAME" : "");
@@ -123,8 +125,10 @@ test_example(void **state)
 	char *example = file_text("etc/coppice.conf");
 
 	(void)state;
-	if (example == NULL)
+	if (example == NULL) {
 		skip();
+		return;
+	}
 	for (size_t i = 0; i < KEY_COUNT; i++) {
 		char *bare = mem_printf("\n%s", keys_table[i].name),
 		     *commented = mem_printf("\n#%s", keys_table[i].name);

@@ -15,6 +15,7 @@ static const struct row {
 	size_t len;
 	const char *messages;
 } rows[] = {
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): string literals */
 #define ROW(title, text, messages) { title, text, sizeof text - 1, messages },
 #include "wrong.def"
 #undef ROW
