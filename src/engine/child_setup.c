@@ -11,19 +11,26 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The stack is not the thread's own, and the sanitizers' records of it would stay wrong in the engine. */
+/*
+ * The stack is not the thread's own, and the sanitizers' records of it would stay wrong in the
+ * engine.
+ */
 #define CHILD_CODE \
 	__attribute__((no_sanitize("address"), no_sanitize("undefined"), no_sanitize("thread")))
 
-#define FIRST_UNUSED  3 /* after standard input, output and error */
-#define LOG_MODE      0640
-#define LOG_DIR_MODE  0755
-#define LAST_SIGNAL   64
-#define EXIT_NOT_MADE 127
-#define STEP_IN_CHILD CHILD_CODE static long
+#define FIRST_UNUSED    3 /* after standard input, output and error */
+#define LAST_DESCRIPTOR 0xffffffffL
+#define LOG_MODE        0640
+#define LOG_DIR_MODE    0755
+#define LAST_SIGNAL     64
+#define EXIT_NOT_MADE   127
+#define STEP_IN_CHILD   CHILD_CODE static long
 
 #ifdef __x86_64__
-/* glibc's syscall() would set errno, which is the suspended thread's. The result is the kernel's: negative errno on failure. */
+/*
+ * glibc's syscall() would set errno, which is the suspended thread's. The result is the kernel's:
+ * negative errno on failure.
+ */
 static inline __attribute__((always_inline)) long
 raw(long number, long a, long b, long c, long d)
 {
@@ -55,13 +62,15 @@ address(const void *pointer)
 }
 
 /*
- * The table of descriptors is the engine's until this call has given the child its own; nothing may be opened or closed before.
- * Of the engine's descriptors only those below 32 are copied, so the cost does not grow with them (ARCHITECTURE, Spawning).
+ * The table of descriptors is the engine's until this call has given the child its own; nothing may
+ * be opened or closed before. Of the engine's descriptors only those below 32 are copied, so the
+ * cost does not grow with them (ARCHITECTURE, Spawning).
  */
 STEP_IN_CHILD
 own_descriptors(const struct child_plan *plan)
 {
-	long result = raw(SYS_close_range, CHILD_SETUP_STAGED, (long)~0U, CLOSE_RANGE_UNSHARE, 0);
+	long result =
+	    raw(SYS_close_range, CHILD_SETUP_STAGED, LAST_DESCRIPTOR, CLOSE_RANGE_UNSHARE, 0);
 
 	(void)plan;
 	if (result == -ENOSYS || result == -EPERM || result == -EINVAL)
@@ -70,7 +79,10 @@ own_descriptors(const struct child_plan *plan)
 	return result;
 }
 
-/* A session of its own, so that neither `kill 0` nor the terminal's signals pass between children and us (FIELD 2.C.10). */
+/*
+ * A session of its own, so that neither `kill 0` nor the terminal's signals pass between children
+ * and us (FIELD 2.C.10).
+ */
 STEP_IN_CHILD
 new_session(const struct child_plan *plan)
 {
@@ -100,13 +112,14 @@ place_null(const struct child_plan *plan, long target)
 }
 
 /*
- * A file that a user named. Opened without waiting (a FIFO without a reader gives ENXIO, a leased file EAGAIN), and only what
- * cannot make a writer wait for somebody is accepted: regular files and character devices.
+ * A file that a user named. Opened without waiting (a FIFO without a reader gives ENXIO, a leased
+ * file EAGAIN), and only what cannot make a writer wait for somebody is accepted: regular files and
+ * character devices.
  */
 STEP_IN_CHILD
 open_plain(const char *path, int flags)
 {
-	struct stat about;
+	struct stat about = { .st_mode = 0 };
 	long fd = raw(SYS_openat, AT_FDCWD, address(path),
 	    flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, LOG_MODE);
 	long result;
@@ -124,13 +137,16 @@ open_plain(const char *path, int flags)
 	return result < 0 ? result : fd;
 }
 
-/* Makes the directories above the file, as far as they are missing; what is wrong with one, the open after this will tell. */
+/*
+ * Makes the directories above the file, as far as they are missing; what is wrong with one, the
+ * open after this will tell.
+ */
 CHILD_CODE static void
 make_directories(const char *path)
 {
 	char prefix[PATH_MAX];
 
-	for (size_t i = 0; path[i] != '\0' && i < sizeof(prefix); i++) {
+	for (size_t i = 0; i < sizeof(prefix) && path[i] != '\0'; i++) {
 		prefix[i] = '\0';
 		if (path[i] == '/' && i > 0)
 			(void)raw(SYS_mkdirat, AT_FDCWD, address(prefix), LOG_DIR_MODE, 0);
@@ -191,9 +207,10 @@ set_stderr(const struct child_plan *plan)
 }
 
 /*
- * All of ours are CLOEXEC; to mark them again is for one that some library opened otherwise, and costs nothing, while to close them
- * here costs 6 µs. But a child that may hang must not hold what the engine closes meanwhile, a client's connection for one. Where a
- * filter blocks the call, CLOEXEC must do.
+ * All of ours are CLOEXEC; to mark them again is for one that some library opened otherwise, and
+ * costs nothing, while to close them here costs 6 µs. But a child that may hang must not hold what
+ * the engine closes meanwhile, a client's connection for one. Where a filter blocks the call,
+ * CLOEXEC must do.
  */
 STEP_IN_CHILD
 hide_others(const struct child_plan *plan)
@@ -201,9 +218,10 @@ hide_others(const struct child_plan *plan)
 	long result = -EINVAL; /* also what kernels before 5.11 say, which cannot mark */
 
 	if (!plan->may_hang)
-		result = raw(SYS_close_range, FIRST_UNUSED, (long)~0U, CLOSE_RANGE_CLOEXEC, 0);
+		result =
+		    raw(SYS_close_range, FIRST_UNUSED, LAST_DESCRIPTOR, CLOSE_RANGE_CLOEXEC, 0);
 	if (result == -EINVAL)
-		(void)raw(SYS_close_range, FIRST_UNUSED, (long)~0U, 0, 0);
+		(void)raw(SYS_close_range, FIRST_UNUSED, LAST_DESCRIPTOR, 0, 0);
 	return 0;
 }
 
@@ -230,8 +248,9 @@ enter_directory(const struct child_plan *plan)
 }
 
 /*
- * Identity: the raw calls, since glibc's signal every thread of the engine to change with the caller. Without CAP_SETGID they
- * fail, also for what we are already, and then nothing is executed (FIELD 2.C.13).
+ * Identity: the raw calls, since glibc's signal every thread of the engine to change with the
+ * caller. Without CAP_SETGID they fail, also for what we are already, and then nothing is executed
+ * (FIELD 2.C.13).
  */
 STEP_IN_CHILD
 set_groups(const struct child_plan *plan)
@@ -260,8 +279,8 @@ set_user(const struct child_plan *plan)
 }
 
 /*
- * Dispositions first: a handler of the engine that ran here would run in the engine's memory. Only those that are not at their
- * default anyway; SIGKILL, SIGSTOP are never among them.
+ * Dispositions first: a handler of the engine that ran here would run in the engine's memory. Only
+ * those that are not at their default anyway; SIGKILL, SIGSTOP are never among them.
  */
 STEP_IN_CHILD
 reset_signals(const struct child_plan *plan)
@@ -283,8 +302,9 @@ reset_signals(const struct child_plan *plan)
 }
 
 /*
- * As execvp(3): a place where the command may not be executed is remembered and the search goes on; but what is found and cannot
- * be run (no interpreter line, wrong architecture: ENOEXEC) is a failure, no shell is tried.
+ * As execvp(3): a place where the command may not be executed is remembered and the search goes on;
+ * but what is found and cannot be run (no interpreter line, wrong architecture: ENOEXEC) is a
+ * failure, no shell is tried.
  */
 STEP_IN_CHILD
 execute(const struct child_plan *plan)
@@ -308,7 +328,10 @@ struct setup_step {
 	long (*run)(const struct child_plan *plan);
 };
 
-/* Files are opened as the daemon; the directory is entered as it too; then its rights are given up, and last comes the program. */
+/*
+ * Files are opened as the daemon; the directory is entered as it too; then its rights are given up,
+ * and last comes the program.
+ */
 static const struct setup_step steps[] = {
 	{ STEP_DESCRIPTORS, own_descriptors },
 	{ STEP_SESSION, new_session },

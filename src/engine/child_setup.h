@@ -1,8 +1,9 @@
 /*
- * child_setup: what a child does between clone and exec. It runs in the engine's own memory (CLONE_VM), beside its other threads,
- * so it makes raw system calls only: no lock, no allocation, nothing that looks at the thread it borrowed (errno is one of those).
- * The steps stand in one table; the failure of any of them is written into the process's slot and ends the child: a program is
- * never executed in surroundings other than those asked for.
+ * child_setup: what a child does between clone and exec. It runs in the engine's own memory
+ * (CLONE_VM), beside its other threads, so it makes raw system calls only: no lock, no allocation,
+ * nothing that looks at the thread it borrowed (errno is one of those). The steps stand in one
+ * table; the failure of any of them is written into the process's slot and ends the child: a
+ * program is never executed in surroundings other than those asked for.
  */
 #ifndef COPPICE_ENGINE_CHILD_SETUP_H
 #define COPPICE_ENGINE_CHILD_SETUP_H
@@ -23,7 +24,7 @@ struct child_plan {
 	bool may_hang;    /* a file, directory or user of somebody's is in it, or it hung before */
 };
 
-/* A clone_fn; the argument is a struct child_plan *. Does not return where exec succeeds. */
-int child_setup(void *plan);
+/* A clone_fn; `argument` is a struct child_plan *. Does not return where exec succeeds. */
+int child_setup(void *argument);
 
 #endif

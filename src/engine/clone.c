@@ -8,8 +8,9 @@
 #define GUARD_SIZE 65536U /* a whole number of pages on every machine */
 
 /*
- * Whether clone3 was refused here once: missing (ENOSYS), or blocked by a container's seccomp filter (EPERM, EINVAL, E2BIG), which
- * is so for all threads and for good. The one variable of this file, since it tells of the kernel and not of a spawner.
+ * Whether clone3 was refused here once: missing (ENOSYS), or blocked by a container's seccomp
+ * filter (EPERM, EINVAL, E2BIG), which is so for all threads and for good. The one variable of this
+ * file, since it tells of the kernel and not of a spawner.
  */
 static bool clone3_refused;
 
@@ -42,7 +43,10 @@ is_refusal(int error)
 	return error == -ENOSYS || error == -EPERM || error == -EINVAL || error == -E2BIG;
 }
 
-/* glibc's clone: the same flags; signal 0 in the low byte, since CLONE_PARENT takes our own leader's exit signal anyway. */
+/*
+ * glibc's clone: the same flags; signal 0 in the low byte, since CLONE_PARENT takes our own
+ * leader's exit signal anyway.
+ */
 static int
 clone_plainly(clone_fn *function, void *argument, void *stack, int32_t *pid)
 {
@@ -61,7 +65,10 @@ clone_child(clone_fn *function, void *argument, void *stack, int32_t *pid)
 		result = clone_x86_64(function, argument, stack, CLONE_STACK_SIZE, pid);
 		if (!is_refusal(result))
 			return result;
-		/* A kernel that knows our flags gives none of these for another reason; clone tells if it is not clone3's fault. */
+		/*
+		 * A kernel that knows our flags gives none of these for another reason; clone tells
+		 * if it is not clone3's fault.
+		 */
 		result = clone_plainly(function, argument, stack, pid);
 		if (result == 0)
 			__atomic_store_n(&clone3_refused, true, __ATOMIC_RELAXED);

@@ -1,8 +1,10 @@
 /*
- * clone: a new child of our parent (CLONE_PARENT) that shares our memory until it has gone through exec or ended, on a stack of
- * its own. clone_child suspends the calling thread until then (CLONE_VFORK), so the stack and all that the child reads may be
- * used again when it returns. The descriptor table is shared (CLONE_FILES): a copy would cost time per open descriptor of the
- * engine, so the child's first call must be close_range(…, CLOSE_RANGE_UNSHARE) or unshare(CLONE_FILES).
+ * clone: a new child of our parent (CLONE_PARENT) that shares our memory until it has gone through
+ * exec or ended, on a stack of its own. clone_child suspends the calling thread until then
+ * (CLONE_VFORK), so the stack and all that the child reads may be used again when it returns. The
+ * descriptor table is shared (CLONE_FILES): a copy would cost time per open descriptor of the
+ * engine, so the child's first call must be close_range(…, CLOSE_RANGE_UNSHARE) or
+ * unshare(CLONE_FILES).
  */
 #ifndef COPPICE_ENGINE_CLONE_H
 #define COPPICE_ENGINE_CLONE_H
@@ -14,20 +16,23 @@
 
 typedef int clone_fn(void *argument);
 
-/* A stack for children, CLONE_STACK_SIZE bytes above a page that faults; NULL when memory is gone. */
+/*
+ * A stack for children, CLONE_STACK_SIZE bytes above a page that faults; NULL when memory is gone.
+ */
 void *clone_stack_new(void);
 void clone_stack_free(void **stack);
 
 /*
- * Runs function(argument) in the child, which ends with its result unless it execs. The kernel writes the child's PID to *pid
- * before the child runs. Any thread may call it, with a stack that no other is using, and with all signals blocked: a handler
- * that ran in the child would run in our memory. 0 or a negative errno.
+ * Runs function(argument) in the child, which ends with its result unless it execs. The kernel
+ * writes the child's PID to *pid before the child runs. Any thread may call it, with a stack that
+ * no other is using, and with all signals blocked: a handler that ran in the child would run in our
+ * memory. 0 or a negative errno.
  */
 int clone_child(clone_fn *function, void *argument, void *stack, int32_t *pid);
 
 /*
- * clone3 on the stack [stack, stack + size), on machines for which it is written; -ENOSYS elsewhere. The rest of the interface is
- * as above.
+ * clone3 on the stack [stack, stack + size), on machines for which it is written; -ENOSYS
+ * elsewhere. The rest of the interface is as above.
  */
 int clone_x86_64(clone_fn *function, void *argument, void *stack, size_t size, int32_t *pid);
 

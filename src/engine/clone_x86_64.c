@@ -20,9 +20,10 @@ struct clone3_arguments {
 _Static_assert(sizeof(struct clone3_arguments) == CLONE_ARGS_SIZE_VER0, "clone3(2)");
 
 /*
- * long clone_x86_64_shim(arguments: rdi, size: rsi, function: rdx, argument: rcx): glibc has no wrapper for clone3, and C cannot
- * return twice on two stacks. The kernel keeps all registers but rax, rcx and r11, so function and argument survive the call in
- * rdx and r8. The child starts with the new rsp, aligned to 16, without a frame to unwind to.
+ * long clone_x86_64_shim(arguments: rdi, size: rsi, function: rdx, argument: rcx): glibc has no
+ * wrapper for clone3, and C cannot return twice on two stacks. The kernel keeps all registers but
+ * rax, rcx and r11, so function and argument survive the call in rdx and r8. The child starts with
+ * the new rsp, aligned to 16, without a frame to unwind to.
  */
 long clone_x86_64_shim(
     struct clone3_arguments *arguments, size_t size, clone_fn *function, void *argument);
@@ -61,7 +62,10 @@ __asm__(
 int
 clone_x86_64(clone_fn *function, void *argument, void *stack, size_t size, int32_t *pid)
 {
-	/* exit_signal 0: with CLONE_PARENT clone3 takes no other; the kernel gives the child the exit signal of our own leader. */
+	/*
+	 * exit_signal 0: with CLONE_PARENT clone3 takes no other; the kernel gives the child the
+	 * exit signal of our own leader.
+	 */
 	struct clone3_arguments arguments = {
 		.flags = CLONE_PARENT | CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PARENT_SETTID,
 		.parent_tid = (uint64_t)(uintptr_t)pid,

@@ -21,7 +21,7 @@ struct guard {
 	pthread_t thread;
 	int timer;
 	bool
-	    armed; /* the timer runs; it is left running when a clone is over, so that most clones set none */
+	    armed; /* the timer runs, also when a clone is over: most clones then need not set it */
 	const struct image_process *process; /* NULL: no clone */
 	mono_ms begun;
 	bool killed;
@@ -40,8 +40,9 @@ arm(struct guard *guard, span_ms span)
 }
 
 /*
- * STOP first and then the look: a child that was before exec with the STOP already pending takes it before the first instruction of
- * its program, so that the KILL certainly undoes a start that never was. One that got through in time goes on.
+ * STOP first and then the look: a child that was before exec with the STOP already pending takes it
+ * before the first instruction of its program, so that the KILL certainly undoes a start that never
+ * was. One that got through in time goes on.
  */
 static void
 undo_start(struct guard *guard)

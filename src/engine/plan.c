@@ -46,7 +46,10 @@ count_places(const char *path)
 	return count;
 }
 
-/* "place/command" for each place of the search path; an empty place is the current directory, as ever. */
+/*
+ * "place/command" for each place of the search path; an empty place is the current directory, as
+ * ever.
+ */
 static void
 fill_commands(struct room *room, const char **commands, const char *path, const char *command)
 {
@@ -135,7 +138,10 @@ plan_lay_out(struct child_plan *plan, const struct spawn_request *request, bool 
 	return room.used;
 }
 
-/* The raw call: glibc's keeps two signals for itself unblocked, and their handlers are the last we want in a child. */
+/*
+ * The raw call: glibc's keeps two signals for itself unblocked, and their handlers are the last we
+ * want in a child.
+ */
 static void
 set_mask(const uint64_t *mask, uint64_t *old)
 {

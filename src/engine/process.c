@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #define NS_PER_SECOND UINT64_C(1000000000)
-#define FLAG_NOEXEC \
-	0x40UL /* PF_FORKNOEXEC of the kernel: forked, not yet through exec; the same bit since Linux 2.6 */
+/* PF_FORKNOEXEC of the kernel: forked, not yet through exec; the same bit since Linux 2.6. */
+#define FLAG_NOEXEC    0x40UL
 #define TICK_TOLERANCE 1 /* the clocks of two processors may differ by less than one tick */
 
 /* What /proc/PID/stat says. */
@@ -124,7 +124,7 @@ identify(const struct image_process *process, struct facts *facts)
 enum process_life
 process_look(const struct image_process *process)
 {
-	struct facts facts;
+	struct facts facts = { 0 };
 	int result = identify(process, &facts);
 
 	if (result == -ESRCH)
@@ -148,7 +148,7 @@ process_look(const struct image_process *process)
 bool
 process_is_before_exec(const struct image_process *process)
 {
-	struct facts facts;
+	struct facts facts = { 0 };
 
 	return identify(process, &facts) == 0 && facts.state != 'Z' &&
 	    (facts.flags & FLAG_NOEXEC) != 0;
@@ -200,7 +200,7 @@ signal_and_continue(int pidfd, int32_t pid, int signal)
 int
 process_signal(const struct image_process *process, int signal, bool group)
 {
-	struct facts facts;
+	struct facts facts = { 0 };
 	int32_t pid = __atomic_load_n(&process->pid, __ATOMIC_RELAXED);
 	int pidfd, result;
 

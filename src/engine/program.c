@@ -12,8 +12,9 @@
 #define MARK_ROOM    5 /* digits of the greatest instance, 65535 */
 
 /*
- * One block each: struct, vectors, text. Strings of the inherited environment are not copied: they stay where they are for the life of
- * the engine, and ten thousand copies would be our largest use of memory.
+ * One block each: struct, vectors, text. Strings of the inherited environment are not copied: they
+ * stay where they are for the life of the engine, and ten thousand copies would be our largest use
+ * of memory.
  */
 struct program {
 	struct spawn_request request; /* as for an instance whose number is named nowhere */
@@ -22,15 +23,16 @@ struct program {
 };
 
 /*
- * What the request for an instance is made in, once for all programs: the header lets a request live only until the next one, and only
- * the engine's main thread asks. It keeps the size that the largest needed.
+ * What the request for an instance is made in, once for all programs: the header lets a request
+ * live only until the next one, and only the engine's main thread asks. It keeps the size that the
+ * largest needed.
  */
 static struct {
 	char *memory;
 	size_t size;
 } arena;
 
-/* --- reading --------------------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* The object being read; `problem` is the first thing wrong. */
 struct reader {
@@ -328,7 +330,10 @@ program_new(const json_t *object, const char **problem)
 	struct program *program;
 	const json_t *identity = json_object_get(object, "identity");
 
-	/* anything but an object or null is wrong, and not "none": that would run it with our own rights */
+	/*
+	 * anything but an object or null is wrong, and not "none": that would run it with our own
+	 * rights
+	 */
 	if (identity != NULL && !json_is_null(identity)) {
 		reader.identity = identity;
 		if (!json_is_object(identity))
@@ -359,7 +364,7 @@ program_free(struct program **program)
 	*program = NULL;
 }
 
-/* --- instances ------------------------------------------------------------------------------------------------- */
+/* --- instances -------------------------------------------------------------------------------- */
 
 static size_t
 marked_size(const char *text)

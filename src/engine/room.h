@@ -1,6 +1,7 @@
 /*
- * room: one block of memory for many things whose sizes are not known before. The same code runs twice: with base NULL it only
- * counts, with a block of that size it fills. Things with an alignment go first, then text.
+ * room: one block of memory for many things whose sizes are not known before. The same code runs
+ * twice: with base NULL it only counts, with a block of that size it fills. Things with an
+ * alignment go first, then text.
  */
 #ifndef COPPICE_ENGINE_ROOM_H
 #define COPPICE_ENGINE_ROOM_H

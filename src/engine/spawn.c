@@ -24,11 +24,12 @@
 #define LAST_SIGNAL   64
 
 /*
- * A start that is not over: in the workers' hands, or taken over from a dead engine. It ends exactly once, in end_start.
+ * A start that is not over: in the workers' hands, or taken over from a dead engine. It ends
+ * exactly once, in end_start.
  */
 struct start {
-	struct workers_job
-	    job; /* first: a job collected is its start. An adopted one uses only plan.process and plan.request. */
+	/* First: a job collected is its start. An adopted one uses only the plan's process, node. */
+	struct workers_job job;
 	struct start *next_adopted;
 	span_ms patience; /* from the clone to the KILL */
 	int32_t verdict; /* STEP_STOPPED or STEP_HUNG once it was killed for that, else STEP_NONE */
@@ -47,8 +48,8 @@ struct spawner {
 	int null_fd; /* below CHILD_SETUP_STAGED, or -1 */
 	uint64_t signals;
 	struct workers *workers;
-	struct guard *
-	    guard; /* made by the first start that needs it; NULL also where no thread can be made */
+	/* Made by the first start that needs it; NULL also where no thread can be made. */
+	struct guard *guard;
 	void *stack;   /* for the children that the main thread clones */
 	char *scratch; /* for their plans */
 	size_t scratch_size;
@@ -79,9 +80,12 @@ spawner_from(void *data)
 	return spawner;
 }
 
-/* --- the slot in shared memory --------------------------------------------------------------------------------- */
+/* --- the slot in shared memory ---------------------------------------------------------------- */
 
-/* The old PID goes first and the state comes last: whoever finds STARTING after our death finds no older process's PID with it. */
+/*
+ * The old PID goes first and the state comes last: whoever finds STARTING after our death finds no
+ * older process's PID with it.
+ */
 static void
 open_slot(struct image_process *process, uint32_t incarnation)
 {
@@ -105,7 +109,10 @@ close_slot(struct image_process *process, int32_t step, int32_t error)
 	    __ATOMIC_SEQ_CST);
 }
 
-/* What came of a clone: the child's own word first, then why it was killed, then where it was when it vanished. */
+/*
+ * What came of a clone: the child's own word first, then why it was killed, then where it was when
+ * it vanished.
+ */
 static void
 judge_outcome(struct child_plan *plan, int clone_error, int32_t verdict)
 {
@@ -124,7 +131,7 @@ judge_outcome(struct child_plan *plan, int clone_error, int32_t verdict)
 		close_slot(process, STEP_NONE, 0);
 }
 
-/* --- pending starts -------------------------------------------------------------------------------------------- */
+/* --- pending starts --------------------------------------------------------------------------- */
 
 static int
 note_pending(struct spawner *spawner, uint32_t node, struct start *start)
@@ -214,11 +221,12 @@ out:
 	return result;
 }
 
-/* --- starts by the main thread --------------------------------------------------------------------------------- */
+/* --- starts by the main thread ---------------------------------------------------------------- */
 
 /*
- * Nothing in such a start waits for a file that a user named, and the child has the engine's own rights until exec, so only root or
- * the engine's own user could stop it half-made. What is left (a command on a dead mount, a stop from our own user) is the guard's.
+ * Nothing in such a start waits for a file that a user named, and the child has the engine's own
+ * rights until exec, so only root or the engine's own user could stop it half-made. What is left (a
+ * command on a dead mount, a stop from our own user) is the guard's.
  */
 static bool
 is_direct(const struct spawn_request *request)
@@ -286,8 +294,8 @@ spawn_start(
 	}
 	result = hand_over(spawner, request, process);
 	/*
-	 * Threads are forbidden here: glibc's own clone3 takes a filter's EPERM for an answer. Then everything is made by the main
-	 * thread, which is better than nothing.
+	 * Threads are forbidden here: glibc's own clone3 takes a filter's EPERM for an answer. Then
+	 * everything is made by the main thread, which is better than nothing.
 	 */
 	if (result == -EPERM && start_directly(spawner, request, process))
 		return true;
@@ -296,7 +304,7 @@ spawn_start(
 	return result != 0;
 }
 
-/* --- starts in the threads' hands ------------------------------------------------------------------------------ */
+/* --- starts in the threads' hands ------------------------------------------------------------- */
 
 static void
 on_over(struct ev_loop *loop, ev_io *watcher, int events)
@@ -317,7 +325,10 @@ on_over(struct ev_loop *loop, ev_io *watcher, int events)
 	}
 }
 
-/* A start that takes long: is it stopped, or has it used up its time? Once killed it is over when its thread is free, or its exit seen. */
+/*
+ * A start that takes long: is it stopped, or has it used up its time? Once killed it is over when
+ * its thread is free, or its exit seen.
+ */
 static void
 judge_slow(struct start *start, mono_ms now)
 {
@@ -334,11 +345,12 @@ judge_slow(struct start *start, mono_ms now)
 		start->verdict = verdict;
 }
 
-/* --- starts taken over from a dead engine ---------------------------------------------------------------------- */
+/* --- starts taken over from a dead engine ----------------------------------------------------- */
 
 /*
- * Nobody is told when such a child execs, so it is looked at: through exec, failed, or gone. One that is gone without a word may
- * have been through exec before it ended: it counts as started, and its exit says the rest.
+ * Nobody is told when such a child execs, so it is looked at: through exec, failed, or gone. One
+ * that is gone without a word may have been through exec before it ended: it counts as started, and
+ * its exit says the rest.
  */
 static bool
 is_adopted_over(struct start *start)
@@ -416,7 +428,10 @@ spawn_adopt(
 {
 	struct start *start = calloc(1, sizeof(*start));
 
-	/* The engine that adopts has not committed yet: without memory it had better be the next one that tries. */
+	/*
+	 * The engine that adopts has not committed yet: without memory it had better be the next
+	 * one that tries.
+	 */
 	must(start != NULL && note_pending(spawner, node, start) == 0);
 	start->job.plan.request.node = node;
 	start->job.plan.process = process;
@@ -447,11 +462,12 @@ spawn_note_exit(struct spawner *spawner, uint32_t node)
 		look_in(spawner, 0);
 }
 
-/* --- life ------------------------------------------------------------------------------------------------------ */
+/* --- life ------------------------------------------------------------------------------------- */
 
 /*
- * Which signals are not at their default. Read once, since asking for all of them costs 10 µs; the engine sets its dispositions
- * before it makes a spawner. The raw call: glibc hides two signals, which may have been inherited ignored like any other.
+ * Which signals are not at their default. Read once, since asking for all of them costs 10 µs; the
+ * engine sets its dispositions before it makes a spawner. The raw call: glibc hides two signals,
+ * which may have been inherited ignored like any other.
  */
 static uint64_t
 changed_signals(void)
@@ -470,7 +486,10 @@ changed_signals(void)
 	return changed;
 }
 
-/* Open for good where its number is low enough to be seen by the child; else each child opens its own. */
+/*
+ * Open for good where its number is low enough to be seen by the child; else each child opens its
+ * own.
+ */
 static int
 open_null(void)
 {

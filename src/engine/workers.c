@@ -11,10 +11,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define THREAD_STACK_SIZE \
-	(256U *           \
-	    1024U) /* what glibc, sanitizers and clone_child need; children have stacks of their own */
 #define FREE_PATIENCE_S 1
+
+/* What glibc, sanitizers and clone_child need; children have stacks of their own. */
+#define THREAD_STACK_SIZE (256U * 1024U)
 
 struct worker {
 	struct workers *workers;
@@ -79,7 +79,9 @@ give_back(struct worker *worker)
 	worker->slow = false;
 	if (workers->ending)
 		return; /* nobody listens, and the number of the eventfd may be another's by now */
-	/* an eventfd fails only when its counter is full, and then whoever reads it is awake anyway */
+	/*
+	 * an eventfd fails only when its counter is full, and then whoever reads it is awake anyway
+	 */
 	if (write(workers->wake, &one, sizeof(one)) == -1)
 		must(errno == EAGAIN);
 }
@@ -101,7 +103,10 @@ work(void *argument)
 	return NULL;
 }
 
-/* With the lock held. Signals are for the main thread: the new one begins, and stays, with all blocked. */
+/*
+ * With the lock held. Signals are for the main thread: the new one begins, and stays, with all
+ * blocked.
+ */
 static int
 add_worker(struct workers *workers)
 {
@@ -233,7 +238,10 @@ workers_slow(struct workers *workers, mono_ms before, struct workers_job *out[WO
 		worker->slow = true;
 		out[count++] = worker->job;
 	}
-	/* Where no thread can be made the queue waits for those there are; the next look tries again. */
+	/*
+	 * Where no thread can be made the queue waits for those there are; the next look tries
+	 * again.
+	 */
 	if (workers->queue != NULL && all_slow(workers) && workers->count < WORKERS_MAX)
 		(void)add_worker(workers);
 	unlock(workers);

@@ -1,7 +1,8 @@
 /*
- * workers: the spawner threads. A thread that clones is suspended until its child is through exec or gone, which may take for ever;
- * so at most 8 threads serve one queue, one of them as long as all goes well. One that has been busy for too long counts as slow,
- * and when all are slow and somebody waits another is made.
+ * workers: the spawner threads. A thread that clones is suspended until its child is through exec
+ * or gone, which may take for ever; so at most 8 threads serve one queue, one of them as long as
+ * all goes well. One that has been busy for too long counts as slow, and when all are slow and
+ * somebody waits another is made.
  */
 #ifndef COPPICE_ENGINE_WORKERS_H
 #define COPPICE_ENGINE_WORKERS_H
@@ -13,7 +14,10 @@
 
 #define WORKERS_MAX 8U
 
-/* One start. From workers_submit until workers_collect gives it back it belongs to the workers, but its process may be looked at. */
+/*
+ * One start. From workers_submit until workers_collect gives it back it belongs to the workers, but
+ * its process may be looked at.
+ */
 struct workers_job {
 	struct workers_job *next;
 	struct child_plan plan;
@@ -22,17 +26,26 @@ struct workers_job {
 };
 
 struct workers;
-/* NULL when memory is gone. Whenever a job is over, 1 is written to the eventfd `wake`. Threads are made when they are needed. */
+/*
+ * NULL when memory is gone. Whenever a job is over, 1 is written to the eventfd `wake`. Threads are
+ * made when they are needed.
+ */
 struct workers *workers_new(int wake);
-/* Jobs not collected are lost. A thread that is suspended by its child keeps what it uses, for ever if need be. */
+/*
+ * Jobs not collected are lost. A thread that is suspended by its child keeps what it uses, for ever
+ * if need be.
+ */
 void workers_free(struct workers **workers);
-/* 0, or a negative errno when there is no thread and none can be made: then the job is still the caller's. */
+/*
+ * 0, or a negative errno when there is no thread and none can be made: then the job is still the
+ * caller's.
+ */
 int workers_submit(struct workers *workers, struct workers_job *job);
 /* Takes the jobs that are over, in the order of their ends, linked by next. */
 struct workers_job *workers_collect(struct workers *workers);
 /*
- * Lists the jobs that a thread took at or before `before` and still has; returns their number. Their threads count as slow from
- * now on. The jobs stay valid until they are collected.
+ * Lists the jobs that a thread took at or before `before` and still has; returns their number.
+ * Their threads count as slow from now on. The jobs stay valid until they are collected.
  */
 size_t workers_slow(struct workers *workers, mono_ms before, struct workers_job *out[WORKERS_MAX]);
 

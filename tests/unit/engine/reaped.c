@@ -91,6 +91,15 @@ reap_until(pid_t body)
 }
 
 void
+reaped_needs_root(void)
+{
+	if (geteuid() != 0) {
+		print_message("needs root\n");
+		skip();
+	}
+}
+
+void
 reaped_run(void (*body)(const void *argument), const void *argument)
 {
 	pid_t pid;

@@ -1,6 +1,7 @@
 /*
- * reaped: runs the body of a test as an engine runs: in a process whose parent waits for the children it clones with CLONE_PARENT.
- * A broken check ends the body with the line that broke; cmocka is told by the parent.
+ * reaped: runs the body of a test as an engine runs: in a process whose parent waits for the
+ * children it clones with CLONE_PARENT. A broken check ends the body with the line that broke;
+ * cmocka is told by the parent.
  */
 #ifndef TESTS_UNIT_ENGINE_REAPED_H
 #define TESTS_UNIT_ENGINE_REAPED_H
@@ -11,9 +12,13 @@
 
 #define check(cond) ((cond) ? (void)0 : reaped_broken(#cond, __FILE__, __LINE__))
 
+/* Skips the test, saying so, where it needs to be root. */
+void reaped_needs_root(void);
 void reaped_run(void (*body)(const void *argument), const void *argument);
 _Noreturn void reaped_broken(const char *text, const char *file, int line);
-/* Waits until the parent has reaped this process; its status of wait(2). Breaks after ten seconds. */
+/*
+ * Waits until the parent has reaped this process; its status of wait(2). Breaks after ten seconds.
+ */
 int reaped_wait(pid_t pid);
 /* A directory of this test, open to all; "name" in it. Static storage, good for 8 calls. */
 const char *reaped_path(const char *name);
@@ -26,7 +31,10 @@ void reaped_write(const char *path, const void *data, size_t len, mode_t mode);
 void reaped_copy_child(const char *path);
 /* How many descriptors this process has. */
 int reaped_count_fds(void);
-/* One millisecond, of at most `budget`, which it counts down; breaks when none is left. For conditions without an event. */
+/*
+ * One millisecond, of at most `budget`, which it counts down; breaks when none is left. For
+ * conditions without an event.
+ */
 void reaped_pause(int *budget);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * spawning: the engine of a test of starts: a loop, a spawner, and what it was told. For bodies of reaped_run.
+ * spawning: the engine of a test of starts: a loop, a spawner, and what it was told. For bodies of
+ * reaped_run.
  */
 #ifndef TESTS_UNIT_ENGINE_SPAWNING_H
 #define TESTS_UNIT_ENGINE_SPAWNING_H

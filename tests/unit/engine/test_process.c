@@ -17,7 +17,10 @@
 
 #include <cmocka.h>
 
-/* A child of this process that runs the child program with a leader's group, its output to `log`; argv ends with NULL. */
+/*
+ * A child of this process that runs the child program with a leader's group, its output to `log`;
+ * argv ends with NULL.
+ */
 static struct image_process
 begin(char **argv, const char *log)
 {

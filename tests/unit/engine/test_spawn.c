@@ -18,11 +18,12 @@
 
 #include <cmocka.h>
 
-/* --- starts that hang, and strangers who stop them ------------------------------------------------------------- */
+/* --- starts that hang, and strangers who stop them -------------------------------------------- */
 
 /*
- * A program whose exec hangs as on a dead mount: the test holds a write lease on it (fcntl(2), F_SETLEASE), which the kernel breaks
- * only after 45 s. Returns the descriptor; closing it lets the exec go on.
+ * A program whose exec hangs as on a dead mount: the test holds a write lease on it (fcntl(2),
+ * F_SETLEASE), which the kernel breaks only after 45 s. Returns the descriptor; closing it lets the
+ * exec go on.
  */
 static int
 make_hanging(const char *name)
@@ -181,10 +182,14 @@ static void
 test_stopped_is_killed(void **state)
 {
 	(void)state;
+	reaped_needs_root();
 	reaped_run(stopped_is_killed, NULL);
 }
 
-/* A program under `user =` that stops what it can, all the time: every other start of that user ends one way or the other. */
+/*
+ * A program under `user =` that stops what it can, all the time: every other start of that user
+ * ends one way or the other.
+ */
 static void
 stopper_freezes_nobody(const void *argument)
 {
@@ -218,10 +223,11 @@ static void
 test_stopper_freezes_nobody(void **state)
 {
 	(void)state;
+	reaped_needs_root();
 	reaped_run(stopper_freezes_nobody, NULL);
 }
 
-/* --- starts taken over from a dead engine ---------------------------------------------------------------------- */
+/* --- starts taken over from a dead engine ----------------------------------------------------- */
 
 enum adopted_end {
 	GOES_ON,
@@ -231,7 +237,10 @@ enum adopted_end {
 	IS_KILLED
 };
 
-/* An engine that dies while its child is half-made; the child's parent is the one that takes over here. */
+/*
+ * An engine that dies while its child is half-made; the child's parent is the one that takes over
+ * here.
+ */
 static void
 begin_and_die(const char *command)
 {
