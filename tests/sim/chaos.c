@@ -2,7 +2,8 @@
 
 #include <signal.h>
 
-static const enum core_event_type commands[] = { ON_START, ON_START, ON_STOP, ON_RESTART, ON_START };
+static const enum core_event_type commands[] = { ON_START, ON_START, ON_STOP, ON_RESTART,
+	ON_START };
 
 static void
 some_command(struct sim *sim)
@@ -33,7 +34,8 @@ mass_death(struct sim *sim)
 static void
 nonsense(struct sim *sim)
 {
-	static const enum core_event_type types[] = { ON_SPAWNED, ON_SPAWN_FAILED, ON_READY, ON_EXITED };
+	static const enum core_event_type types[] = { ON_SPAWNED, ON_SPAWN_FAILED, ON_READY,
+		ON_EXITED };
 	uint32_t id = sim_below(sim, sim->count);
 	uint32_t incarnation = sim->nodes[id].notes.incarnation;
 	struct core_event event = {
@@ -49,7 +51,8 @@ nonsense(struct sim *sim)
 static void
 hold_for_a_while(struct sim *sim)
 {
-	sim_feed(sim, &(struct core_event){ .type = core_is_holding(sim->core) ? ON_RELEASE : ON_HOLD });
+	sim_feed(
+	    sim, &(struct core_event){ .type = core_is_holding(sim->core) ? ON_RELEASE : ON_HOLD });
 }
 
 bool

@@ -188,9 +188,9 @@ fate_happen(struct sim *sim, uint32_t id)
 		process->echo_at = MONO_NEVER;
 		sim_feed(sim,
 		    &(struct core_event){ .type = ON_EXITED,
-		        .node = id,
-		        .incarnation = process->echo_incarnation,
-		        .status = 0 });
+			.node = id,
+			.incarnation = process->echo_incarnation,
+			.status = 0 });
 		return;
 	}
 	switch (process->phase) {
@@ -201,8 +201,8 @@ fate_happen(struct sim *sim, uint32_t id)
 			schedule(process);
 			sim_feed(sim,
 			    &(struct core_event){ .type = ON_READY,
-			        .node = id,
-			        .incarnation = process->incarnation });
+				.node = id,
+				.incarnation = process->incarnation });
 		} else {
 			fate_kill(sim, id, process->status);
 		}
@@ -222,8 +222,11 @@ fate_calm(struct sim *sim)
 		process->will_fail = false;
 		if (process->phase == PHASE_SPAWNING && process->hangs)
 			process->will_fail = true;
-		if (process->phase != PHASE_UP || process->dies_at == MONO_NEVER)
+		if (process->phase != PHASE_UP)
 			continue;
+		if (sim->nodes[i].spec.ready == READY_TOLD &&
+		    sim->nodes[i].view.state == STATE_STARTING)
+			process->ready_at = sim->now;
 		if (sim->nodes[i].spec.ready == READY_EXIT)
 			process->status = 0;
 		else if (sim->nodes[i].view.state != STATE_STOPPING)

@@ -51,7 +51,8 @@ grow_supervisor(struct sim *sim, struct core_spec *spec)
 	spec->on_limit = (enum core_on_limit)sim_below(sim, 4);
 	spec->intensity = sim_once_in(sim, 8) ? 0 : 1 + sim_below(sim, 6);
 	spec->period = 1 + some_span(sim, 60000);
-	spec->auto_shutdown = sim_once_in(sim, 3) ? (enum core_auto_shutdown)sim_below(sim, 3) : AUTO_NEVER;
+	spec->auto_shutdown =
+	    sim_once_in(sim, 3) ? (enum core_auto_shutdown)sim_below(sim, 3) : AUTO_NEVER;
 	spec->start_order = sim_once_in(sim, 3) ? ORDER_PARALLEL : ORDER_ORDERED;
 	spec->stop_order = sim_once_in(sim, 3) ? ORDER_PARALLEL : ORDER_ORDERED;
 	spec->max_starting = sim_once_in(sim, 3) ? 1 + sim_below(sim, 3) : 0;
@@ -60,7 +61,8 @@ grow_supervisor(struct sim *sim, struct core_spec *spec)
 }
 
 static void
-grow_spec(struct sim *sim, struct core_spec *spec, enum core_kind kind, const struct core_spec *parent)
+grow_spec(
+    struct sim *sim, struct core_spec *spec, enum core_kind kind, const struct core_spec *parent)
 {
 	spec_defaults(spec, kind);
 	spec->backoff = (enum core_backoff)sim_below(sim, 5);
@@ -83,10 +85,11 @@ grow_spec(struct sim *sim, struct core_spec *spec, enum core_kind kind, const st
 		spec->auto_shutdown = sim_once_in(sim, 8) ? spec->auto_shutdown : AUTO_NEVER;
 		return;
 	}
-	spec->restart = sim_once_in(sim, 2) ? RESTART_PERMANENT : (enum core_restart)sim_below(sim, 3);
+	spec->restart =
+	    sim_once_in(sim, 2) ? RESTART_PERMANENT : (enum core_restart)sim_below(sim, 3);
 	spec->autostart = !sim_once_in(sim, 10);
-	spec->significant = parent->auto_shutdown != AUTO_NEVER && spec->restart != RESTART_PERMANENT &&
-	    sim_once_in(sim, 2);
+	spec->significant = parent->auto_shutdown != AUTO_NEVER &&
+	    spec->restart != RESTART_PERMANENT && sim_once_in(sim, 2);
 }
 
 static void
@@ -137,7 +140,8 @@ grow_tree(struct sim *sim, uint32_t limit)
 		uint32_t parent = some_supervisor(sim);
 		bool deep = sim->nodes[parent].depth + 1 >= SIM_MAX_DEPTH;
 		enum core_kind kind = !deep && sim_once_in(sim, 4) ? KIND_SUPERVISOR : KIND_CHILD;
-		uint32_t count = kind == KIND_CHILD && sim_once_in(sim, 8) ? 1 + sim_below(sim, 4) : 1;
+		uint32_t count =
+		    kind == KIND_CHILD && sim_once_in(sim, 8) ? 1 + sim_below(sim, 4) : 1;
 
 		if (count > limit - sim->count)
 			count = limit - sim->count;

@@ -79,7 +79,8 @@ note_command(struct sim *sim, const struct core_event *event)
 	sim->nodes[event->node].notes.held = event->type == ON_STOP && event->node != CORE_ROOT;
 	for (uint32_t i = 0; i < sim->count; i++) {
 		struct sim_notes *notes = &sim->nodes[i].notes;
-		bool sibling = event->type != ON_STOP && parent != CORE_NONE && is_below(sim, i, parent);
+		bool sibling =
+		    event->type != ON_STOP && parent != CORE_NONE && is_below(sim, i, parent);
 
 		if (is_below(sim, i, event->node) || sibling) {
 			notes->by_operator = notes->by_operator || event->type != ON_STOP;
@@ -134,7 +135,8 @@ judge_wish(struct sim *sim, uint32_t id)
 {
 	for (uint32_t above = id; above != CORE_NONE; above = sim->nodes[above].parent) {
 		if (sim->nodes[above].notes.held)
-			sim_break(sim, 7, id, "started although an operator stopped it, or what it is below of");
+			sim_break(sim, 7, id,
+			    "started although an operator stopped it, or what it is below of");
 	}
 	if (sim->leaving)
 		sim_break(sim, 7, id, "started while the daemon leaves");
@@ -153,7 +155,8 @@ judge_start_order(struct sim *sim, uint32_t id)
 {
 	const struct sim_node *node = &sim->nodes[id];
 	const struct core_spec *parent = &sim->nodes[node->parent].spec;
-	bool group = parent->strategy == STRATEGY_ONE_FOR_ALL || parent->strategy == STRATEGY_REST_FOR_ONE;
+	bool group =
+	    parent->strategy == STRATEGY_ONE_FOR_ALL || parent->strategy == STRATEGY_REST_FOR_ONE;
 
 	if (parent->start_order == ORDER_PARALLEL || node->notes.by_operator)
 		return;
@@ -171,8 +174,10 @@ judge_start_order(struct sim *sim, uint32_t id)
 		} else if (group && has_room_in_time(view.state) && !other->notes.was_ready &&
 		    !other->notes.unhandled && !is_commanded(other)) {
 			sim_break(sim, 3, id, "started before one before it was ready");
-		} else if (!group && !node->notes.tried && !other->notes.tried && other->notes.known > 0) {
-			sim_break(sim, 3, id, "first started before one before it was ready or had failed");
+		} else if (!group && !node->notes.tried && !other->notes.tried &&
+		    other->notes.known > 0) {
+			sim_break(sim, 3, id,
+			    "first started before one before it was ready or had failed");
 		}
 	}
 }
@@ -188,7 +193,8 @@ judge_spawn(struct sim *sim, const struct core_action *action)
 	if (node->spec.kind != KIND_CHILD)
 		sim_break(sim, 6, action->node, "spawns a supervisor");
 	if (action->incarnation != view.incarnation)
-		sim_break(sim, 6, action->node, "spawns an incarnation that is not the present one");
+		sim_break(
+		    sim, 6, action->node, "spawns an incarnation that is not the present one");
 	if (notes->spawned && action->incarnation == notes->incarnation) {
 		if (!sim->resuming || notes->answered)
 			sim_break(sim, 1, action->node, "spawned twice");
@@ -231,7 +237,8 @@ judge_stop_order(struct sim *sim, uint32_t id, const struct core_view *view)
 		const struct sim_node *other = &sim->nodes[i];
 
 		sim->because = i;
-		if (other->parent == node->parent && other->place > node->place && other->notes.known > 0)
+		if (other->parent == node->parent && other->place > node->place &&
+		    other->notes.known > 0)
 			sim_break(sim, 3, id, "stopped while one after it was still alive");
 	}
 }
@@ -260,9 +267,11 @@ judge_signal(struct sim *sim, const struct core_action *action)
 		notes->killed = true;
 		return;
 	}
-	if (notes->stop_step >= spec->stop_steps || action->signal != spec->stop[notes->stop_step].signal)
+	if (notes->stop_step >= spec->stop_steps ||
+	    action->signal != spec->stop[notes->stop_step].signal)
 		sim_break(sim, 2, action->node, "this signal is not the next of its stop sequence");
-	if (notes->stop_step > 0 && sim->now < notes->signalled_at + spec->stop[notes->stop_step - 1].wait)
+	if (notes->stop_step > 0 &&
+	    sim->now < notes->signalled_at + spec->stop[notes->stop_step - 1].wait)
 		sim_break(sim, 2, action->node, "the next signal comes before the wait is over");
 	notes->stop_step++;
 	notes->signalled_at = sim->now;
@@ -275,7 +284,8 @@ judge_stop_times(struct sim *sim, uint32_t id)
 	const struct sim_notes *notes = &sim->nodes[id].notes;
 	const struct core_spec *spec = &sim->nodes[id].spec;
 
-	if (!notes->spawned || notes->stop_step == 0 || notes->killed || notes->stop_step == spec->stop_steps)
+	if (!notes->spawned || notes->stop_step == 0 || notes->killed ||
+	    notes->stop_step == spec->stop_steps)
 		return;
 	if (sim->now >= notes->signalled_at + spec->stop[notes->stop_step - 1].wait)
 		sim_break(sim, 2, id, "its stop does not go on in time");
@@ -365,12 +375,16 @@ note_state(struct sim *sim, const struct core_record *record)
 	struct sim_notes *notes = &sim->nodes[record->node].notes;
 
 	if (record->type == RECORD_STATE && (enum core_state)record->a != notes->state)
-		sim_break(sim, 10, record->node, "the record names another former state than the one before");
+		sim_break(sim, 10, record->node,
+		    "the record names another former state than the one before");
 	if (notes->state == STATE_FAILED && notes->by_operator)
 		sim->nodes[sim->nodes[record->node].parent].notes.limit_hit = true;
 	notes->state = record->type == RECORD_READY ? STATE_RUNNING : record->state;
 	if (notes->state == STATE_RUNNING || notes->state == STATE_FINISHED)
 		notes->tried = notes->was_ready = true;
+	if (notes->state == STATE_FAILED ||
+	    (notes->state == STATE_RESTARTING && record->reason != REASON_GROUP))
+		notes->tried = true;
 	if (notes->by_operator && record->node != CORE_ROOT &&
 	    (notes->state == STATE_STARTING || notes->state == STATE_WAITING))
 		forget_limit(sim, sim->nodes[record->node].parent);
@@ -381,7 +395,6 @@ note_state(struct sim *sim, const struct core_record *record)
 		notes->not_before = 0; /* whatever delay ran is void */
 	if (sim->nodes[record->node].spec.kind != KIND_SUPERVISOR)
 		return;
-	notes->tried = notes->tried || notes->state == STATE_RESTARTING || notes->state == STATE_FAILED;
 	if (notes->state != STATE_STARTING)
 		return;
 	judge_forget_window(sim, record->node);
@@ -566,7 +579,8 @@ judge_peace(struct sim *sim)
 		case STATE_STARTING:
 		case STATE_STOPPING:
 		case STATE_RESTARTING:
-		case STATE_COUNT: sim_break(sim, 5, i, "nothing more will happen, and it is in between");
+		case STATE_COUNT:
+			sim_break(sim, 5, i, "nothing more will happen, and it is in between");
 		}
 	}
 }

@@ -10,8 +10,9 @@
 
 #define DEFAULT_STEPS  1000000
 #define SCENARIO_STEPS 1500
-#define QUIET_STEPS    5000 /* some trees never rest: a one-shot that ends its permanent supervisor … */
-#define START_MS       1000000
+#define QUIET_STEPS \
+	5000 /* some trees never rest: a one-shot that ends its permanent supervisor … */
+#define START_MS 1000000
 
 struct options {
 	uint64_t seed, steps;
@@ -59,8 +60,9 @@ sim_trace(const struct sim *sim, const char *format, ...)
 void
 sim_break(struct sim *sim, int invariant, uint32_t node, const char *what)
 {
-	printf("sim: seed %llu, step %llu: invariant %d: node %d: %s", (unsigned long long)sim->seed,
-	    (unsigned long long)sim->step, invariant, node == CORE_NONE ? -1 : (int)node, what);
+	printf("sim: seed %llu, step %llu: invariant %d: node %d: %s",
+	    (unsigned long long)sim->seed, (unsigned long long)sim->step, invariant,
+	    node == CORE_NONE ? -1 : (int)node, what);
 	if (invariant == 3)
 		printf(" (%u)", sim->because);
 	putchar('\n');
@@ -70,7 +72,8 @@ sim_break(struct sim *sim, int invariant, uint32_t node, const char *what)
 static void
 trace_tree(struct sim *sim)
 {
-	static const char *const strategies[] = { "one_for_one", "one_for_all", "rest_for_one", "escalate" };
+	static const char *const strategies[] = { "one_for_one", "one_for_all", "rest_for_one",
+		"escalate" };
 	static const char *const limits[] = { "escalate", "backoff", "give_up", "terminate" };
 	static const char *const restarts[] = { "permanent", "transient", "temporary" };
 	static const char *const readies[] = { "spawn", "exit", "told" };
@@ -80,19 +83,25 @@ trace_tree(struct sim *sim)
 		int indent = 2 * (int)sim->nodes[i].depth;
 
 		if (spec->kind == KIND_SUPERVISOR)
-			sim_trace(sim, "%*s%u (in %d) %s %s %u/%lldms limit=%s auto=%d%s%s%s max_starting=%u%s%s", indent, "",
-			    i, (int)sim->nodes[i].parent, restarts[spec->restart], strategies[spec->strategy],
-			    spec->intensity, (long long)spec->period, limits[spec->on_limit], (int)spec->auto_shutdown,
+			sim_trace(sim,
+			    "%*s%u (in %d) %s %s %u/%lldms limit=%s auto=%d%s%s%s max_starting=%u%s%s",
+			    indent, "", i, (int)sim->nodes[i].parent, restarts[spec->restart],
+			    strategies[spec->strategy], spec->intensity, (long long)spec->period,
+			    limits[spec->on_limit], (int)spec->auto_shutdown,
 			    spec->start_order == ORDER_PARALLEL ? " start_parallel" : "",
 			    spec->stop_order == ORDER_PARALLEL ? " stop_parallel" : "",
-			    spec->on_start_failure == START_FAILURE_ABORT ? " abort" : "", spec->max_starting,
-			    spec->significant ? " significant" : "", spec->autostart ? "" : " manual");
+			    spec->on_start_failure == START_FAILURE_ABORT ? " abort" : "",
+			    spec->max_starting, spec->significant ? " significant" : "",
+			    spec->autostart ? "" : " manual");
 		else
-			sim_trace(sim, "%*s%u (in %d, place %u) %s ready=%s backoff=%d %lld..%lld stable=%lld stop=%u%s%s",
-			    indent, "", i, (int)sim->nodes[i].parent, sim->nodes[i].place, restarts[spec->restart],
-			    readies[spec->ready], (int)spec->backoff, (long long)spec->backoff_delay,
-			    (long long)spec->backoff_max, (long long)spec->stable_after, spec->stop_steps,
-			    spec->significant ? " significant" : "", spec->autostart ? "" : " manual");
+			sim_trace(sim,
+			    "%*s%u (in %d, place %u) %s ready=%s backoff=%d %lld..%lld stable=%lld stop=%u%s%s",
+			    indent, "", i, (int)sim->nodes[i].parent, sim->nodes[i].place,
+			    restarts[spec->restart], readies[spec->ready], (int)spec->backoff,
+			    (long long)spec->backoff_delay, (long long)spec->backoff_max,
+			    (long long)spec->stable_after, spec->stop_steps,
+			    spec->significant ? " significant" : "",
+			    spec->autostart ? "" : " manual");
 	}
 }
 
@@ -103,8 +112,9 @@ sim_make_core(struct sim *sim)
 	for (uint32_t i = 0; i < sim->place_count; i++) {
 		uint32_t first;
 
-		if (core_add(sim->core, sim->places[i].parent, &sim->nodes[sim->places[i].first].spec,
-		        sim->places[i].count, &first) != 0 ||
+		if (core_add(sim->core, sim->places[i].parent,
+			&sim->nodes[sim->places[i].first].spec, sim->places[i].count,
+			&first) != 0 ||
 		    first != sim->places[i].first)
 			sim_break(sim, 11, sim->places[i].first, "core_add refuses a good node");
 	}
@@ -115,7 +125,8 @@ save(struct sim *sim, enum core_area area, uint32_t index)
 {
 	uint32_t size = core_area_size(sim->core, area);
 
-	memcpy(sim->saved[area] + (size_t)index * size, core_area_item(sim->core, area, index), size);
+	memcpy(
+	    sim->saved[area] + (size_t)index * size, core_area_item(sim->core, area, index), size);
 }
 
 static void
@@ -139,12 +150,13 @@ trace_action(struct sim *sim, const struct core_action *action, bool lost)
 	if (!sim->trace)
 		return;
 	if (action->type == DO_RECORD)
-		sim_trace(sim, "    %-22s %u: %s (%s) a=%d b=%lld", core_record_text(record->type), record->node,
-		    core_state_text(record->state), core_reason_text(record->reason), record->a,
-		    (long long)record->b);
+		sim_trace(sim, "    %-22s %u: %s (%s) a=%d b=%lld", core_record_text(record->type),
+		    record->node, core_state_text(record->state), core_reason_text(record->reason),
+		    record->a, (long long)record->b);
 	else
 		sim_trace(sim, "    %s%s %u incarnation %u signal %d", lost ? "LOST " : "",
-		    core_action_text(action->type), action->node, action->incarnation, action->signal);
+		    core_action_text(action->type), action->node, action->incarnation,
+		    action->signal);
 }
 
 static void
@@ -180,8 +192,9 @@ sim_feed(struct sim *sim, const struct core_event *event)
 	sim->step++;
 	if (sim->trace)
 		sim_trace(sim, "%llu at %lld: %s %u incarnation %u status %d%s%s",
-		    (unsigned long long)sim->step, (long long)sim->now, core_event_text(event->type), event->node,
-		    event->incarnation, event->status, event->now ? " now" : "", event->group ? " group" : "");
+		    (unsigned long long)sim->step, (long long)sim->now,
+		    core_event_text(event->type), event->node, event->incarnation, event->status,
+		    event->now ? " now" : "", event->group ? " group" : "");
 	judge_event(sim, event);
 	core_handle(sim->core, sim->now, event);
 	while (core_next_dirty(sim->core, &area, &index))
@@ -351,19 +364,23 @@ run(struct sim *sim, const struct options *options)
 		int status = scenario(sim, options->nodes);
 
 		if (status != 0) {
-			printf("sim: see it with --seed %llu --steps 1%s --trace\n", (unsigned long long)sim->seed,
+			printf("sim: see it with --seed %llu --steps 1%s --trace\n",
+			    (unsigned long long)sim->seed,
 			    options->nodes ? " and the same --nodes" : "");
 			return status;
 		}
 		steps += sim->step;
 		scenarios++;
 		now = seconds_now();
-		if (options->seconds > 0 ? now - begun >= options->seconds : steps >= options->steps)
+		if (options->seconds > 0 ? now - begun >= options->seconds
+					 : steps >= options->steps)
 			break;
 	}
-	printf("sim: seeds %llu to %llu: %llu steps in %llu scenarios, %.0f steps/s, all invariants hold\n",
-	    (unsigned long long)options->seed, (unsigned long long)sim->seed, (unsigned long long)steps,
-	    (unsigned long long)scenarios, (double)steps / (now - begun));
+	printf(
+	    "sim: seeds %llu to %llu: %llu steps in %llu scenarios, %.0f steps/s, all invariants hold\n",
+	    (unsigned long long)options->seed, (unsigned long long)sim->seed,
+	    (unsigned long long)steps, (unsigned long long)scenarios,
+	    (double)steps / (now - begun));
 	return 0;
 }
 

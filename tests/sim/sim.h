@@ -30,8 +30,8 @@ struct sim_process {
 	uint32_t incarnation;
 	mono_ms next; /* when something happens to it; MONO_NEVER: nothing */
 	mono_ms dies_at, ready_at;
-	bool will_fail; /* exec does not succeed */
-	bool hangs;     /* only a KILL brings an answer, or the engine's own patience */
+	bool will_fail;  /* exec does not succeed */
+	bool hangs;      /* only a KILL brings an answer, or the engine's own patience */
 	bool early_stop; /* told to stop before it was up */
 	int32_t status;
 	mono_ms echo_at; /* its end is told a second time; MONO_NEVER: not */
@@ -50,19 +50,19 @@ struct sim_notes {
 	uint32_t known;   /* processes at or below it that the core must take for alive */
 	bool spawned;     /* of a child: so is its own */
 	bool answered;
-	uint32_t incarnation;    /* of its last DO_SPAWN */
-	uint32_t spawns;         /* DO_SPAWNs, repetitions not counted */
+	uint32_t incarnation; /* of its last DO_SPAWN */
+	uint32_t spawns;      /* DO_SPAWNs, repetitions not counted */
 	mono_ms spawned_at, ready_at;
-	uint32_t stop_step;      /* signals of the sequence sent so far */
-	mono_ms signalled_at;    /* the last of them */
-	bool killed;             /* KILL was sent before its turn */
-	enum core_state state;   /* as the records tell it */
+	uint32_t stop_step;    /* signals of the sequence sent so far */
+	mono_ms signalled_at;  /* the last of them */
+	bool killed;           /* KILL was sent before its turn */
+	enum core_state state; /* as the records tell it */
 	uint32_t restart_records, group_records;
 	mono_ms not_before;      /* no start by itself before that */
 	uint32_t tree_kills_due; /* ends whose process group is still to be killed */
 	mono_ms *stamps;         /* of a supervisor: its restarts, a ring of intensity + 1 */
 	uint32_t stamp_at;
-	bool limit_hit;          /* since that ring was cleared */
+	bool limit_hit; /* since that ring was cleared */
 };
 
 struct sim_node {
@@ -81,18 +81,20 @@ struct sim {
 	mono_ms now;
 	uint32_t count;
 	struct sim_node nodes[SIM_MAX_NODES];
-	struct { uint32_t parent, first, count; } places[SIM_MAX_NODES]; /* as given to core_add */
+	struct {
+		uint32_t parent, first, count;
+	} places[SIM_MAX_NODES]; /* as given to core_add */
 	uint32_t place_count;
 	uint8_t *saved[CORE_AREAS];
 	bool trace;
-	bool calm;      /* no faults from now on */
-	bool leaving;   /* shutdown was asked for, or something made the root end */
-	bool exited;    /* DO_EXIT has come */
-	bool lossy;     /* the engine dies after this event: actions get lost */
-	bool resuming;  /* what is asked for may have been done already */
+	bool calm;     /* no faults from now on */
+	bool leaving;  /* shutdown was asked for, or something made the root end */
+	bool exited;   /* DO_EXIT has come */
+	bool lossy;    /* the engine dies after this event: actions get lost */
+	bool resuming; /* what is asked for may have been done already */
 	mono_ms leave_by;
 	uint32_t because; /* the other node in a broken order, for the message */
-	jmp_buf broken; /* where sim_break goes */
+	jmp_buf broken;   /* where sim_break goes */
 };
 
 /* Random numbers of the scenario. */
@@ -104,7 +106,8 @@ bool sim_once_in(struct sim *sim, uint32_t n);
 
 /* Reports a broken invariant and gives the scenario up. */
 _Noreturn void sim_break(struct sim *sim, int invariant, uint32_t node, const char *what);
-void sim_trace(const struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void sim_trace(const struct sim *sim, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Feeds one event, carries out what the core answers, saves what changed, judges. */
 void sim_feed(struct sim *sim, const struct core_event *event);

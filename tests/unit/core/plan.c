@@ -118,7 +118,8 @@ read_exit_set(struct core_exit_set *set, const char *text)
 
 	memset(set, 0, sizeof *set);
 	snprintf(copy, sizeof copy, "%s", text);
-	for (char *one = strtok_r(copy, ",", &save); one != NULL; one = strtok_r(NULL, ",", &save)) {
+	for (char *one = strtok_r(copy, ",", &save); one != NULL;
+	     one = strtok_r(NULL, ",", &save)) {
 		if (look_up(signals, one, &number))
 			spec_exit_add_signal(set, number);
 		else
@@ -135,7 +136,8 @@ read_stop(struct core_spec *spec, const char *text)
 
 	snprintf(copy, sizeof copy, "%s", text);
 	spec->stop_steps = 0;
-	for (char *one = strtok_r(copy, ",", &save); one != NULL; one = strtok_r(NULL, ",", &save)) {
+	for (char *one = strtok_r(copy, ",", &save); one != NULL;
+	     one = strtok_r(NULL, ",", &save)) {
 		struct core_stop_step *step = &spec->stop[spec->stop_steps++];
 		char *colon = strchr(one, ':');
 		const char *end;
@@ -330,8 +332,8 @@ next_token(const char *text, char token[PLAN_NAME])
 	if (*text != '\0' && strchr("{};", *text) != NULL) {
 		token[len++] = *text++;
 	} else {
-		while (*text != '\0' && !isspace((unsigned char)*text) && strchr("{};", *text) == NULL &&
-		    len < PLAN_NAME - 1)
+		while (*text != '\0' && !isspace((unsigned char)*text) &&
+		    strchr("{};", *text) == NULL && len < PLAN_NAME - 1)
 			token[len++] = *text++;
 	}
 	token[len] = '\0';

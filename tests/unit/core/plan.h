@@ -16,16 +16,17 @@
 
 /* How the processes of one node behave. Attempts are counted from 1, over the whole test. */
 struct plan_habit {
-	span_ms spawn_ms;       /* how long clone and exec take; SPAN_INFINITE: until killed */
-	span_ms ready_ms;       /* ready = told: when it says so, after exec; SPAN_INFINITE: never */
-	bool ignores;           /* every signal but KILL */
-	bool crashes_on_stop;   /* ends with status 1 when told to stop */
-	span_ms stop_ms;        /* how long it takes to stop when told to */
-	uint64_t fails;         /* bit n: attempt n fails in exec */
-	uint32_t fails_from;    /* each attempt from this one on fails; 0: none */
-	span_ms life_ms;        /* after exec; SPAN_INFINITE: until somebody ends it */
-	int life_status;        /* the wait status it then has */
-	uint32_t crash_attempt; /* at this attempt, before it is up, `crash_victim` crashes; 0: never */
+	span_ms spawn_ms;     /* how long clone and exec take; SPAN_INFINITE: until killed */
+	span_ms ready_ms;     /* ready = told: when it says so, after exec; SPAN_INFINITE: never */
+	bool ignores;         /* every signal but KILL */
+	bool crashes_on_stop; /* ends with status 1 when told to stop */
+	span_ms stop_ms;      /* how long it takes to stop when told to */
+	uint64_t fails;       /* bit n: attempt n fails in exec */
+	uint32_t fails_from;  /* each attempt from this one on fails; 0: none */
+	span_ms life_ms;      /* after exec; SPAN_INFINITE: until somebody ends it */
+	int life_status;      /* the wait status it then has */
+	uint32_t
+	    crash_attempt; /* at this attempt, before it is up, `crash_victim` crashes; 0: never */
 	char crash_victim[PLAN_NAME];
 	char stop_victim[PLAN_NAME]; /* crashes when this one is told to stop */
 };

@@ -48,8 +48,8 @@ test_each_kind_follows_its_formula(void **state)
 static void
 test_every_kind_stops_at_its_cap(void **state)
 {
-	static const enum core_backoff kinds[] = { BACKOFF_FIXED, BACKOFF_LINEAR, BACKOFF_EXPONENTIAL,
-		BACKOFF_FIBONACCI };
+	static const enum core_backoff kinds[] = { BACKOFF_FIXED, BACKOFF_LINEAR,
+		BACKOFF_EXPONENTIAL, BACKOFF_FIBONACCI };
 	static const uint32_t many[] = { 100, 1000000, UINT32_MAX };
 	struct rng rng;
 
@@ -68,7 +68,8 @@ test_every_kind_stops_at_its_cap(void **state)
 static void
 test_overflow_is_capped_and_not_wrapped(void **state)
 {
-	static const enum core_backoff kinds[] = { BACKOFF_LINEAR, BACKOFF_EXPONENTIAL, BACKOFF_FIBONACCI };
+	static const enum core_backoff kinds[] = { BACKOFF_LINEAR, BACKOFF_EXPONENTIAL,
+		BACKOFF_FIBONACCI };
 	span_ms most = 10000LL * 24 * 3600 * 1000;
 	struct rng rng;
 
@@ -93,9 +94,9 @@ test_fractional_factors_do_not_lose_what_is_less_than_a_millisecond(void **state
 		uint32_t factor, n;
 		span_ms least, most;
 	} rows[] = {
-		{ 100, 1500, 5, 506, 507 },   /* 506.25 */
-		{ 1, 1900, 7, 47, 48 },       /* 47.05 */
-		{ 1, 1100, 50, 106, 107 },    /* 106.7 */
+		{ 100, 1500, 5, 506, 507 },       /* 506.25 */
+		{ 1, 1900, 7, 47, 48 },           /* 47.05 */
+		{ 1, 1100, 50, 106, 107 },        /* 106.7 */
 		{ 1000, 1001, 1000, 2712, 2716 }, /* 2714.1 */
 		{ 7, 1000, 1000, 7, 7 },
 	};
@@ -168,7 +169,8 @@ main(void)
 		cmocka_unit_test(test_each_kind_follows_its_formula),
 		cmocka_unit_test(test_every_kind_stops_at_its_cap),
 		cmocka_unit_test(test_overflow_is_capped_and_not_wrapped),
-		cmocka_unit_test(test_fractional_factors_do_not_lose_what_is_less_than_a_millisecond),
+		cmocka_unit_test(
+		    test_fractional_factors_do_not_lose_what_is_less_than_a_millisecond),
 		cmocka_unit_test(test_jitter_spreads_evenly_around_the_delay_also_above_the_cap),
 		cmocka_unit_test(test_full_jitter_never_gives_a_negative_delay),
 		cmocka_unit_test(test_the_same_seed_gives_the_same_delays),

@@ -76,7 +76,8 @@ test_the_delay_runs_while_members_stop(void **state)
 	world_advance(world, 2999);
 	expect_trace(world, "");
 	world_advance(world, 1);
-	expect_trace(world, "stop c 1 shutdown, stop a 1 shutdown, start a 2, start b 2, start c 2");
+	expect_trace(
+	    world, "stop c 1 shutdown, stop a 1 shutdown, start a 2, start b 2, start c 2");
 	world_end(world);
 }
 
@@ -88,7 +89,8 @@ test_a_failure_to_the_left_joins_and_the_longer_delay_holds(void **state)
 		span_ms starts_at; /* after the first failure; the second comes at 1000 */
 	} rows[] = {
 		{ "/ rest 5/60s { a backoff=fixed delay=5s; b backoff=fixed delay=2s; c }", 6000 },
-		{ "/ rest 5/60s { a backoff=fixed delay=100ms; b backoff=fixed delay=2s; c }", 2000 },
+		{ "/ rest 5/60s { a backoff=fixed delay=100ms; b backoff=fixed delay=2s; c }",
+		    2000 },
 		{ "/ rest 5/60s { a backoff=none; b backoff=fixed delay=2s; c }", 2000 },
 	};
 
@@ -191,7 +193,8 @@ test_an_operators_stop_of_a_member_takes_it_out(void **state)
 static void
 test_a_stop_of_the_supervisor_cancels_the_delay(void **state)
 {
-	struct world *world = world_of("/ one 5/60s { s all 5/60s { a; b backoff=fixed delay=1s }; x }");
+	struct world *world =
+	    world_of("/ one 5/60s { s all 5/60s { a; b backoff=fixed delay=1s }; x }");
 
 	(void)state;
 	world_exit(world, "b");
@@ -213,7 +216,8 @@ test_temporary_members_end_finished_also_when_the_start_must_be_repeated(void **
 	(void)state;
 	world_trace(world);
 	world_exit(world, "a");
-	expect_trace(world, "stop a 1 crash, stop c 1 shutdown, stop t 1 shutdown, fail a 2, fail a 3, "
+	expect_trace(world,
+	    "stop a 1 crash, stop c 1 shutdown, stop t 1 shutdown, fail a 2, fail a 3, "
 	    "start a 4, start c 2");
 	expect_state(world, "t", STATE_FINISHED);
 	expect_state(world, "/", STATE_RUNNING);
@@ -232,7 +236,8 @@ test_instances_of_a_template_do_not_restart_each_other_under_rest_for_one(void *
 	expect_trace(rest, "stop t@2 1 crash, stop c 1 shutdown, start t@2 2, start c 2");
 	world_trace(all);
 	world_exit(all, "t@1");
-	expect_trace(all, "stop t@1 1 crash, stop c 1 shutdown, stop t@2 1 shutdown, stop a 1 shutdown, "
+	expect_trace(all,
+	    "stop t@1 1 crash, stop c 1 shutdown, stop t@2 1 shutdown, stop a 1 shutdown, "
 	    "start a 2, start t@1 2, start t@2 2, start c 2");
 	world_end(rest);
 	world_end(all);
@@ -252,8 +257,10 @@ main(void)
 		cmocka_unit_test(test_an_operators_start_starts_the_whole_waiting_group_now),
 		cmocka_unit_test(test_an_operators_stop_of_a_member_takes_it_out),
 		cmocka_unit_test(test_a_stop_of_the_supervisor_cancels_the_delay),
-		cmocka_unit_test(test_temporary_members_end_finished_also_when_the_start_must_be_repeated),
-		cmocka_unit_test(test_instances_of_a_template_do_not_restart_each_other_under_rest_for_one),
+		cmocka_unit_test(
+		    test_temporary_members_end_finished_also_when_the_start_must_be_repeated),
+		cmocka_unit_test(
+		    test_instances_of_a_template_do_not_restart_each_other_under_rest_for_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,8 @@ after_two_failures(const char *strategy, const char *limit)
 	struct world *world;
 
 	snprintf(plan, sizeof plan,
-	    "/ one 9/60s { x; s %s 1/10s limit=%s { a max=3s; b max=3s; c max=3s }; y }", strategy, limit);
+	    "/ one 9/60s { x; s %s 1/10s limit=%s { a max=3s; b max=3s; c max=3s }; y }", strategy,
+	    limit);
 	world = world_of_otp(plan);
 	world_exit(world, "b");
 	world_trace(world);
@@ -30,7 +31,8 @@ test_backoff_stops_the_set_and_waits(void **state)
 		const char *strategy, *stops, *starts;
 	} rows[] = {
 		{ "one", "stop b 2 crash", "start b 3" },
-		{ "all", "stop b 2 crash, stop c 2 shutdown, stop a 2 shutdown", "start a 3, start b 3, start c 3" },
+		{ "all", "stop b 2 crash, stop c 2 shutdown, stop a 2 shutdown",
+		    "start a 3, start b 3, start c 3" },
 		{ "rest", "stop b 2 crash, stop c 2 shutdown", "start b 3, start c 3" },
 	};
 
@@ -40,12 +42,14 @@ test_backoff_stops_the_set_and_waits(void **state)
 
 		expect_trace(world, rows[i].stops);
 		expect_why(world, "b", STATE_RESTARTING, REASON_LIMIT);
-		assert_int_equal(world_view(world, "s").restarts_in_window, 1); /* this failure is not stamped */
+		assert_int_equal(
+		    world_view(world, "s").restarts_in_window, 1); /* this failure is not stamped */
 		world_advance(world, 10000);
 		expect_trace(world, "");
 		world_advance(world, 1); /* a stamp leaves when it is older than the period */
 		expect_trace(world, rows[i].starts);
-		assert_int_equal(world_view(world, "s").restarts_in_window, 1); /* but its start is */
+		assert_int_equal(
+		    world_view(world, "s").restarts_in_window, 1); /* but its start is */
 		assert_int_equal(world_view(world, "/").restarts_in_window, 0);
 		world_end(world);
 	}
@@ -290,7 +294,8 @@ test_escalate_exit_escalates_whatever_on_limit_says(void **state)
 		char plan[128];
 		struct world *world;
 
-		snprintf(plan, sizeof plan, "/ one 9/60s { s one 5/60s limit=%s { a escalate_exit=9,SEGV; b } }",
+		snprintf(plan, sizeof plan,
+		    "/ one 9/60s { s one 5/60s limit=%s { a escalate_exit=9,SEGV; b } }",
 		    limits[i]);
 		world = world_of_otp(plan);
 		world_exit(world, "a:1");
@@ -308,8 +313,9 @@ test_escalate_exit_escalates_whatever_on_limit_says(void **state)
 static void
 test_strategy_escalate_makes_any_failure_the_supervisors(void **state)
 {
-	struct world *world = world_of_otp("/ one 9/60s { s escalate { a; b transient; t temporary }; "
-	    "r transient escalate { c } }");
+	struct world *world =
+	    world_of_otp("/ one 9/60s { s escalate { a; b transient; t temporary }; "
+			 "r transient escalate { c } }");
 
 	(void)state;
 	world_exit(world, "b:normal, t:crash");
@@ -344,7 +350,8 @@ test_no_restart_exit_fails_that_child_at_once(void **state)
 		char plan[128];
 		struct world *world;
 
-		snprintf(plan, sizeof plan, "/ %s 0/60s { x; a no_restart=9,SEGV; b }", strategies[i]);
+		snprintf(
+		    plan, sizeof plan, "/ %s 0/60s { x; a no_restart=9,SEGV; b }", strategies[i]);
 		world = world_of_otp(plan);
 		world_exit(world, "a:9");
 		expect_why(world, "a", STATE_FAILED, REASON_NO_RESTART);

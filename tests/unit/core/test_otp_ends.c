@@ -23,7 +23,8 @@ test_otp_01_starts_in_order_and_stops_in_reverse(void **state)
 	(void)state;
 	expect_trace(world, "start a 1, start b 1, start c 1, up s, start d 1");
 	world_shutdown(world);
-	expect_trace(world, "stop d 1 shutdown, stop c 1 shutdown, stop b 1 shutdown, down s, "
+	expect_trace(world,
+	    "stop d 1 shutdown, stop c 1 shutdown, stop b 1 shutdown, down s, "
 	    "stop a 1 shutdown, exit 0");
 	world_end(world);
 }
@@ -49,7 +50,8 @@ test_otp_04_ours_a_temporary_child_is_kept_by_a_group_restart(void **state)
 	(void)state;
 	world_trace(world);
 	world_exit(world, "a");
-	expect_trace(world, "stop a 1 crash, stop b 1 shutdown, stop t 1 shutdown, start a 2, start b 2");
+	expect_trace(
+	    world, "stop a 1 crash, stop b 1 shutdown, stop t 1 shutdown, start a 2, start b 2");
 	expect_state(world, "t", STATE_FINISHED);
 	world_end(world);
 }
@@ -148,7 +150,8 @@ test_otp_08_an_end_during_the_supervisors_stop_is_no_failure(void **state)
 	(void)state;
 	world_trace(world);
 	world_exit(world, "a");
-	expect_trace(world, "stop a 1 crash, stop c 1 shutdown, stop b 1 crash, start a 2, start b 2, start c 2");
+	expect_trace(world,
+	    "stop a 1 crash, stop c 1 shutdown, stop b 1 crash, start a 2, start b 2, start c 2");
 	assert_int_equal(world_view(world, "/").restarts_in_window, 1);
 	assert_int_equal(world_view(world, "b").restarts, 0);
 	world_end(world);
@@ -162,7 +165,8 @@ test_otp_08_a_member_found_dead_is_no_failure(void **state)
 	(void)state;
 	world_trace(world);
 	world_exit(world, "a, b");
-	expect_trace(world, "stop a 1 crash, stop b 1 crash, stop c 1 shutdown, start a 2, start b 2, start c 2");
+	expect_trace(world,
+	    "stop a 1 crash, stop b 1 crash, stop c 1 shutdown, start a 2, start b 2, start c 2");
 	assert_int_equal(world_view(world, "/").restarts_in_window, 1);
 	world_end(world);
 }
@@ -199,7 +203,8 @@ test_otp_38_two_crashes_at_once_in_order_of_arrival(void **state)
 static void
 test_otp_39_children_are_gone_before_the_parent_goes_on(void **state)
 {
-	struct world *world = world_of("/ one 5/60s { s one abort backoff=none { a slow=1s; b fails=1 }; c }");
+	struct world *world =
+	    world_of("/ one 5/60s { s one abort backoff=none { a slow=1s; b fails=1 }; c }");
 
 	(void)state;
 	expect_trace(world, "start a 1, fail b 1");

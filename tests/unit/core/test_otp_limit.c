@@ -81,7 +81,8 @@ test_otp_23_too_many_stops_the_others_in_reverse(void **state)
 	(void)state;
 	world_trace(world);
 	world_exit(world, "b");
-	expect_trace(world, "stop b 1 crash, stop c 1 shutdown, stop a 1 shutdown, exit 70 escalated");
+	expect_trace(
+	    world, "stop b 1 crash, stop c 1 shutdown, stop a 1 shutdown, exit 70 escalated");
 	world_end(world);
 }
 
@@ -93,7 +94,8 @@ test_otp_24_a_permanent_supervisor_that_gave_up_is_restarted_by_the_parents_stra
 	(void)state;
 	world_trace(world);
 	world_exit(world, "a");
-	expect_trace(world, "stop a 1 crash, stop b 1 shutdown, down s, stop y 1 shutdown, "
+	expect_trace(world,
+	    "stop a 1 crash, stop b 1 shutdown, down s, stop y 1 shutdown, "
 	    "start a 2, start b 2, up s, start y 2");
 	assert_int_equal(world_view(world, "/").restarts_in_window, 1);
 	assert_int_equal(world_view(world, "s").restarts, 1);
@@ -124,14 +126,16 @@ test_otp_24_transient_and_temporary_supervisors_are_not_restarted(void **state)
 static void
 test_otp_25_it_climbs_and_each_ends_before_its_parent_acts(void **state)
 {
-	struct world *world = world_of_otp("/ one 0/5s { x; s one 0/5s { y; t one 0/5s { a slow=1s; b } } }");
+	struct world *world =
+	    world_of_otp("/ one 0/5s { x; s one 0/5s { y; t one 0/5s { a slow=1s; b } } }");
 
 	(void)state;
 	world_trace(world);
 	world_exit(world, "b");
 	expect_trace(world, "stop b 1 crash");
 	world_advance(world, 1000);
-	expect_trace(world, "stop a 1 shutdown, down t, stop y 1 shutdown, down s, stop x 1 shutdown, "
+	expect_trace(world,
+	    "stop a 1 shutdown, down t, stop y 1 shutdown, down s, stop x 1 shutdown, "
 	    "exit 70 escalated");
 	world_end(world);
 }
@@ -160,7 +164,8 @@ test_otp_26_a_restarted_supervisor_starts_from_its_spec(void **state)
 static void
 test_otp_26_the_same_after_an_operators_stop_and_start(void **state)
 {
-	struct world *world = world_of_otp("/ one 3/60s { s one 1/60s { a; t transient; u temporary } }");
+	struct world *world =
+	    world_of_otp("/ one 3/60s { s one 1/60s { a; t transient; u temporary } }");
 
 	(void)state;
 	world_exit(world, "t:normal, u:crash, a");
@@ -204,8 +209,8 @@ test_otp_27_when_automatic_shutdown_is_looked_at(void **state)
 		char plan[128];
 		struct world *world;
 
-		snprintf(plan, sizeof plan, "/ one 3/5s { x; s transient one 3/5s auto=any { %s; b } }",
-		    rows[i].member);
+		snprintf(plan, sizeof plan,
+		    "/ one 3/5s { x; s transient one 3/5s auto=any { %s; b } }", rows[i].member);
 		print_message("%s, %s\n", plan, rows[i].end);
 		world = world_of_otp(plan);
 		world_exit(world, rows[i].end);
@@ -229,8 +234,9 @@ test_otp_27_not_after_an_operators_stop(void **state)
 static void
 test_otp_28_all_significant_waits_for_the_last(void **state)
 {
-	struct world *world = world_of_otp("/ one auto=all 3/5s { a transient significant; b transient significant; "
-	    "c temporary significant; d }");
+	struct world *world =
+	    world_of_otp("/ one auto=all 3/5s { a transient significant; b transient significant; "
+			 "c temporary significant; d }");
 
 	(void)state;
 	world_exit(world, "a:normal");
@@ -245,7 +251,8 @@ test_otp_28_all_significant_waits_for_the_last(void **state)
 static void
 test_otp_28_one_stopped_by_hand_does_not_hold_it_up(void **state)
 {
-	struct world *world = world_of_otp("/ one auto=all 3/5s { a transient significant; b transient significant; d }");
+	struct world *world = world_of_otp(
+	    "/ one auto=all 3/5s { a transient significant; b transient significant; d }");
 
 	(void)state;
 	world_stop(world, "a");
@@ -259,8 +266,9 @@ test_otp_28_one_stopped_by_hand_does_not_hold_it_up(void **state)
 static void
 test_otp_28_one_that_waits_for_a_retry_holds_it_up(void **state)
 {
-	struct world *world = world_of_otp("/ one auto=all 3/5s { a transient significant backoff=fixed delay=1s; "
-	    "b transient significant; d }");
+	struct world *world =
+	    world_of_otp("/ one auto=all 3/5s { a transient significant backoff=fixed delay=1s; "
+			 "b transient significant; d }");
 
 	(void)state;
 	world_exit(world, "a");
@@ -277,12 +285,14 @@ test_otp_28_one_that_waits_for_a_retry_holds_it_up(void **state)
 static void
 test_otp_29_a_permanent_supervisor_is_restarted_and_counted(void **state)
 {
-	struct world *world = world_of_otp("/ one 3/5s { s one auto=any 3/5s { a; b transient significant; c } }");
+	struct world *world =
+	    world_of_otp("/ one 3/5s { s one auto=any 3/5s { a; b transient significant; c } }");
 
 	(void)state;
 	world_trace(world);
 	world_exit(world, "b:normal");
-	expect_trace(world, "stop b 1 normal, stop c 1 shutdown, stop a 1 shutdown, down s, "
+	expect_trace(world,
+	    "stop b 1 normal, stop c 1 shutdown, stop a 1 shutdown, down s, "
 	    "start a 2, start b 2, start c 2, up s");
 	assert_int_equal(world_view(world, "/").restarts_in_window, 1);
 	world_end(world);
@@ -291,13 +301,15 @@ test_otp_29_a_permanent_supervisor_is_restarted_and_counted(void **state)
 static void
 test_otp_29_it_climbs_through_significant_supervisors(void **state)
 {
-	struct world *world = world_of_otp("/ one auto=any 3/5s { x; "
+	struct world *world = world_of_otp(
+	    "/ one auto=any 3/5s { x; "
 	    "s transient significant one auto=any 3/5s { a temporary significant; b } }");
 
 	(void)state;
 	world_trace(world);
 	world_exit(world, "a:7");
-	expect_trace(world, "stop a 1 crash, stop b 1 shutdown, down s, stop x 1 shutdown, exit 7 automatic");
+	expect_trace(world,
+	    "stop a 1 crash, stop b 1 shutdown, down s, stop x 1 shutdown, exit 7 automatic");
 	world_end(world);
 }
 
@@ -305,7 +317,7 @@ static void
 test_otp_29_a_significant_supervisor_that_gives_up(void **state)
 {
 	struct world *world = world_of_otp("/ one 3/5s { p transient one auto=any 3/5s { x; "
-	    "s transient significant one 0/5s { a } }; y }");
+					   "s transient significant one 0/5s { a } }; y }");
 
 	(void)state;
 	world_trace(world);
@@ -324,12 +336,14 @@ main(void)
 		cmocka_unit_test(test_otp_22_a_group_restart_counts_once),
 		cmocka_unit_test(test_otp_22_operators_calls_and_first_starts_do_not_count),
 		cmocka_unit_test(test_otp_23_too_many_stops_the_others_in_reverse),
-		cmocka_unit_test(test_otp_24_a_permanent_supervisor_that_gave_up_is_restarted_by_the_parents_strategy),
+		cmocka_unit_test(
+		    test_otp_24_a_permanent_supervisor_that_gave_up_is_restarted_by_the_parents_strategy),
 		cmocka_unit_test(test_otp_24_transient_and_temporary_supervisors_are_not_restarted),
 		cmocka_unit_test(test_otp_25_it_climbs_and_each_ends_before_its_parent_acts),
 		cmocka_unit_test(test_otp_26_a_restarted_supervisor_starts_from_its_spec),
 		cmocka_unit_test(test_otp_26_the_same_after_an_operators_stop_and_start),
-		cmocka_unit_test(test_otp_26_ours_an_operators_stop_outlives_the_restart_of_the_supervisor),
+		cmocka_unit_test(
+		    test_otp_26_ours_an_operators_stop_outlives_the_restart_of_the_supervisor),
 		cmocka_unit_test(test_otp_27_when_automatic_shutdown_is_looked_at),
 		cmocka_unit_test(test_otp_27_not_after_an_operators_stop),
 		cmocka_unit_test(test_otp_28_all_significant_waits_for_the_last),

@@ -43,7 +43,8 @@ test_otp_11_one_for_all_stops_in_reverse_and_starts_in_order(void **state)
 	(void)state;
 	world_trace(world);
 	world_exit(world, "b");
-	expect_trace(world, "stop b 1 crash, stop d 1 shutdown, stop c 1 shutdown, stop a 1 shutdown, "
+	expect_trace(world,
+	    "stop b 1 crash, stop d 1 shutdown, stop c 1 shutdown, stop a 1 shutdown, "
 	    "start a 2, start b 2, start c 2, start d 2");
 	assert_int_equal(world_view(world, "/").group_restarts, 1);
 	world_end(world);
@@ -57,7 +58,8 @@ test_otp_11_rest_for_one_does_not_touch_those_before(void **state)
 	(void)state;
 	world_trace(world);
 	world_exit(world, "b");
-	expect_trace(world, "stop b 1 crash, stop d 1 shutdown, stop c 1 shutdown, "
+	expect_trace(world,
+	    "stop b 1 crash, stop d 1 shutdown, stop c 1 shutdown, "
 	    "start b 2, start c 2, start d 2");
 	assert_int_equal(world_view(world, "a").incarnation, 1);
 	world_end(world);
@@ -98,7 +100,8 @@ test_otp_13_a_supervisor_in_the_group_is_stopped_with_all_below(void **state)
 	(void)state;
 	world_trace(world);
 	world_exit(world, "a");
-	expect_trace(world, "stop a 1 crash, stop d 1 shutdown, stop c 1 shutdown, stop b 1 shutdown, down s, "
+	expect_trace(world,
+	    "stop a 1 crash, stop d 1 shutdown, stop c 1 shutdown, stop b 1 shutdown, down s, "
 	    "start a 2, start b 2, start c 2, up s, start d 2");
 	assert_int_equal(world_view(world, "s").incarnation, 2);
 	world_end(world);
@@ -112,7 +115,8 @@ test_otp_14a_a_member_that_ended_meanwhile_is_swallowed(void **state)
 	(void)state;
 	world_trace(world);
 	world_exit(world, "a, c");
-	expect_trace(world, "stop a 1 crash, stop c 1 crash, stop b 1 shutdown, start a 2, start b 2, start c 2");
+	expect_trace(world,
+	    "stop a 1 crash, stop c 1 crash, stop b 1 shutdown, start a 2, start b 2, start c 2");
 	assert_int_equal(world_view(world, "/").restarts_in_window, 1);
 	world_end(world);
 }
@@ -125,7 +129,8 @@ test_otp_14b_a_failure_outside_the_group_is_handled_next(void **state)
 	(void)state;
 	world_trace(world);
 	world_exit(world, "b, a");
-	expect_trace(world, "stop b 1 crash, stop a 1 crash, stop c 1 shutdown, start b 2, start c 2, "
+	expect_trace(world,
+	    "stop b 1 crash, stop a 1 crash, stop c 1 shutdown, start b 2, start c 2, "
 	    "stop c 2 shutdown, stop b 2 shutdown, start a 2, start b 3, start c 3");
 	assert_int_equal(world_view(world, "/").restarts_in_window, 2);
 	world_end(world);
@@ -139,7 +144,8 @@ test_otp_14c_a_started_member_that_ends_again_waits_until_the_last_is_started(vo
 	(void)state;
 	world_trace(world);
 	world_exit(world, "b");
-	expect_trace(world, "stop b 1 crash, stop c 1 shutdown, stop a 1 shutdown, "
+	expect_trace(world,
+	    "stop b 1 crash, stop c 1 shutdown, stop a 1 shutdown, "
 	    "start a 2, stop a 2 crash, start b 2, start c 2, "
 	    "stop c 2 shutdown, stop b 2 shutdown, start a 3, start b 3, start c 3");
 	assert_int_equal(world_view(world, "/").restarts_in_window, 2);
@@ -192,7 +198,8 @@ test_otp_17_with_intensity_n_there_are_n_tries(void **state)
 	(void)state;
 	world_trace(world);
 	world_exit(world, "a");
-	expect_trace(world, "stop a 1 crash, fail a 2, fail a 3, fail a 4, stop b 1 shutdown, exit 70 escalated");
+	expect_trace(world,
+	    "stop a 1 crash, fail a 2, fail a 3, fail a 4, stop b 1 shutdown, exit 70 escalated");
 	world_end(world);
 }
 
@@ -204,7 +211,8 @@ test_otp_18_one_for_all_retries_the_whole_round(void **state)
 	(void)state;
 	world_trace(world);
 	world_exit(world, "a");
-	expect_trace(world, "stop a 1 crash, stop c 1 shutdown, stop b 1 shutdown, start a 2, fail b 2, "
+	expect_trace(world,
+	    "stop a 1 crash, stop c 1 shutdown, stop b 1 shutdown, start a 2, fail b 2, "
 	    "stop a 2 shutdown, start a 3, start b 3, start c 2");
 	assert_int_equal(world_view(world, "/").restarts_in_window, 2);
 	world_end(world);
@@ -218,7 +226,8 @@ test_otp_18_rest_for_one_goes_on_from_the_failed_start(void **state)
 	(void)state;
 	world_trace(world);
 	world_exit(world, "a");
-	expect_trace(world, "stop a 1 crash, stop c 1 shutdown, stop b 1 shutdown, start a 2, fail b 2, "
+	expect_trace(world,
+	    "stop a 1 crash, stop c 1 shutdown, stop b 1 shutdown, start a 2, fail b 2, "
 	    "start b 3, start c 2");
 	assert_int_equal(world_view(world, "/").restarts_in_window, 2);
 	world_end(world);
@@ -233,7 +242,8 @@ test_otp_19_a_finished_transient_that_cannot_be_revived_is_retried(void **state)
 	world_exit(world, "t:normal");
 	world_trace(world);
 	world_exit(world, "a");
-	expect_trace(world, "stop a 1 crash, stop c 1 shutdown, start a 2, fail t 2, "
+	expect_trace(world,
+	    "stop a 1 crash, stop c 1 shutdown, start a 2, fail t 2, "
 	    "stop a 2 shutdown, start a 3, start t 3, start c 2");
 	world_end(world);
 }
@@ -246,7 +256,8 @@ test_otp_20_a_retry_of_what_another_restart_has_started_is_dropped(void **state)
 	(void)state;
 	world_trace(world);
 	world_exit(world, "b, a");
-	expect_trace(world, "stop b 1 crash, stop a 1 crash, stop c 1 shutdown, fail b 2, "
+	expect_trace(world,
+	    "stop b 1 crash, stop a 1 crash, stop c 1 shutdown, fail b 2, "
 	    "start a 2, start b 3, start c 2");
 	assert_int_equal(world_view(world, "/").restarts_in_window, 2);
 	world_end(world);
@@ -277,7 +288,8 @@ test_otp_21_the_parent_retries_a_supervisor_that_cannot_start(void **state)
 	(void)state;
 	world_trace(world);
 	world_exit(world, "a");
-	expect_trace(world, "stop a 1 crash, stop b 1 shutdown, down s, start a 2, fail b 2, "
+	expect_trace(world,
+	    "stop a 1 crash, stop b 1 shutdown, down s, start a 2, fail b 2, "
 	    "stop a 2 shutdown, down s, start a 3, start b 3, up s");
 	assert_int_equal(world_view(world, "/").restarts_in_window, 2);
 	assert_int_equal(world_view(world, "c").incarnation, 1);
@@ -293,19 +305,23 @@ main(void)
 		cmocka_unit_test(test_otp_11_one_for_all_stops_in_reverse_and_starts_in_order),
 		cmocka_unit_test(test_otp_11_rest_for_one_does_not_touch_those_before),
 		cmocka_unit_test(test_otp_12_a_group_restart_revives_a_finished_transient),
-		cmocka_unit_test(test_otp_12_ours_a_group_restart_does_not_start_what_an_operator_stopped),
+		cmocka_unit_test(
+		    test_otp_12_ours_a_group_restart_does_not_start_what_an_operator_stopped),
 		cmocka_unit_test(test_otp_13_a_supervisor_in_the_group_is_stopped_with_all_below),
 		cmocka_unit_test(test_otp_14a_a_member_that_ended_meanwhile_is_swallowed),
 		cmocka_unit_test(test_otp_14b_a_failure_outside_the_group_is_handled_next),
-		cmocka_unit_test(test_otp_14c_a_started_member_that_ends_again_waits_until_the_last_is_started),
+		cmocka_unit_test(
+		    test_otp_14c_a_started_member_that_ends_again_waits_until_the_last_is_started),
 		cmocka_unit_test(test_otp_15_one_for_one_two_crashes_are_two_restarts),
 		cmocka_unit_test(test_otp_16_the_retry_comes_behind_what_is_in_the_queue),
 		cmocka_unit_test(test_otp_17_every_retry_is_counted),
 		cmocka_unit_test(test_otp_17_with_intensity_n_there_are_n_tries),
 		cmocka_unit_test(test_otp_18_one_for_all_retries_the_whole_round),
 		cmocka_unit_test(test_otp_18_rest_for_one_goes_on_from_the_failed_start),
-		cmocka_unit_test(test_otp_19_a_finished_transient_that_cannot_be_revived_is_retried),
-		cmocka_unit_test(test_otp_20_a_retry_of_what_another_restart_has_started_is_dropped),
+		cmocka_unit_test(
+		    test_otp_19_a_finished_transient_that_cannot_be_revived_is_retried),
+		cmocka_unit_test(
+		    test_otp_20_a_retry_of_what_another_restart_has_started_is_dropped),
 		cmocka_unit_test(test_otp_20_a_retry_of_what_was_stopped_is_dropped),
 		cmocka_unit_test(test_otp_21_the_parent_retries_a_supervisor_that_cannot_start),
 	};

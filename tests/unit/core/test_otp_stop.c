@@ -28,10 +28,12 @@ test_otp_30_a_failed_first_start_fails_the_supervisor(void **state)
 static void
 test_otp_30_up_to_the_root_at_first_boot(void **state)
 {
-	struct world *world = world_of_otp("/ one 3/5s { x; s one 3/5s { t one 3/5s { a; b fails=1 }; c }; y }");
+	struct world *world =
+	    world_of_otp("/ one 3/5s { x; s one 3/5s { t one 3/5s { a; b fails=1 }; c }; y }");
 
 	(void)state;
-	expect_trace(world, "start x 1, start a 1, fail b 1, stop a 1 shutdown, down t, down s, "
+	expect_trace(world,
+	    "start x 1, start a 1, fail b 1, stop a 1 shutdown, down t, down s, "
 	    "stop x 1 shutdown, exit 70 escalated");
 	world_end(world);
 }
@@ -83,7 +85,8 @@ test_otp_31_brutal_kill_does_not_tell(void **state)
 static void
 test_otp_32_strictly_one_after_the_other(void **state)
 {
-	struct world *world = world_of_otp("/ one 3/5s { a slow=1s; s one 3/5s { b slow=1s; c slow=1s }; d slow=1s }");
+	struct world *world = world_of_otp(
+	    "/ one 3/5s { a slow=1s; s one 3/5s { b slow=1s; c slow=1s }; d slow=1s }");
 
 	(void)state;
 	world_trace(world);
@@ -104,7 +107,8 @@ test_otp_32_strictly_one_after_the_other(void **state)
 static void
 test_otp_33_nothing_is_restarted_below_a_supervisor_that_ends(void **state)
 {
-	struct world *world = world_of_otp("/ one 3/5s { s one 0/5s { a; b; t one 3/5s { c }; d slow=1s }; x }");
+	struct world *world =
+	    world_of_otp("/ one 3/5s { s one 0/5s { a; b; t one 3/5s { c }; d slow=1s }; x }");
 
 	(void)state;
 	world_exit(world, "a");
@@ -126,7 +130,8 @@ test_otp_33_what_waits_in_its_queue_is_lost(void **state)
 	(void)state;
 	world_trace(world);
 	world_exit(world, "b, a");
-	expect_trace(world, "stop b 1 crash, stop a 1 crash, stop c 1 shutdown, down s, "
+	expect_trace(world,
+	    "stop b 1 crash, stop a 1 crash, stop c 1 shutdown, down s, "
 	    "start a 2, start b 2, start c 2, up s");
 	assert_int_equal(world_view(world, "/").restarts_in_window, 1);
 	world_end(world);
@@ -233,7 +238,8 @@ main(void)
 		cmocka_unit_test(test_otp_34_a_stop_counts_nothing_and_is_idempotent),
 		cmocka_unit_test(test_otp_34_a_siblings_end_during_a_stop_is_handled),
 		cmocka_unit_test(test_otp_34_the_end_of_a_child_that_is_dead_already_is_swallowed),
-		cmocka_unit_test(test_otp_35_ours_a_restart_starts_what_is_down_and_restarts_what_runs),
+		cmocka_unit_test(
+		    test_otp_35_ours_a_restart_starts_what_is_down_and_restarts_what_runs),
 		cmocka_unit_test(test_otp_35_ours_a_start_during_a_delay_starts_now),
 		cmocka_unit_test(test_otp_35_ours_an_operators_start_that_fails_is_retried),
 	};

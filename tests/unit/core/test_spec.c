@@ -78,12 +78,12 @@ static void
 test_what_the_core_cannot_work_with_is_refused(void **state)
 {
 	(void)state;
-#define REFUSED(kind, field, value)                         \
-	do {                                                \
-		struct core_spec spec;                      \
-		spec_defaults(&spec, kind);                 \
-		spec.field = (value);                       \
-		assert_non_null(spec_problem(&spec));       \
+#define REFUSED(kind, field, value)                   \
+	do {                                          \
+		struct core_spec spec;                \
+		spec_defaults(&spec, kind);           \
+		spec.field = (value);                 \
+		assert_non_null(spec_problem(&spec)); \
 	} while (0)
 	REFUSED(KIND_CHILD, stop_steps, 0);
 	REFUSED(KIND_CHILD, stop_steps, SPEC_MAX_STOP_STEPS + 1);
@@ -109,8 +109,10 @@ test_core_add_refuses_impossible_places(void **state)
 	(void)state;
 	spec_defaults(&child, KIND_CHILD);
 	spec_defaults(&super, KIND_SUPERVISOR);
-	assert_int_equal(core_add(core, CORE_NONE, &child, 1, &first), -EINVAL); /* the root is no child */
-	assert_int_equal(core_add(core, CORE_ROOT, &child, 1, &first), -EINVAL); /* nobody there yet */
+	assert_int_equal(
+	    core_add(core, CORE_NONE, &child, 1, &first), -EINVAL); /* the root is no child */
+	assert_int_equal(
+	    core_add(core, CORE_ROOT, &child, 1, &first), -EINVAL); /* nobody there yet */
 	assert_int_equal(core_add(core, CORE_NONE, &super, 1, &first), 0);
 	assert_int_equal(first, CORE_ROOT);
 	assert_int_equal(core_add(core, CORE_NONE, &super, 1, &first), -EINVAL); /* a second root */

@@ -65,7 +65,8 @@ test_the_next_supervisor_waits_for_all_of_the_one_before(void **state)
 static void
 test_parallel_starts_all_at_once(void **state)
 {
-	struct world *world = world_of("/ all start_parallel 9/60s { a spawn=1s; b; c ready=told says_ready=2s }");
+	struct world *world =
+	    world_of("/ all start_parallel 9/60s { a spawn=1s; b; c ready=told says_ready=2s }");
 
 	(void)state;
 	expect_trace(world, "start b 1, start c 1");
@@ -80,7 +81,8 @@ test_parallel_starts_all_at_once(void **state)
 static void
 test_at_most_max_starting_at_a_time(void **state)
 {
-	struct world *world = world_of("/ one start_parallel max_starting=2 9/60s "
+	struct world *world = world_of(
+	    "/ one start_parallel max_starting=2 9/60s "
 	    "{ a ready=told says_ready=1s; b ready=told says_ready=3s; c ready=told says_ready=1s; d }");
 
 	(void)state;
@@ -113,7 +115,7 @@ static void
 test_who_waits_too_long_for_a_slot_has_failed_to_start(void **state)
 {
 	struct world *world = world_of("/ one start_parallel max_starting=1 queue=500ms 9/60s "
-	    "{ a ready=told says_ready=2s; b backoff=fixed delay=5s }");
+				       "{ a ready=told says_ready=2s; b backoff=fixed delay=5s }");
 
 	(void)state;
 	world_advance(world, 499);
@@ -129,8 +131,9 @@ test_who_waits_too_long_for_a_slot_has_failed_to_start(void **state)
 static void
 test_not_ready_in_time_is_a_failed_start(void **state)
 {
-	struct world *world = world_of("/ one 9/60s { a ready=told says_ready=infinity start_timeout=2s "
-	    "ignores stop=TERM:1s,KILL backoff=fixed delay=5s; b }");
+	struct world *world =
+	    world_of("/ one 9/60s { a ready=told says_ready=infinity start_timeout=2s "
+		     "ignores stop=TERM:1s,KILL backoff=fixed delay=5s; b }");
 
 	(void)state;
 	world_advance(world, 1999);
@@ -149,8 +152,9 @@ test_not_ready_in_time_is_a_failed_start(void **state)
 static void
 test_the_end_of_one_that_timed_out_adds_nothing(void **state)
 {
-	struct world *world = world_of("/ one 9/60s { a transient ready=told says_ready=infinity start_timeout=2s "
-	    "no_restart=0 escalate_exit=0 backoff=fixed delay=5s }");
+	struct world *world =
+	    world_of("/ one 9/60s { a transient ready=told says_ready=infinity start_timeout=2s "
+		     "no_restart=0 escalate_exit=0 backoff=fixed delay=5s }");
 
 	(void)state;
 	world_advance(world, 2000); /* told to stop, it ends with status 0 */
@@ -162,7 +166,8 @@ test_the_end_of_one_that_timed_out_adds_nothing(void **state)
 static void
 test_an_infinite_start_timeout_waits_for_ever(void **state)
 {
-	struct world *world = world_of("/ one 9/60s { a ready=told says_ready=100000s start_timeout=infinity }");
+	struct world *world =
+	    world_of("/ one 9/60s { a ready=told says_ready=100000s start_timeout=infinity }");
 
 	(void)state;
 	world_advance(world, 99999999);
@@ -175,8 +180,9 @@ test_an_infinite_start_timeout_waits_for_ever(void **state)
 static void
 test_a_start_that_hangs_in_exec_is_killed_in_the_end(void **state)
 {
-	struct world *world = world_of("/ one 9/60s { a spawn=infinity start_timeout=1s stop=TERM:2s,KILL "
-	    "backoff=fixed delay=10s }");
+	struct world *world =
+	    world_of("/ one 9/60s { a spawn=infinity start_timeout=1s stop=TERM:2s,KILL "
+		     "backoff=fixed delay=10s }");
 
 	(void)state;
 	world_advance(world, 2999);
@@ -248,7 +254,8 @@ test_a_one_shot_that_fails_is_retried(void **state)
 static void
 test_a_one_shot_runs_again_in_group_restarts_and_with_its_supervisor(void **state)
 {
-	struct world *world = world_of_otp("/ one 9/60s { s all 1/60s { a ready=exit lives=1s:0; b } }");
+	struct world *world =
+	    world_of_otp("/ one 9/60s { s all 1/60s { a ready=exit lives=1s:0; b } }");
 
 	(void)state;
 	world_advance(world, 1000);
@@ -279,7 +286,8 @@ test_instances_start_together_and_the_next_waits_for_all(void **state)
 static void
 test_the_next_waits_for_all_instances_also_when_one_is_retried(void **state)
 {
-	struct world *world = world_unborn("/ rest 9/60s { t *2 ready=told says_ready=infinity start_timeout=infinity "
+	struct world *world = world_unborn(
+	    "/ rest 9/60s { t *2 ready=told says_ready=infinity start_timeout=infinity "
 	    "backoff=fixed delay=1s; b }");
 
 	(void)state;
@@ -318,7 +326,8 @@ test_autostart_no_is_neither_started_nor_waited_for(void **state)
 static void
 test_a_supervisor_is_running_once_each_child_was_ready_whatever_they_do_later(void **state)
 {
-	struct world *world = world_of("/ one 9/60s { a ready=told says_ready=1s backoff=fixed delay=5s; b }");
+	struct world *world =
+	    world_of("/ one 9/60s { a ready=told says_ready=1s backoff=fixed delay=5s; b }");
 
 	(void)state;
 	expect_state(world, "/", STATE_STARTING);
@@ -363,10 +372,13 @@ test_stale_and_repeated_messages_are_dropped(void **state)
 	(void)state;
 	world_exit(world, "a");
 	world_trace(world);
-	world_feed(world, &(struct core_event){ .type = ON_EXITED, .node = a, .incarnation = 1, .status = 256 });
-	world_feed(world, &(struct core_event){ .type = ON_SPAWN_FAILED, .node = a, .incarnation = 1 });
+	world_feed(world,
+	    &(struct core_event){ .type = ON_EXITED, .node = a, .incarnation = 1, .status = 256 });
+	world_feed(
+	    world, &(struct core_event){ .type = ON_SPAWN_FAILED, .node = a, .incarnation = 1 });
 	world_feed(world, &(struct core_event){ .type = ON_READY, .node = a, .incarnation = 1 });
-	world_feed(world, &(struct core_event){ .type = ON_EXITED, .node = a, .incarnation = 3, .status = 0 });
+	world_feed(world,
+	    &(struct core_event){ .type = ON_EXITED, .node = a, .incarnation = 3, .status = 0 });
 	world_run(world);
 	expect_trace(world, "");
 	expect_state(world, "a", STATE_RUNNING);
@@ -402,15 +414,18 @@ main(void)
 		cmocka_unit_test(test_the_end_of_one_that_timed_out_adds_nothing),
 		cmocka_unit_test(test_an_infinite_start_timeout_waits_for_ever),
 		cmocka_unit_test(test_a_start_that_hangs_in_exec_is_killed_in_the_end),
-		cmocka_unit_test(test_an_end_before_readiness_is_a_failed_start_whatever_its_status),
+		cmocka_unit_test(
+		    test_an_end_before_readiness_is_a_failed_start_whatever_its_status),
 		cmocka_unit_test(test_readiness_is_earned_anew_by_every_incarnation),
 		cmocka_unit_test(test_a_one_shot_is_ready_when_it_has_ended_normally),
 		cmocka_unit_test(test_a_one_shot_that_fails_is_retried),
-		cmocka_unit_test(test_a_one_shot_runs_again_in_group_restarts_and_with_its_supervisor),
+		cmocka_unit_test(
+		    test_a_one_shot_runs_again_in_group_restarts_and_with_its_supervisor),
 		cmocka_unit_test(test_instances_start_together_and_the_next_waits_for_all),
 		cmocka_unit_test(test_the_next_waits_for_all_instances_also_when_one_is_retried),
 		cmocka_unit_test(test_autostart_no_is_neither_started_nor_waited_for),
-		cmocka_unit_test(test_a_supervisor_is_running_once_each_child_was_ready_whatever_they_do_later),
+		cmocka_unit_test(
+		    test_a_supervisor_is_running_once_each_child_was_ready_whatever_they_do_later),
 		cmocka_unit_test(test_what_an_operator_stopped_is_not_waited_for),
 		cmocka_unit_test(test_a_temporary_child_that_cannot_start_has_failed),
 		cmocka_unit_test(test_stale_and_repeated_messages_are_dropped),

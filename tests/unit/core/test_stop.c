@@ -10,14 +10,16 @@
 static void
 order_now(struct world *world, enum core_event_type type, const char *name)
 {
-	world_feed(world, &(struct core_event){ .type = type, .node = world_id(world, name), .now = true });
+	world_feed(world,
+	    &(struct core_event){ .type = type, .node = world_id(world, name), .now = true });
 	world_run(world);
 }
 
 static void
 test_the_sequence_goes_on_signal_by_signal(void **state)
 {
-	struct world *world = world_of("/ one 9/60s { a ignores stop=INT:1s,TERM:2s,QUIT:500ms,KILL }");
+	struct world *world =
+	    world_of("/ one 9/60s { a ignores stop=INT:1s,TERM:2s,QUIT:500ms,KILL }");
 
 	(void)state;
 	world_stop(world, "a");
@@ -85,7 +87,8 @@ test_what_is_left_of_the_group_is_killed_unless_told_otherwise(void **state)
 static void
 test_parallel_stop_tells_all_at_once(void **state)
 {
-	struct world *world = world_of("/ one 9/60s { x; s one stop_parallel 9/60s { a slow=1s; b slow=1s; c slow=2s } }");
+	struct world *world = world_of(
+	    "/ one 9/60s { x; s one stop_parallel 9/60s { a slow=1s; b slow=1s; c slow=2s } }");
 
 	(void)state;
 	world_trace(world);
@@ -124,7 +127,8 @@ test_a_stop_wins_in_any_state(void **state)
 		{ "/ one 9/60s { a spawn=3s }", STATE_STARTING, 3000 },
 		{ "/ one 9/60s { a fails=1 backoff=fixed delay=5s }", STATE_RESTARTING, 0 },
 		{ "/ one 9/60s { x ready=told says_ready=5s; a }", STATE_WAITING, 0 },
-		{ "/ one start_parallel max_starting=1 9/60s { x ready=told says_ready=5s; a }", STATE_WAITING, 0 },
+		{ "/ one start_parallel max_starting=1 9/60s { x ready=told says_ready=5s; a }",
+		    STATE_WAITING, 0 },
 		{ "/ all 9/60s { x fails=1 backoff=fixed delay=5s; a }", STATE_RESTARTING, 0 },
 		{ "/ one 0/60s limit=backoff { a fails=1 }", STATE_RESTARTING, 0 },
 		{ "/ one 9/60s { a temporary fails=1 }", STATE_FAILED, 0 },
@@ -157,8 +161,9 @@ test_a_stop_wins_in_any_state(void **state)
 static void
 test_a_stop_wins_over_the_verdict_of_a_start_timeout(void **state)
 {
-	struct world *world = world_of("/ one 9/60s { a ready=told says_ready=infinity start_timeout=1s ignores "
-	    "stop=TERM:2s,KILL backoff=none }");
+	struct world *world =
+	    world_of("/ one 9/60s { a ready=told says_ready=infinity start_timeout=1s ignores "
+		     "stop=TERM:2s,KILL backoff=none }");
 
 	(void)state;
 	world_advance(world, 1500);
@@ -223,21 +228,38 @@ test_a_shutdown_starts_nothing_more(void **state)
 static void
 test_a_shutdown_during_the_first_start(void **state)
 {
-	struct world *world = world_of("/ one start_parallel max_starting=2 9/60s { a; b ready=told says_ready=5s; "
-	    "c spawn=2s; d; e }");
+	struct world *world =
+	    world_of("/ one start_parallel max_starting=2 9/60s { a; b ready=told says_ready=5s; "
+		     "c spawn=2s; d; e }");
 
 	(void)state;
 	world_trace(world);
 	world_shutdown(world);
 	world_advance(world, 10000);
-	expect_trace(world, "start c 1, stop c 1 shutdown, stop b 1 shutdown, stop a 1 shutdown, exit 0");
+	expect_trace(
+	    world, "start c 1, stop c 1 shutdown, stop b 1 shutdown, stop a 1 shutdown, exit 0");
+	world_end(world);
+}
+
+static void
+test_a_shutdown_voids_a_restart_in_flight(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { a slow=1s; b slow=5s }");
+
+	(void)state;
+	world_restart(world, "a");
+	world_shutdown(world);
+	world_trace(world);
+	world_advance(world, 20000);
+	expect_trace(world, "stop a 1 shutdown, stop b 1 shutdown, exit 0");
 	world_end(world);
 }
 
 static void
 test_shutdown_now_kills_everywhere(void **state)
 {
-	struct world *world = world_of("/ one 9/60s { a ignores; s one 9/60s { b ignores; c ignores } }");
+	struct world *world =
+	    world_of("/ one 9/60s { a ignores; s one 9/60s { b ignores; c ignores } }");
 
 	(void)state;
 	world_trace(world);
@@ -251,7 +273,8 @@ test_shutdown_now_kills_everywhere(void **state)
 static void
 test_shutdown_now_after_a_shutdown(void **state)
 {
-	struct world *world = world_of("/ one 9/60s { a ignores; s one 9/60s { b ignores; c ignores } }");
+	struct world *world =
+	    world_of("/ one 9/60s { a ignores; s one 9/60s { b ignores; c ignores } }");
 
 	(void)state;
 	world_shutdown(world);
@@ -309,6 +332,7 @@ main(void)
 		cmocka_unit_test(test_a_later_start_waits_until_the_stop_is_done),
 		cmocka_unit_test(test_a_shutdown_starts_nothing_more),
 		cmocka_unit_test(test_a_shutdown_during_the_first_start),
+		cmocka_unit_test(test_a_shutdown_voids_a_restart_in_flight),
 		cmocka_unit_test(test_shutdown_now_kills_everywhere),
 		cmocka_unit_test(test_shutdown_now_after_a_shutdown),
 		cmocka_unit_test(test_a_stop_while_it_is_spawned),

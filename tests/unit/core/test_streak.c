@@ -87,8 +87,8 @@ test_stability_counts_from_readiness(void **state)
 static void
 test_failed_starts_and_timeouts_add_to_the_streak(void **state)
 {
-	struct world *world = world_of(
-	    "/ one 100/60s { a fails=2 ready=told says_ready=infinity start_timeout=1s }");
+	struct world *world =
+	    world_of("/ one 100/60s { a fails=2 ready=told says_ready=infinity start_timeout=1s }");
 
 	(void)state;
 	world_advance(world, 1000);

@@ -29,11 +29,18 @@ struct proc {
 	uint32_t signals, sweeps;
 	int32_t last_signal;
 	struct plan_habit habit;
-	bool broken; /* attempts fail */
+	bool broken;           /* attempts fail */
 	enum core_state state; /* as the records tell it */
 };
 
-enum what { SPAWN_DONE, SAYS_READY, LIFE_OVER, STOP_OVER, EXIT_SEEN, SPAWN_REFUSED };
+enum what {
+	SPAWN_DONE,
+	SAYS_READY,
+	LIFE_OVER,
+	STOP_OVER,
+	EXIT_SEEN,
+	SPAWN_REFUSED
+};
 
 struct happening {
 	mono_ms at;
@@ -62,8 +69,8 @@ struct world {
 	uint8_t *saved[CORE_AREAS]; /* what the checkpoint would hold */
 };
 
-static void
-note(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void note(struct world *world, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 static void
 note(struct world *world, const char *format, ...)
@@ -73,8 +80,8 @@ note(struct world *world, const char *format, ...)
 	int len;
 
 	if (world->trace_len > 0)
-		world->trace_len += (size_t)snprintf(world->trace + world->trace_len,
-		    TEXT_SIZE - world->trace_len, ", ");
+		world->trace_len += (size_t)snprintf(
+		    world->trace + world->trace_len, TEXT_SIZE - world->trace_len, ", ");
 	room = TEXT_SIZE - world->trace_len;
 	va_start(args, format);
 	len = vsnprintf(world->trace + world->trace_len, room, format, args);
@@ -149,7 +156,8 @@ name_nodes(struct world *world)
 			if (node->count == 0)
 				snprintf(world->names[id], PLAN_NAME, "%s", node->name);
 			else
-				snprintf(world->names[id], PLAN_NAME, "%.12s@%u", node->name, n + 1);
+				snprintf(
+				    world->names[id], PLAN_NAME, "%.12s@%u", node->name, n + 1);
 			world->procs[id].habit = node->habit;
 		}
 	}
@@ -376,12 +384,11 @@ static void
 trace_supervisor(struct world *world, const struct core_record *record)
 {
 	enum core_state before = (enum core_state)record->a;
-	bool was_up = before == STATE_STARTING || before == STATE_RUNNING || before == STATE_STOPPING;
+	bool was_up =
+	    before == STATE_STARTING || before == STATE_RUNNING || before == STATE_STOPPING;
 
 	switch (record->state) {
-	case STATE_RUNNING:
-		note(world, "up %s", world->names[record->node]);
-		break;
+	case STATE_RUNNING: note(world, "up %s", world->names[record->node]); break;
 	case STATE_STOPPED:
 	case STATE_WAITING:
 	case STATE_RESTARTING:
@@ -392,8 +399,7 @@ trace_supervisor(struct world *world, const struct core_record *record)
 		break;
 	case STATE_STARTING:
 	case STATE_STOPPING:
-	case STATE_COUNT:
-		break;
+	case STATE_COUNT: break;
 	}
 }
 
@@ -413,7 +419,8 @@ do_record(struct world *world, const struct core_record *record)
 		fail_msg("%s left %s, says the record, but it was %s", world->names[record->node],
 		    core_state_text((enum core_state)record->a), core_state_text(proc->state));
 	proc->state = record->state;
-	if (record->node != CORE_ROOT && core_spec_of(world->core, record->node)->kind == KIND_SUPERVISOR)
+	if (record->node != CORE_ROOT &&
+	    core_spec_of(world->core, record->node)->kind == KIND_SUPERVISOR)
 		trace_supervisor(world, record);
 }
 
@@ -421,27 +428,21 @@ static void
 act(struct world *world, const struct core_action *action)
 {
 	switch (action->type) {
-	case DO_SPAWN:
-		do_spawn(world, action);
-		break;
-	case DO_SIGNAL:
-		do_signal(world, action);
-		break;
+	case DO_SPAWN: do_spawn(world, action); break;
+	case DO_SIGNAL: do_signal(world, action); break;
 	case DO_KILL_TREE:
 		assert_false(world->procs[action->node].alive);
 		world->procs[action->node].sweeps++;
 		break;
-	case DO_RECORD:
-		do_record(world, &action->record);
-		break;
+	case DO_RECORD: do_record(world, &action->record); break;
 	case DO_EXIT:
 		if (!world->over)
-			note(world, "exit %d%s%s", action->status, action->escalated ? " escalated" : "",
+			note(world, "exit %d%s%s", action->status,
+			    action->escalated ? " escalated" : "",
 			    action->automatic ? " automatic" : "");
 		world->over = true;
 		break;
-	case ACTION_COUNT:
-		break;
+	case ACTION_COUNT: break;
 	}
 }
 
@@ -480,12 +481,12 @@ feed_node(struct world *world, enum core_event_type type, const struct happening
 {
 	world_feed(world,
 	    &(struct core_event){ .type = type,
-	        .node = one->node,
-	        .incarnation = one->incarnation,
-	        .pid = (int32_t)(1000 + one->node),
-	        .status = one->status,
-	        .step = type == ON_SPAWN_FAILED ? 3 : 0,
-	        .error = type == ON_SPAWN_FAILED ? 2 : 0 });
+		.node = one->node,
+		.incarnation = one->incarnation,
+		.pid = (int32_t)(1000 + one->node),
+		.status = one->status,
+		.step = type == ON_SPAWN_FAILED ? 3 : 0,
+		.error = type == ON_SPAWN_FAILED ? 2 : 0 });
 }
 
 static void
@@ -537,9 +538,7 @@ take(struct world *world, struct happening one)
 		if (current)
 			die(world, one.node, one.status);
 		break;
-	case EXIT_SEEN:
-		feed_node(world, ON_EXITED, &one);
-		break;
+	case EXIT_SEEN: feed_node(world, ON_EXITED, &one); break;
 	}
 }
 
@@ -605,7 +604,8 @@ world_kill(struct world *world, const char *who)
 	char *save = NULL;
 
 	snprintf(copy, sizeof copy, "%s", who);
-	for (char *one = strtok_r(copy, ", ", &save); one != NULL; one = strtok_r(NULL, ", ", &save)) {
+	for (char *one = strtok_r(copy, ", ", &save); one != NULL;
+	     one = strtok_r(NULL, ", ", &save)) {
 		char *colon = strchr(one, ':');
 		uint32_t node;
 
@@ -629,9 +629,8 @@ world_ready(struct world *world, const char *name)
 	uint32_t node = world_id(world, name);
 
 	world_feed(world,
-	    &(struct core_event){ .type = ON_READY,
-	        .node = node,
-	        .incarnation = world->procs[node].incarnation });
+	    &(struct core_event){
+		.type = ON_READY, .node = node, .incarnation = world->procs[node].incarnation });
 	world_run(world);
 }
 
@@ -747,7 +746,8 @@ world_records(const struct world *world, enum core_record_type type, const char 
 	uint32_t count = 0;
 
 	for (size_t i = 0; i < world->record_count; i++) {
-		if (world->records[i].type == type && (name == NULL || world->records[i].node == node))
+		if (world->records[i].type == type &&
+		    (name == NULL || world->records[i].node == node))
 			count++;
 	}
 	return count;
@@ -786,7 +786,8 @@ world_expect_state(const struct world *world, const char *name, enum core_state 
 	if (view.state == state && (reason == REASON_COUNT || view.reason == reason))
 		return;
 	print_error("expected: %s is %s%s%s\n   found: %s (%s)\n", name, core_state_text(state),
-	    reason == REASON_COUNT ? "" : ", ", reason == REASON_COUNT ? "" : core_reason_text(reason),
-	    core_state_text(view.state), core_reason_text(view.reason));
+	    reason == REASON_COUNT ? "" : ", ",
+	    reason == REASON_COUNT ? "" : core_reason_text(reason), core_state_text(view.state),
+	    core_reason_text(view.reason));
 	_fail(file, line);
 }

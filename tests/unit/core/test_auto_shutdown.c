@@ -1,0 +1,179 @@
+/* Automatic shutdown beyond OTP 27–29: statuses that climb, and ends that somebody asked for. */
+#include "world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+static void
+test_the_daemon_exits_with_the_significant_childs_status(void **state)
+{
+	static const struct {
+		const char *end, *trace;
+	} rows[] = {
+		{ "a:normal", "stop a 1 normal, stop b 1 shutdown, exit 0 automatic" },
+		{ "a:7", "stop a 1 crash, stop b 1 shutdown, exit 7 automatic" },
+		{ "a:SEGV", "stop a 1 crash, stop b 1 shutdown, exit 139 automatic" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct world *world =
+		    world_of("/ one auto=any 9/60s { a temporary significant; b }");
+
+		world_trace(world);
+		world_exit(world, rows[i].end);
+		expect_trace(world, rows[i].trace);
+		world_end(world);
+	}
+}
+
+static void
+test_it_takes_effect_under_every_strategy(void **state)
+{
+	static const char *const strategies[] = { "one", "all", "rest" };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		char plan[128];
+		struct world *world;
+
+		snprintf(plan, sizeof plan, "/ %s auto=any 9/60s { x; a transient significant; b }",
+		    strategies[i]);
+		world = world_of(plan);
+		world_trace(world);
+		world_exit(world, "a:normal");
+		expect_trace(world,
+		    "stop a 1 normal, stop b 1 shutdown, stop x 1 shutdown, exit 0 automatic");
+		world_end(world);
+	}
+}
+
+static void
+test_a_significant_one_shot(void **state)
+{
+	struct world *world = world_of(
+	    "/ one auto=any 9/60s { x; a transient significant ready=exit lives=1s:0; b }");
+
+	(void)state;
+	world_trace(world);
+	world_advance(world, 1000);
+	expect_alive(world, "");
+	world_end(world);
+}
+
+static void
+test_a_temporary_one_that_cannot_start_has_ended(void **state)
+{
+	struct world *world =
+	    world_of("/ one auto=any 9/60s { x; a temporary significant fails=1; b }");
+
+	(void)state;
+	expect_alive(world, "");
+	world_end(world);
+}
+
+static void
+test_what_an_operator_a_group_or_a_shutdown_asked_for_never_triggers_it(void **state)
+{
+	struct world *world =
+	    world_of_otp("/ one 9/60s { s all auto=any 9/60s { x; a transient significant; "
+			 "t temporary significant } }");
+
+	(void)state;
+	world_exit(world, "x"); /* the group restart ends t for good */
+	expect_state(world, "t", STATE_FINISHED);
+	expect_alive(world, "x a");
+	world_stop(world, "a");
+	expect_alive(world, "x");
+	world_restart(world, "s");
+	expect_alive(world, "x t");
+	world_trace(world);
+	world_shutdown(world);
+	expect_trace(world, "stop t 2 shutdown, stop x 3 shutdown, down s, exit 0");
+	world_end(world);
+}
+
+static void
+test_all_significant_counts_only_those_alive(void **state)
+{
+	struct world *world = world_of_otp(
+	    "/ one auto=all 9/60s { a transient significant; "
+	    "b transient significant no_restart=4; m transient significant manual; x }");
+
+	(void)state;
+	world_exit(world, "b:4");
+	expect_state(world, "b", STATE_FAILED);
+	expect_alive(world, "a x");
+	world_exit(world, "a:normal");
+	expect_alive(world, "");
+	world_end(world);
+}
+
+static void
+test_one_that_is_being_stopped_by_hand_does_not_hold_it_up(void **state)
+{
+	struct world *world = world_of_otp("/ one auto=all 9/60s { a transient significant; "
+					   "b transient significant slow=5s; x }");
+
+	(void)state;
+	world_stop(world, "b");
+	world_exit(world, "a:normal");
+	world_advance(world, 5000);
+	expect_alive(world, "");
+	assert_true(core_is_leaving(world_core(world)));
+	world_end(world);
+}
+
+static void
+test_a_queued_end_takes_effect_after_the_operation(void **state)
+{
+	struct world *world = world_of_otp(
+	    "/ rest auto=any 9/60s { a temporary significant; b; c ready=told says_ready=1s }");
+
+	(void)state;
+	world_advance(world, 1000);
+	world_exit(world, "b");
+	world_exit(world, "a:5"); /* outside the set that is being started */
+	world_trace(world);
+	world_advance(world, 1000);
+	expect_trace(world, "stop c 2 shutdown, stop b 2 shutdown, exit 5 automatic");
+	world_end(world);
+}
+
+static void
+test_a_transient_supervisor_that_ended_so_is_finished_and_can_be_started(void **state)
+{
+	struct world *world = world_of(
+	    "/ one 9/60s { s transient one auto=any 9/60s { a temporary significant; b }; x }");
+
+	(void)state;
+	world_exit(world, "a:3");
+	expect_why(world, "s", STATE_FINISHED, REASON_AUTO_SHUTDOWN);
+	expect_alive(world, "x");
+	world_start(world, "s");
+	expect_alive(world, "a b x");
+	world_end(world);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_daemon_exits_with_the_significant_childs_status),
+		cmocka_unit_test(test_it_takes_effect_under_every_strategy),
+		cmocka_unit_test(test_a_significant_one_shot),
+		cmocka_unit_test(test_a_temporary_one_that_cannot_start_has_ended),
+		cmocka_unit_test(
+		    test_what_an_operator_a_group_or_a_shutdown_asked_for_never_triggers_it),
+		cmocka_unit_test(test_all_significant_counts_only_those_alive),
+		cmocka_unit_test(test_one_that_is_being_stopped_by_hand_does_not_hold_it_up),
+		cmocka_unit_test(test_a_queued_end_takes_effect_after_the_operation),
+		cmocka_unit_test(
+		    test_a_transient_supervisor_that_ended_so_is_finished_and_can_be_started),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,288 @@
+/* Operator's commands (SEMANTICS). */
+#include "world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+static void
+restart_group(struct world *world, const char *name)
+{
+	world_feed(world,
+	    &(struct core_event){
+		.type = ON_RESTART, .node = world_id(world, name), .group = true });
+	world_run(world);
+}
+
+static void
+test_a_restart_concerns_that_child_alone(void **state)
+{
+	static const char *const plans[] = { "/ one 0/5s { a; b; c }", "/ all 0/5s { a; b; c }",
+		"/ rest 0/5s { a; b; c }", "/ escalate { a; b; c }" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof plans / sizeof plans[0]; i++) {
+		struct world *world = world_of(plans[i]);
+
+		world_trace(world);
+		world_restart(world, "b");
+		expect_trace(world, "stop b 1 shutdown, start b 2");
+		assert_int_equal(world_view(world, "/").restarts_in_window, 0);
+		assert_int_equal(world_view(world, "b").restarts, 0);
+		world_end(world);
+	}
+}
+
+static void
+test_a_group_restart_applies_the_strategy(void **state)
+{
+	static const struct {
+		const char *plan, *trace;
+	} rows[] = {
+		{ "/ one 0/5s { a; b; c }", "stop b 1 shutdown, start b 2" },
+		{ "/ all 0/5s { a; b; c }",
+		    "stop c 1 shutdown, stop b 1 shutdown, stop a 1 shutdown, "
+		    "start a 2, start b 2, start c 2" },
+		{ "/ rest 0/5s { a; b; c }",
+		    "stop c 1 shutdown, stop b 1 shutdown, start b 2, start c 2" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct world *world = world_of(rows[i].plan);
+
+		world_trace(world);
+		restart_group(world, "b");
+		expect_trace(world, rows[i].trace);
+		assert_int_equal(world_view(world, "/").restarts_in_window, 0);
+		world_end(world);
+	}
+}
+
+static void
+test_a_supervisor_means_its_subtree(void **state)
+{
+	struct world *world =
+	    world_of("/ one 9/60s { s one 9/60s { a; t all 9/60s { b; c } }; x }");
+
+	(void)state;
+	world_trace(world);
+	world_stop(world, "s");
+	expect_trace(
+	    world, "stop c 1 shutdown, stop b 1 shutdown, down t, stop a 1 shutdown, down s");
+	expect_why(world, "s", STATE_STOPPED, REASON_OPERATOR);
+	world_start(world, "s");
+	expect_trace(world, "start a 2, start b 2, start c 2, up t, up s");
+	world_restart(world, "s");
+	expect_trace(world,
+	    "stop c 2 shutdown, stop b 2 shutdown, down t, stop a 2 shutdown, down s, "
+	    "start a 3, start b 3, start c 3, up t, up s");
+	assert_int_equal(world_view(world, "x").incarnation, 1);
+	world_end(world);
+}
+
+static void
+test_each_node_keeps_its_own_wish(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { s one 9/60s { a; b; m manual } }");
+
+	(void)state;
+	world_stop(world, "a");
+	world_stop(world, "s");
+	world_start(world, "s");
+	expect_alive(world, "b");
+	expect_why(world, "a", STATE_STOPPED, REASON_OPERATOR);
+	expect_state(world, "m", STATE_STOPPED);
+	world_start(world, "a");
+	expect_alive(world, "a b");
+	world_end(world);
+}
+
+static void
+test_the_root_can_be_stopped_and_started(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { a; s all 9/60s { b } }");
+
+	(void)state;
+	world_stop(world, "/");
+	expect_alive(world, "");
+	expect_why(world, "/", STATE_STOPPED, REASON_OPERATOR);
+	assert_false(core_is_leaving(world_core(world)));
+	world_start(world, "/");
+	expect_alive(world, "a b");
+	world_restart(world, "/");
+	expect_alive(world, "a b");
+	assert_int_equal(world_view(world, "b").incarnation, 3);
+	world_end(world);
+}
+
+static void
+test_below_what_is_down_starts_are_refused_and_change_nothing(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { s one 9/60s { t one 9/60s { a; b } } }");
+	struct core *core = world_core(world);
+
+	(void)state;
+	assert_int_equal(core_refusal(core, world_id(world, "a")), CORE_NONE);
+	world_stop(world, "b");
+	world_stop(world, "s");
+	assert_int_equal(core_refusal(core, world_id(world, "a")), world_id(world, "s"));
+	assert_int_equal(core_refusal(core, world_id(world, "t")), world_id(world, "s"));
+	assert_int_equal(core_refusal(core, world_id(world, "s")), CORE_NONE);
+	world_start(world, "b");
+	world_restart(world, "b");
+	world_start(world, "t");
+	expect_alive(world, "");
+	world_start(world, "s");
+	expect_alive(world, "a");
+	assert_false(world_view(world, "b").wanted);
+	world_end(world);
+}
+
+static void
+test_below_what_is_stopping_or_failed_too(void **state)
+{
+	struct world *world =
+	    world_of("/ one 9/60s { s one 0/60s limit=terminate { a; b slow=1s } }");
+	struct core *core = world_core(world);
+
+	(void)state;
+	world_exit(world, "a");
+	expect_state(world, "s", STATE_STOPPING);
+	assert_int_equal(core_refusal(core, world_id(world, "a")), world_id(world, "s"));
+	world_start(world, "a");
+	world_advance(world, 1000);
+	expect_state(world, "s", STATE_FAILED);
+	assert_int_equal(core_refusal(core, world_id(world, "a")), world_id(world, "s"));
+	world_start(world, "a");
+	expect_alive(world, "");
+	world_start(world, "s");
+	expect_alive(world, "a b");
+	world_end(world);
+}
+
+static void
+test_nothing_is_started_while_the_daemon_leaves(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { a; b slow=1s }");
+
+	(void)state;
+	world_stop(world, "a");
+	world_shutdown(world);
+	assert_true(core_refusal(world_core(world), world_id(world, "a")) != CORE_NONE);
+	world_start(world, "a");
+	world_start(world, "/");
+	world_trace(world);
+	world_advance(world, 5000);
+	expect_trace(world, "stop b 1 shutdown, exit 0");
+	world_end(world);
+}
+
+static void
+test_a_start_during_an_operation_waits_for_its_end(void **state)
+{
+	struct world *world =
+	    world_of("/ all 9/60s { a backoff=none; b ready=told says_ready=2s; c }");
+
+	(void)state;
+	world_advance(world, 2000);
+	world_stop(world, "c");
+	world_exit(world, "a"); /* a, then b, which takes 2 s */
+	world_trace(world);
+	world_start(world, "c");
+	world_advance(world, 1999);
+	expect_trace(world, "");
+	world_advance(world, 1);
+	expect_trace(world, "start c 2");
+	world_end(world);
+}
+
+static void
+test_a_stop_during_an_operation_does_not_wait(void **state)
+{
+	struct world *world =
+	    world_of("/ all 9/60s { a backoff=none; b ready=told says_ready=2s; c }");
+
+	(void)state;
+	world_advance(world, 2000);
+	world_exit(world, "a");
+	world_trace(world);
+	world_stop(world, "a");
+	expect_trace(world, "stop a 2 shutdown");
+	world_stop(world, "b"); /* the operation goes on without it */
+	expect_trace(world, "stop b 2 shutdown, start c 2");
+	world_end(world);
+}
+
+static void
+test_starts_of_what_runs_change_nothing(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { a; s one 9/60s { b } }");
+
+	(void)state;
+	world_trace(world);
+	world_start(world, "a");
+	world_start(world, "s");
+	world_start(world, "/");
+	expect_trace(world, "");
+	world_end(world);
+}
+
+static void
+test_a_start_revives_what_is_finished_or_failed(void **state)
+{
+	struct world *world =
+	    world_of_otp("/ one 0/60s { t transient; u temporary; v no_restart=1 }");
+
+	(void)state;
+	world_exit(world, "t:normal, u:crash, v:crash");
+	expect_alive(world, "");
+	world_start(world, "t");
+	world_start(world, "u");
+	world_start(world, "v");
+	expect_alive(world, "t u v");
+	world_end(world);
+}
+
+static void
+test_a_stop_of_what_waits_in_the_queue_voids_its_failure(void **state)
+{
+	struct world *world =
+	    world_of("/ all 9/60s { a; b backoff=none; c ready=told says_ready=2s }");
+
+	(void)state;
+	world_advance(world, 2000);
+	world_exit(world, "b"); /* a and b run again, c is on its way */
+	world_exit(world, "a"); /* waits for the end of that */
+	expect_state(world, "a", STATE_RESTARTING);
+	world_stop(world, "a");
+	expect_why(world, "a", STATE_STOPPED, REASON_OPERATOR);
+	world_advance(world, 10000);
+	expect_alive(world, "b c");
+	assert_int_equal(world_view(world, "/").restarts_in_window, 1);
+	assert_int_equal(world_view(world, "b").incarnation, 2);
+	world_end(world);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_restart_concerns_that_child_alone),
+		cmocka_unit_test(test_a_group_restart_applies_the_strategy),
+		cmocka_unit_test(test_a_supervisor_means_its_subtree),
+		cmocka_unit_test(test_each_node_keeps_its_own_wish),
+		cmocka_unit_test(test_the_root_can_be_stopped_and_started),
+		cmocka_unit_test(test_below_what_is_down_starts_are_refused_and_change_nothing),
+		cmocka_unit_test(test_below_what_is_stopping_or_failed_too),
+		cmocka_unit_test(test_nothing_is_started_while_the_daemon_leaves),
+		cmocka_unit_test(test_a_start_during_an_operation_waits_for_its_end),
+		cmocka_unit_test(test_a_stop_during_an_operation_does_not_wait),
+		cmocka_unit_test(test_starts_of_what_runs_change_nothing),
+		cmocka_unit_test(test_a_start_revives_what_is_finished_or_failed),
+		cmocka_unit_test(test_a_stop_of_what_waits_in_the_queue_voids_its_failure),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
