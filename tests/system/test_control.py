@@ -1,0 +1,352 @@
+"""The control socket of a real daemon from outside: bad, slow, greedy and many clients, and supervision that goes on meanwhile."""
+
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+from conftest import Client, RpcError, descriptors, process, until
+
+TREE = """
+[child:still]
+command = /bin/sleep 1000
+stable_after = 0s
+
+[child:off]
+command = /bin/sleep 1000
+autostart = no
+
+[child:wrong]
+command = /nonexistent/program
+autostart = no
+
+[child:early]
+command = /bin/sh -c "exit 7"
+ready = exit
+autostart = no
+
+[child:long]
+command = /bin/sleep 1000
+ready = exit
+start_timeout = 5m
+autostart = no
+
+[supervisor:shop]
+strategy = rest_for_one
+
+[child:shop/web]
+command = /bin/sleep 1000
+instances = 3
+"""
+
+PING = b'{"jsonrpc":"2.0","id":1,"method":"ping"}\n'
+STATUS = b'{"jsonrpc":"2.0","id":1,"method":"status"}\n'
+
+
+@pytest.fixture
+def served(daemon):
+    made = daemon(TREE)
+    made.wait_node("shop", state="running")
+    return made
+
+
+class Watch(threading.Thread):
+    """Asks again and again on a connection of its own, and keeps the longest time that an answer took."""
+
+    def __init__(self, served):
+        super().__init__(daemon=True)
+        self.client = served.client()
+        self.over = threading.Event()
+        self.longest = 0.0
+        self.asked = 0
+        self.start()
+
+    def run(self):
+        while not self.over.wait(0.002):
+            began = time.monotonic()
+            self.client.call("ping")
+            self.longest = max(self.longest, time.monotonic() - began)
+            self.asked += 1
+
+    def stop(self):
+        self.over.set()
+        self.join()
+        assert self.asked > 0
+        return self.longest
+
+
+def assert_supervision_goes_on(served):
+    """A kill -9 is answered by a new process."""
+    old = served.node("still")["pid"]
+    os.kill(old, signal.SIGKILL)
+    new = served.wait_node("still", state="running", pid=lambda pid: pid not in (None, old))
+    assert process(new["pid"])
+
+
+def rest(sock):
+    """Everything until the other end closes."""
+    text = b""
+    try:
+        while more := sock.recv(1 << 20):
+            text += more
+    except ConnectionResetError:
+        pass
+    return text
+
+
+BAD_LINES = [
+    (b"garbage", -32700),
+    (b"\x00\x01\xff", -32700),
+    (b'{"jsonrpc":"2.0","id":1,"method":"ping\x00"}', -32700),
+    (b'{"jsonrpc":"2.0","id":1,"method":"\xc3\x28"}', -32700),
+    (b'{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}', -32700),
+    (b'{"jsonrpc":"2.0","id":1' + b"0" * 400 + b',"method":"ping"}', -32700),
+    (b"[" * 10000, -32700),
+    (b"[" * 500000, -32600),
+    (b"[" + b"1," * 400000 + b"1]", -32600),
+    (b"{}", -32600),
+    (b"[]", -32600),
+    (b"17", -32600),
+    (b'{"jsonrpc":"2.0","id":1,"method":"pong"}', -32601),
+    (b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"' + b"x" * 1000000 + b'":1}}', -32602),
+    (b'{"jsonrpc":"2.0","id":1,"method":"status","params":{"path":"' + b"x" * 1000000 + b'"}}', 1),
+]
+
+
+def test_bad_line_is_answered_and_the_connection_lives(served):
+    client = served.client()
+    for line, code in BAD_LINES:
+        client.send(line + b"\n")
+        assert json.loads(client.line())["error"]["code"] == code, line[:80]
+        assert client.call("ping")["protocol"] == 1
+    client.close()
+
+
+def test_one_line_through_a_shut_pipe(served):
+    """As `printf … | nc -N -U control.sock` does it."""
+    client = served.client()
+    client.send(b'{"jsonrpc":"2.0","id":1,"method":"tree"}\n')
+    client.socket.shutdown(socket.SHUT_WR)
+    reply = json.loads(rest(client.socket))
+    assert [node["path"] for node in reply["result"]["children"]] == ["still", "off", "wrong", "early", "long", "shop"]
+
+
+def test_thousand_idle_connections(served):
+    engine = served.engine()
+    before = len(descriptors(engine))
+    idle = [served.client() for _ in range(1000)]
+    for client in idle[::50]:
+        assert client.call("ping")["engine_pid"] == engine
+    watch = Watch(served)
+    assert_supervision_goes_on(served)
+    assert watch.stop() < 2
+    for client in idle:
+        client.close()
+    watch.client.close()
+    until("all connections closed", lambda: len(descriptors(engine)) <= before)
+
+
+def test_oversized_request_is_answered_and_closed(served):
+    client = served.client()
+    with pytest.raises(OSError):
+        for _ in range(10000):
+            client.send(b"x" * 65536)
+        pytest.fail("an endless request is read for ever")
+    client.close()
+    client = served.client()
+    try:
+        client.send(b"x" * (2 << 20))
+    except OSError:
+        pass
+    assert json.loads(rest(client.socket))["error"]["code"] == 7
+    assert_supervision_goes_on(served)
+
+
+def test_a_million_pipelined_requests_starve_nobody(served):
+    greedy = served.client()
+    greedy.socket.setblocking(False)
+    watch = Watch(served)
+    answers, end = 0, time.monotonic() + 1
+    while time.monotonic() < end:
+        readable, writable, _ = select.select([greedy.socket], [greedy.socket], [], 1)
+        if writable:
+            try:
+                greedy.socket.send(PING * 1000)
+            except BlockingIOError:
+                pass
+        if readable:
+            answers += greedy.socket.recv(1 << 20).count(b"\n")
+    assert_supervision_goes_on(served)
+    assert watch.stop() < 2
+    assert answers > 1000
+    greedy.close()
+
+
+def test_client_that_never_reads_costs_a_bounded_amount(served):
+    engine = served.engine()
+
+    def resident():
+        with open(f"/proc/{engine}/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * resource.getpagesize()
+
+    before = resident()
+    deaf = [served.client() for _ in range(20)]
+    for client in deaf:
+        client.socket.setblocking(False)
+        try:
+            while True:
+                client.socket.send(STATUS * 1000)
+        except BlockingIOError:
+            pass
+    watch = Watch(served)
+    assert_supervision_goes_on(served)
+    assert watch.stop() < 2
+    assert resident() - before < 20 << 20
+    for client in deaf:
+        client.close()
+
+
+def test_start_that_fails_says_how_and_goes_on(served):
+    for path, words in (("wrong", "No such file or directory (ENOENT)"), ("early", "exited with status 7")):
+        with pytest.raises(RpcError, match="") as caught:
+            served.call("start", path=path, wait=True)
+        assert caught.value.code == 4
+        assert words in caught.value.message
+        assert caught.value.data["path"] == path
+        served.wait_node(path, restarts=lambda count: count >= 1)
+    assert served.node("wrong")["start_error"] == {"step": "executing the command", "error": "ENOENT"}
+    assert served.node("early")["exit"]["code"] == 7
+
+
+def test_commands_wait_until_they_are_done(served):
+    node = served.call("start", path="off", wait=True)
+    assert node["state"] == "running" and process(node["pid"])
+    again = served.call("restart", path="off", wait=True)
+    assert again["incarnation"] == node["incarnation"] + 1 and again["pid"] != node["pid"]
+    assert not process(node["pid"])
+    stopped = served.call("stop", path="off", wait=True)
+    assert stopped["state"] == "stopped" and "pid" not in stopped and not process(again["pid"])
+    nodes = served.call("restart", path="shop/web", wait=True)["nodes"]
+    assert [node["incarnation"] for node in nodes] == [2, 2, 2]
+    served.call("stop", path="shop", wait=True)
+    with pytest.raises(RpcError) as caught:
+        served.call("start", path="shop/web@1", wait=True)
+    assert caught.value.code == 3 and caught.value.data == {"path": "shop", "hint": "start shop"}
+    assert served.node("shop/web@1")["state"] == "stopped"
+
+
+def test_waiting_ends_by_timeout_or_stop_and_holds_nobody_up(served):
+    waiting = served.client()
+    waiting.send(b'{"jsonrpc":"2.0","id":1,"method":"start","params":{"path":"long","wait":true}}\n' + PING)
+    served.wait_node("long", state="starting")
+    with pytest.raises(RpcError) as caught:
+        served.call("start", path="long", wait=True, timeout="50ms")
+    assert caught.value.code == 5
+    assert served.node("long")["state"] == "starting"
+    served.call("stop", path="long", wait=True)
+    assert json.loads(waiting.line())["error"]["code"] == 3
+    assert json.loads(waiting.line())["result"]["protocol"] == 1
+
+
+def test_waiter_that_goes_leaves_nothing(served):
+    engine = served.engine()
+    before = len(descriptors(engine))
+    for _ in range(50):
+        client = served.client()
+        client.send(b'{"jsonrpc":"2.0","id":1,"method":"start","params":{"path":"long","wait":true}}\n')
+        client.close()
+    until("the waiters' connections closed", lambda: len(descriptors(engine)) <= before)
+    served.call("stop", path="long", wait=True)
+    assert served.engine() == engine
+
+
+def test_changes_are_logged_with_who_asked(served):
+    served.call("stop", path="still", wait=True)
+    served.wait_log(rf"still: stop asked by uid {os.getuid()} \(pid {os.getpid()}\)$")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
+def test_others_read_and_operators_change(daemon):
+    made = daemon(TREE, coppice="control_mode = 0666\noperators = 54322, @54323")
+    made.ready()
+    made.dir.chmod(0o755)
+
+    def ask(uid, groups, method, **params):
+        readable, writable = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                os.setgroups(groups)
+                os.setresgid(uid, uid, uid)
+                os.setresuid(uid, uid, uid)
+                try:
+                    Client(made.socket).call(method, **params)
+                    os.write(writable, b"0")
+                except RpcError as error:
+                    os.write(writable, str(error.code).encode())
+            finally:
+                os._exit(0)
+        os.close(writable)
+        with os.fdopen(readable) as file:
+            code = file.read()
+        os.waitpid(child, 0)
+        return code
+
+    assert ask(54321, [], "status") == "0"
+    assert ask(54321, [], "stop", path="still") == "2"
+    assert made.node("still")["state"] == "running"
+    assert ask(54321, [54323], "stop", path="still", wait=True) == "0"
+    assert ask(54322, [], "start", path="still", wait=True) == "0"
+    made.wait_log(r"still: start asked by uid 54322 \(pid \d+\)$")
+
+
+def test_vanished_socket_is_made_anew_on_usr1(served):
+    kept = served.client()
+    served.socket.unlink()
+    served.signal(signal.SIGUSR1)
+    until("a socket", served.socket.exists)
+    assert served.client().call("ping")["pid"] == served.pid
+    assert kept.call("ping")["pid"] == served.pid
+    assert served.stop() == 0
+    assert not served.socket.exists()
+
+
+def test_second_daemon_does_not_take_the_socket(served, daemon):
+    second = daemon(TREE, start=False)
+    second.config.write_text(second.config.read_text().replace(str(second.socket), str(served.socket)))
+    second.start()
+    second.wait_log("another daemon serves there")
+    assert served.client().call("ping")["pid"] == served.pid
+    assert second.stop() == 0
+    assert served.client().call("ping")["pid"] == served.pid
+
+
+def test_socket_of_a_killed_daemon_is_replaced(served, daemon):
+    engine = served.engine()
+    os.kill(served.pid, signal.SIGKILL)
+    os.kill(engine, signal.SIGKILL)
+    served.wait()
+    until("the engine gone", lambda: not (one := process(engine)) or one.zombie)
+    assert served.socket.exists()
+    second = daemon(TREE, start=False)
+    second.config.write_text(second.config.read_text().replace(str(second.socket), str(served.socket)))
+    second.start()
+    until("an answer of the second", lambda: served.client().call("ping")["pid"] == second.pid)
+    assert second.stop() == 0
+
+
+def test_shutdown_is_answered_and_then_closes(served):
+    client = served.client()
+    with pytest.raises(RpcError) as caught:
+        client.call("shutdown", action="reboot")
+    assert caught.value.code == 3
+    assert client.call("shutdown") == {"action": "exit"}
+    assert client.line() == b""
+    assert served.wait() == 0
+    assert not served.socket.exists()
