@@ -290,13 +290,26 @@ test_role(void **state)
 }
 
 static void
+test_help_keys(void **state)
+{
+	static const char *const arguments[] = { "compile", "-c", "x", "--help", "keys", NULL };
+	static char out[32768];
+	char err[512];
+
+	(void)state;
+	assert_int_equal(role_says(arguments, out, sizeof out, err, sizeof err), 0);
+	assert_non_null(strstr(out, "\nbackoff_delay = duration (100ms)\n"));
+	assert_string_equal(err, "");
+}
+
+static void
 test_usage(void **state)
 {
 	static const char *const wrong[][6] = { { "compile" }, { "compile", "--check" },
 		{ "compile", "-c" }, { "compile", "-c", "x" },
 		{ "compile", "-c", "x", "--product" }, { "compile", "-c", "x", "--product", "99" },
 		{ "compile", "-c", "x", "--check", "--dump" }, { "compile", "-c", "x", "--dump" },
-		{ "compile", "-c", "x", "--check", "--hold" } };
+		{ "compile", "-c", "x", "--check", "--hold" }, { "compile", "--help" } };
 	char out[512], err[512];
 
 	(void)state;
@@ -315,6 +328,7 @@ main(void)
 		cmocka_unit_test(test_own_user),
 		cmocka_unit_test(test_other_user),
 		cmocka_unit_test(test_role),
+		cmocka_unit_test(test_help_keys),
 		cmocka_unit_test(test_usage),
 	};
 
