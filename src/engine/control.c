@@ -180,7 +180,13 @@ control_reopen(struct control *control)
 
 	if (listener_is_reachable(&control->listener, settings))
 		return;
-	/* The old one goes first: its file may be where the new one is to be. Whoever is connected stays so. */
+	/*
+	 * The old one goes first, since its file may be where the new one is to be; but not before those who knocked in time have been let
+	 * in. Whoever is connected stays so.
+	 */
+	for (int i = 0; i < SOMAXCONN && control->listener.fd >= 0 && control_accept(control);
+	     i++) {
+	}
 	ev_io_stop(control->engine->loop, &control->acceptor);
 	listener_close(&control->listener, settings, false);
 	if (listener_open(&control->listener, settings) == 0)

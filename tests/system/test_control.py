@@ -337,7 +337,8 @@ def test_socket_of_a_killed_daemon_is_replaced(served, daemon):
     second = daemon(TREE, start=False)
     second.config.write_text(second.config.read_text().replace(str(second.socket), str(served.socket)))
     second.start()
-    until("an answer of the second", lambda: served.client().call("ping")["pid"] == second.pid)
+    second.wait_log("^.*/: running$")
+    assert Client(served.socket).call("ping")["pid"] == second.pid
     assert second.stop() == 0
 
 
