@@ -61,6 +61,7 @@ bool
 reap_gather(struct reap *reap, pid_t engine, int *status)
 {
 	bool engine_ended = false;
+	int64_t cost, most;
 
 	if (reap->named > 0 && reap->batch.head.count < LINK_MAX_EXITS) {
 		pid_t pid = take(reap, reap->named, engine, status);
@@ -77,7 +78,10 @@ reap_gather(struct reap *reap, pid_t engine, int *status)
 			continue;
 		}
 		reap->sweep_at_us = REAP_NEVER;
-		reap->sweep_cost_us = span_mono_now_us() - now;
+		cost = span_mono_now_us() - now;
+		/* Grows slowly: a busy machine may have stopped us in the middle of it. */
+		most = 2 * reap->sweep_cost_us + CHEAP_US;
+		reap->sweep_cost_us = cost < most ? cost : most;
 		reap->childless = pid < 0;
 	}
 	return engine_ended;
