@@ -20,11 +20,11 @@ from conftest import children, descriptors, process, until
 KILLS = int(os.environ.get("COPPICE_KILLS", "40"))
 SEED = int(os.environ.get("COPPICE_SEED", "0")) or random.randrange(1 << 30)
 
-# Lives for some milliseconds, then exits with a status that differs from life to life, or kills itself.
+# Lives for up to a second, then exits with a status that differs from life to life, or kills itself.
 CRASHER = r"""
 echo start $$ >> ledger.$1
 trap "" TERM
-sleep 0.0$(( $$ % 10 ))
+sleep 0.$(( $$ % 10 ))$(( $$ / 10 % 10 ))
 s=$(( $$ % 120 + 1 ))
 if [ $(( $$ % 3 )) = 0 ]; then echo end $$ SIGKILL >> ledger.$1; kill -KILL $$; fi
 echo end $$ $s >> ledger.$1
@@ -99,6 +99,7 @@ class Watch(threading.Thread):
                 # one dies while the next is born: /proc is no snapshot; two that stay are two
                 if name in self.look():
                     self.doubled[name] += 1
+            self.over.wait(0.02)
 
 
 def ledgers(daemon):
@@ -176,7 +177,9 @@ def test_storm(daemon):
     for name, lives in books.items():
         path = f"storm/{name}"
         node = nodes[path]
-        assert node["incarnation"] == len(lives), f"{path}: {node}, but the ledger has {len(lives)} starts"
+        # what `stop` hit before its first command has no line of its own
+        unwritten = node["exit"] in ({"signal": "TERM", "core_dumped": False}, {"signal": "KILL", "core_dumped": False})
+        assert node["incarnation"] - len(lives) in (0, 1 if unwritten else 0), f"{path}: {node}, but {len(lives)} starts"
         for number, (pid, status) in enumerate(lives, start=1):
             said = ends[path][number]
             assert len(said) == 1, f"{path}, start {number} (pid {pid}, {status}): the log says {said or 'nothing'}"
@@ -295,21 +298,16 @@ def test_hold(daemon):
 
 def test_hold_after_three_deaths(daemon):
     """Engines that die before they have recovered are followed by one that holds: adopts, records, starts nothing."""
-    d = daemon("[child:one]\ncommand = /bin/sleep 1000\nbackoff = none\n")
+    # a long tree, that recovery may take some time
+    rest = "".join(f"[child:idle{n}]\ncommand = /bin/true\nautostart = no\n" for n in range(4000))
+    d = daemon(f"[child:one]\ncommand = /bin/sleep 1000\nbackoff = none\n{rest}")
     pid = d.wait_node("one", state="running")["pid"]
     last = d.engine()
-    os.kill(last, signal.SIGSTOP)
     os.kill(last, signal.SIGKILL)
-    for _ in range(2000):
-        engine = engine_of(d)
-        if engine and engine != last:
-            os.kill(engine, signal.SIGKILL)
-            last = engine
-        if "--hold" in d.log():
-            break
-        time.sleep(0.0005)
-    else:
-        pytest.skip("its recovery is quicker than three kills in a row")
+    for _ in range(3):
+        last = until("the next engine", lambda: (engine := engine_of(d)) != last and engine, pause=0)
+        os.kill(last, signal.SIGKILL)
+    d.wait_log("the next one starts with --hold")
     until("an engine that holds", lambda: d.call("ping").get("hold"))
     assert d.node("one")["pid"] == pid
     os.kill(pid, signal.SIGKILL)
