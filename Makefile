@@ -170,6 +170,8 @@ $(BUILD)/flags: force
 	@mkdir -p $(@D)
 	@echo '$(subst ','\'',$(COMPILE) $(LINK))' | cmp -s - $@ || echo '$(subst ','\'',$(COMPILE) $(LINK))' >$@
 
+# Tests write argv as arrays of literals, which exec takes without const.
+$(OBJ)/tests/%.o: LAYER_FLAGS = -Wno-write-strings
 $(OBJ)/src/%.o: LAYER_FLAGS = $(STACK_WARNING)
 $(OBJ)/src/lib/%.o $(OBJ)/src/config/%.o: LAYER_FLAGS = $(STACK_WARNING) -Wsign-conversion
 $(OBJ)/src/core/%.o: LAYER_FLAGS = $(STACK_WARNING) -Wsign-conversion -ffp-contract=off
