@@ -95,7 +95,7 @@ read_one(struct options *options, char **argv)
 		options->hold = true;
 	} else if (str_equal(word, "--help") && argv[1] && str_equal(argv[1], "keys")) {
 		options->action = OPTIONS_COMPILE;
-		options->compile_to = word;
+		options->compile_to = "--keys";
 		return 2;
 	} else if (str_equal(word, "--help") || str_equal(word, "-h")) {
 		dprintf(STDOUT_FILENO, "%s%s", usage, help);

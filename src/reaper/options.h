@@ -16,7 +16,7 @@ enum options_action {
 struct options {
 	enum options_action action;
 	int status;             /* OPTIONS_QUIT: leave with this, everything has been said */
-	const char *compile_to; /* OPTIONS_COMPILE: "--check", "--dump" or "--help" (of the keys) */
+	const char *compile_to; /* OPTIONS_COMPILE: "--check", "--dump" or "--keys" */
 	bool hold;
 	char config[PATH_MAX];
 };

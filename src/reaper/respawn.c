@@ -88,12 +88,12 @@ respawn_compile(const struct respawn *respawn, const char *to, const char *mode)
 
 	add_word(&words, "coppice-engine");
 	add_word(&words, "compile");
-	add_word(&words, "-c");
-	words.word[words.count++] = respawn->config;
+	if (strcmp(to, "--keys") != 0) {
+		add_word(&words, "-c");
+		words.word[words.count++] = respawn->config;
+	}
 	add_word(&words, "%s", to);
-	if (strcmp(to, "--help") == 0)
-		add_word(&words, "keys");
-	else if (mode)
+	if (mode)
 		add_word(&words, "%s", mode);
 	return become(respawn->engine, &words);
 }
