@@ -32,6 +32,27 @@ our_own_user_may_change_things(void **unused)
 	assert_true(auth_look(ends[0], &settings, &peer) < 0);
 }
 
+static void
+root_may_change_things_of_any_daemon(void **unused)
+{
+	struct settings settings = { 0 };
+	struct auth_peer peer;
+	int ends[2];
+
+	(void)unused;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	assert_int_equal(seteuid(STRANGER), 0);
+	int error = auth_look(ends[0], &settings, &peer);
+	assert_int_equal(seteuid(0), 0);
+	assert_int_equal(error, 0);
+	assert_int_equal(peer.uid, 0);
+	assert_true(peer.may_change);
+	fd_close(&ends[0]);
+	fd_close(&ends[1]);
+}
+
 /* What a peer with uid STRANGER and these groups may do; a socketpair carries the credentials of who made it. */
 static bool
 stranger_may(const struct settings *settings, gid_t gid, const gid_t *groups, size_t count)
@@ -96,6 +117,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(our_own_user_may_change_things),
+		cmocka_unit_test(root_may_change_things_of_any_daemon),
 		cmocka_unit_test(strangers_only_read_unless_they_are_operators),
 	};
 

@@ -271,6 +271,9 @@ a_notification_acts_and_is_not_answered(void **unused)
 	tell(&peer, "{\"jsonrpc\": \"2.0\", \"method\": \"nope\"}");
 	tell(&peer,
 	    "{\"jsonrpc\": \"2.0\", \"method\": \"stop\", \"params\": {\"path\": \"nope\"}}");
+	/* Nobody can wait for it, so nothing behind it has to. */
+	tell(&peer,
+	    "{\"jsonrpc\": \"2.0\", \"method\": \"start\", \"params\": {\"path\": \"shot\", \"wait\": true}}");
 	assert_int_equal(peer.out.len, 0);
 	assert_false(rpc_is_busy(&peer.session));
 	json_t *node = result(&peer, ASK("tree", "{\"path\": \"a\"}"));
@@ -595,6 +598,29 @@ waiting_ends_with_the_readiness_the_failure_or_the_timeout(void **unused)
 }
 
 static void
+a_restart_waits_for_the_new_process(void **unused)
+{
+	struct peer peer;
+
+	(void)unused;
+	begin(&peer);
+	peer.shell->manual = true;
+	assert_int_equal(
+	    tell(&peer, ASK("restart", "{\"path\": \"shop/db\", \"wait\": true}")), RPC_WAITS);
+	shell_end(peer.shell, "shop/db", SIGTERM);
+	assert_int_equal(peer.woken, 0);
+	shell_answer(peer.shell, "shop/db", 0);
+	assert_int_equal(peer.woken, 1);
+	int work = 100;
+	assert_int_equal(rpc_step(&peer.session, &work), RPC_DONE);
+	json_t *reply = answer(&peer);
+	json_t *node = json_object_get(reply, "result");
+	assert_int_equal(json_integer_value(json_object_get(node, "incarnation")), 2);
+	json_decref(reply);
+	finish(&peer);
+}
+
+static void
 a_stop_ends_the_waiting_for_a_start(void **unused)
 {
 	struct peer peer;
@@ -747,6 +773,7 @@ main(void)
 		cmocka_unit_test(a_start_that_cannot_be_names_who_is_in_the_way),
 		cmocka_unit_test(a_group_restart_is_asked_for_by_one_node),
 		cmocka_unit_test(waiting_ends_with_the_readiness_the_failure_or_the_timeout),
+		cmocka_unit_test(a_restart_waits_for_the_new_process),
 		cmocka_unit_test(a_stop_ends_the_waiting_for_a_start),
 		cmocka_unit_test(in_a_hold_only_its_end_starts_anything),
 		cmocka_unit_test(signals_reach_processes_only),

@@ -107,6 +107,27 @@ a_running_child(void **unused)
 	shell_free(shell);
 }
 
+/* Its start is due and not made yet: what the table holds is the process before. */
+static void
+the_process_before_is_not_shown(void **unused)
+{
+	struct shell *shell = begin();
+	uint32_t node = shell_node(shell, "a");
+
+	(void)unused;
+	shell->manual = true;
+	shell_submit(shell, ON_START, "a");
+	json_t *object = show(shell, "a");
+	assert_int_equal(number(object, "pid"), shell->processes[node].pid);
+	json_decref(object);
+	shell->processes[node].incarnation--;
+	object = show(shell, "a");
+	assert_string_equal(text(object, "state"), "starting");
+	assert_null(json_object_get(object, "pid"));
+	json_decref(object);
+	shell_free(shell);
+}
+
 static void
 a_child_that_was_never_started(void **unused)
 {
@@ -270,6 +291,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_running_child),
+		cmocka_unit_test(the_process_before_is_not_shown),
 		cmocka_unit_test(a_child_that_was_never_started),
 		cmocka_unit_test(how_a_child_ended),
 		cmocka_unit_test(why_a_start_failed),

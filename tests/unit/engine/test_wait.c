@@ -260,6 +260,24 @@ a_stop_by_another_ends_the_waiting_for_a_start(void **unused)
 }
 
 static void
+an_end_that_another_restart_asked_for_is_no_failure(void **unused)
+{
+	struct waiter *waiter = begin();
+
+	(void)unused;
+	waiter->shell->manual = true;
+	ask(waiter, ON_START, "shot");
+	shell_answer(waiter->shell, "shot", 0);
+	shell_submit(waiter->shell, ON_RESTART, "shot");
+	shell_end(waiter->shell, "shot", SIGTERM);
+	assert_waits(waiter);
+	shell_answer(waiter->shell, "shot", 0);
+	shell_end(waiter->shell, "shot", EXITED(0));
+	assert_reached(waiter);
+	finish(waiter);
+}
+
+static void
 a_stop_is_over_when_the_process_is_gone(void **unused)
 {
 	struct waiter *waiter = begin();
@@ -354,6 +372,7 @@ main(void)
 		cmocka_unit_test(a_one_shot_is_ready_by_its_normal_end),
 		cmocka_unit_test(not_ready_in_time_is_a_failure),
 		cmocka_unit_test(a_stop_by_another_ends_the_waiting_for_a_start),
+		cmocka_unit_test(an_end_that_another_restart_asked_for_is_no_failure),
 		cmocka_unit_test(a_stop_is_over_when_the_process_is_gone),
 		cmocka_unit_test(a_stop_of_what_is_down_is_over_at_once),
 		cmocka_unit_test(a_stop_is_over_though_somebody_starts_it_again),
