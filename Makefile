@@ -65,9 +65,9 @@ archive = $(foreach layer,$(1),$(BUILD)/lib/$(layer).a)
 LIBS_engine := -linih -ljansson -lev -lm
 LIBS_ctl    := -ljansson -lm
 
-REAPER := $(if $(OBJECTS_reaper),$(BUILD)/bin/coppiced)
-CTL    := $(if $(OBJECTS_ctl),$(BUILD)/bin/coppicectl)
-ENGINE := $(if $(OBJECTS_engine),$(BUILD)/libexec/coppice/coppice-engine)
+REAPER := $(BUILD)/bin/coppiced
+CTL    := $(BUILD)/bin/coppicectl
+ENGINE := $(BUILD)/libexec/coppice/coppice-engine
 
 UNIT    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*/test_*.c))
 HELPERS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/helpers/*.c))
