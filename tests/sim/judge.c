@@ -320,7 +320,7 @@ formula(const struct core_spec *spec, uint32_t n)
 	return value < most ? value : most;
 }
 
-/* Factors like 1.5 are rounded in each step by the core, down. */
+/* Whole milliseconds, rounded as the core likes. */
 static void
 judge_delay(struct sim *sim, const struct core_record *record)
 {
@@ -328,7 +328,7 @@ judge_delay(struct sim *sim, const struct core_record *record)
 	uint32_t n = (uint32_t)record->a;
 	double should = n == 0 ? 0 : formula(spec, n);
 	double jitter = (double)spec->backoff_jitter_ppm / 1e6, is = (double)record->b;
-	double slack = spec->backoff == BACKOFF_EXPONENTIAL ? 2 + should / 4 : 2;
+	double slack = 2 + should / 1000;
 
 	if (record->reason == REASON_LIMIT) {
 		if (is < (double)spec->backoff_max)
@@ -476,6 +476,21 @@ judge_action(struct sim *sim, const struct core_action *action)
 
 /* --- after the step ------------------------------------------------------------------------------------------------ */
 
+/* As long as no operator has cleared it, the window holds what was restarted in the last period. */
+static void
+judge_count(struct sim *sim, uint32_t id)
+{
+	const struct sim_node *node = &sim->nodes[id];
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i <= node->spec.intensity; i++)
+		count += sim->now - node->notes.stamps[i] <= node->spec.period;
+	if (node->view.restarts_in_window > node->spec.intensity)
+		sim_break(sim, 4, id, "more restarts in the window than intensity allows");
+	if (!node->notes.limit_hit && node->view.restarts_in_window != count)
+		sim_break(sim, 10, id, "the window does not hold the restarts of the last period");
+}
+
 static void
 judge_node(struct sim *sim, uint32_t id)
 {
@@ -492,8 +507,7 @@ judge_node(struct sim *sim, uint32_t id)
 	if (notes->held && view->wanted)
 		sim_break(sim, 7, id, "wanted although an operator stopped it");
 	if (node->spec.kind == KIND_SUPERVISOR) {
-		if (view->restarts_in_window > node->spec.intensity)
-			sim_break(sim, 4, id, "more restarts in the window than intensity allows");
+		judge_count(sim, id);
 		return;
 	}
 	if (view->incarnation != notes->spawns)
