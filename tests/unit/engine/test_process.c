@@ -22,7 +22,7 @@
  * argv ends with NULL.
  */
 static struct image_process
-begin(char **argv, const char *log)
+begin(const char *const *argv, const char *log)
 {
 	struct image_process process = { .start_min = process_ticks_now() };
 	int ready[2];
@@ -35,7 +35,7 @@ begin(char **argv, const char *log)
 		setsid();
 		if (log != NULL)
 			check(dup2(open(log, O_WRONLY | O_CREAT | O_APPEND, 0666), 1) == 1);
-		execv(reaped_child(), argv);
+		execv(reaped_child(), (char **)(uintptr_t)argv); /* which changes nothing in it */
 		_exit(127);
 	}
 	close(ready[1]);
@@ -66,7 +66,7 @@ wait_until(const struct image_process *process, enum process_life life)
 static void
 life(const void *argument)
 {
-	char *argv[] = { "child", "sleep", "100000", NULL };
+	const char *argv[] = { "child", "sleep", "100000", NULL };
 	struct image_process process = begin(argv, NULL);
 	struct image_process stranger = process;
 
@@ -111,7 +111,7 @@ life(const void *argument)
 static void
 signal_and_continue(const void *argument)
 {
-	char *argv[] = { "child", "sleep", "100000", NULL };
+	const char *argv[] = { "child", "sleep", "100000", NULL };
 	struct image_process process = begin(argv, NULL);
 
 	(void)argument;
@@ -159,9 +159,9 @@ wait_until_gone(pid_t pid)
 static void
 groups(const void *argument)
 {
-	char *with[] = { "child", "fork", "100000", "sleep", "100000", NULL };
-	char *without[] = { "child", "fork", "100000", "exit", "3", NULL };
-	char *alone[] = { "child", "sleep", "100000", NULL };
+	const char *with[] = { "child", "fork", "100000", "sleep", "100000", NULL };
+	const char *without[] = { "child", "fork", "100000", "exit", "3", NULL };
+	const char *alone[] = { "child", "sleep", "100000", NULL };
 	struct image_process process = begin(with, reaped_path("with"));
 	pid_t member = told_pid(reaped_path("with"));
 
