@@ -29,7 +29,6 @@ begin(struct core *core, uint32_t id)
 	node_unmark(core, id, NODE_READY | NODE_STABLE | NODE_FIRST);
 	node_mark(core, id, NODE_PROCESS | NODE_SPAWNING);
 	node_set_state(core, id, STATE_STARTING, node->reason);
-	node_set_deadline(core, id, span_after(core->head.now, node_spec(core, id)->start_timeout));
 	tree_action(core, DO_SPAWN, id);
 }
 
@@ -160,9 +159,13 @@ become_ready(struct core *core, uint32_t id, const struct child_event *event)
 static void
 spawned(struct core *core, uint32_t id, const struct child_event *event)
 {
+	const struct core_spec *spec = node_spec(core, id);
+
 	note_spawned(core, id, event);
-	if (node_spec(core, id)->ready == READY_SPAWN)
+	if (spec->ready == READY_SPAWN)
 		become_ready(core, id, event);
+	else
+		node_set_deadline(core, id, span_after(core->head.now, spec->start_timeout));
 }
 
 static void
@@ -277,10 +280,7 @@ stopped(struct core *core, uint32_t id)
 	node_touch(core, id)->goal = GOAL_NONE;
 	switch (goal) {
 	case GOAL_FAILED_START: super_child_ended(core, id, END_FAILED_START, reason); return;
-	case GOAL_START:
-		goal_settle(core, id, GOAL_STOPPED, reason);
-		node_start(core, id, reason);
-		return;
+	case GOAL_START: goal_start_again(core, id, reason); return;
 	case GOAL_STOPPED:
 	case GOAL_RESTARTING:
 	case GOAL_FINISHED:

@@ -334,7 +334,8 @@ failure_start_set_now(struct core *core, uint32_t id)
 		    !node_has(core, m, NODE_WANTED))
 			continue;
 		node_set_state(core, m, STATE_RESTARTING, REASON_OPERATOR);
-		node_mark(core, m, NODE_IN_SET | NODE_FIRST); /* temporary ones too: somebody asked */
+		node_mark(
+		    core, m, NODE_IN_SET | NODE_FIRST); /* temporary ones too: somebody asked */
 	}
 	operation_start_set(core, supervisor, false);
 }

@@ -57,3 +57,13 @@ goal_settle(struct core *core, uint32_t id, enum node_goal goal, enum core_reaso
 	case GOAL_COUNT: must(!"a goal that is no state");
 	}
 }
+
+void
+goal_start_again(struct core *core, uint32_t id, enum core_reason reason)
+{
+	bool still = tree_is_still(core, id);
+
+	goal_settle(core, id, still ? GOAL_RESTARTING : GOAL_STOPPED, reason);
+	if (!still)
+		node_start(core, id, reason);
+}

@@ -14,4 +14,7 @@ bool goal_outranks(enum node_goal new, enum node_goal old);
  */
 void goal_settle(struct core *core, uint32_t id, enum node_goal goal, enum core_reason reason);
 
+/* GOAL_START: starts it again; where nothing may start now, it waits as `restarting` for the end of the hold, or for its stop. */
+void goal_start_again(struct core *core, uint32_t id, enum core_reason reason);
+
 #endif

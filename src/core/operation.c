@@ -44,7 +44,8 @@ join_unready_siblings(struct core *core, uint32_t supervisor)
 	for (uint32_t id = node_get(core, supervisor)->first; id != CORE_NONE;
 	     id = node_get(core, id)->next) {
 		const struct node *node = node_get(core, id);
-		bool unready = node->state == STATE_STARTING || node->state == STATE_WAITING;
+		bool unready = node->state == STATE_STARTING || node->state == STATE_WAITING ||
+		    node->goal == GOAL_FAILED_START;
 
 		if (node->place == place && unready && !node_has(core, id, NODE_IN_SET))
 			join_turn(core, supervisor, id);

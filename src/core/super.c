@@ -173,10 +173,7 @@ ended(struct core *core, uint32_t id)
 		goal_settle(core, id, goal, reason);
 		super_child_down(core, id);
 		return;
-	case GOAL_START:
-		goal_settle(core, id, GOAL_STOPPED, reason);
-		node_start(core, id, reason);
-		return;
+	case GOAL_START: goal_start_again(core, id, reason); return;
 	case GOAL_ESCALATE:
 	case GOAL_AUTO: super_child_ended(core, id, END_SHUTDOWN, reason); return;
 	case GOAL_TERMINATE:
@@ -244,7 +241,8 @@ work(struct core *core, uint32_t id)
 			ended(core, id);
 		return false;
 	}
-	if (!busy || super_get(core, id)->operation == OPERATION_START) /* nobody whom a stop will come to */
+	if (!busy ||
+	    super_get(core, id)->operation == OPERATION_START) /* nobody whom a stop will come to */
 		give_slots(core, id);
 	if (busy && !strategy_is_single(node_spec(core, id)))
 		return false;
