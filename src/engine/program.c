@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define MARK_ROOM    5 /* digits of the greatest instance, 65535 */
+#define MARK_ROOM    10 /* digits of any uint32_t */
 
 /*
  * One block each: struct, vectors, text. Strings of the inherited environment are not copied: they

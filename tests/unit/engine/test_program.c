@@ -140,7 +140,7 @@ check_instance(struct program *program, uint32_t instance)
 static void
 test_instances(void **state)
 {
-	static const uint32_t instances[] = { 1, 65535, 4 };
+	static const uint32_t instances[] = { 1, 65535, UINT32_MAX, 4 };
 	struct program *program;
 
 	(void)state;
