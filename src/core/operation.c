@@ -45,7 +45,7 @@ join_unready_siblings(struct core *core, uint32_t supervisor)
 	     id = node_get(core, id)->next) {
 		const struct node *node = node_get(core, id);
 		bool unready = node->state == STATE_STARTING || node->state == STATE_WAITING ||
-		    node->goal == GOAL_FAILED_START;
+		    node->goal == GOAL_FAILED_START || node->goal == GOAL_START;
 
 		if (node->place == place && unready && !node_has(core, id, NODE_IN_SET))
 			join_turn(core, supervisor, id);
