@@ -22,6 +22,8 @@
 void judge_event(struct sim *sim, const struct core_event *event);
 /* Each action in order, before it is carried out or lost. */
 void judge_action(struct sim *sim, const struct core_action *action);
+/* One of them, a record: delays, windows, the states that it tells (judge_record.c). */
+void judge_record(struct sim *sim, const struct core_record *record);
 /* After all actions. */
 void judge_step(struct sim *sim, const struct core_event *event);
 /* The supervisor begins with an empty window. */

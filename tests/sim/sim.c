@@ -276,6 +276,7 @@ begin(struct sim *sim, uint32_t nodes)
 	sim->step = 0;
 	sim->calm = sim->leaving = sim->exited = sim->lossy = sim->resuming = false;
 	sim->leave_by = 0;
+	sim->hurry_at = MONO_NEVER;
 	grow_tree(sim, nodes);
 	for (uint32_t i = 0; i < sim->count; i++) {
 		struct sim_node *node = &sim->nodes[i];
@@ -302,6 +303,21 @@ clean_up(struct sim *sim)
 		free(sim->nodes[i].notes.stamps);
 }
 
+static void
+shut_down(struct sim *sim)
+{
+	struct core_event event = { .type = ON_SHUTDOWN, .now = sim_once_in(sim, 4) };
+	span_ms bound = judge_shutdown_bound(sim);
+
+	if (sim_once_in(sim, 2)) {
+		event.timeout = 1 + sim_below(sim, 10000);
+		if (event.timeout + 1000 < bound)
+			bound = event.timeout + 1000;
+	}
+	sim->leave_by = sim->now + bound;
+	sim_feed(sim, &event);
+}
+
 /* Boot, chaos, then peace or at once the shutdown. */
 static void
 play(struct sim *sim)
@@ -324,8 +340,7 @@ play(struct sim *sim)
 	}
 	if (sim->exited)
 		return;
-	sim->leave_by = sim->now + judge_shutdown_bound(sim);
-	sim_feed(sim, &(struct core_event){ .type = ON_SHUTDOWN, .now = sim_once_in(sim, 4) });
+	shut_down(sim);
 	if (!settle(sim) || !sim->exited)
 		sim_break(sim, 8, CORE_ROOT, "the shutdown does not end");
 }

@@ -87,11 +87,12 @@ struct sim {
 	uint32_t place_count;
 	uint8_t *saved[CORE_AREAS];
 	bool trace;
-	bool calm;     /* no faults from now on */
-	bool leaving;  /* shutdown was asked for, or something made the root end */
-	bool exited;   /* DO_EXIT has come */
-	bool lossy;    /* the engine dies after this event: actions get lost */
-	bool resuming; /* what is asked for may have been done already */
+	bool calm;        /* no faults from now on */
+	bool leaving;     /* shutdown was asked for, or something made the root end */
+	bool exited;      /* DO_EXIT has come */
+	bool lossy;       /* the engine dies after this event: actions get lost */
+	bool resuming;    /* what is asked for may have been done already */
+	mono_ms hurry_at; /* shutdown_timeout: KILL everywhere */
 	mono_ms leave_by;
 	uint32_t because; /* the other node in a broken order, for the message */
 	jmp_buf broken;   /* where sim_break goes */
