@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -286,6 +287,29 @@ test_shutdown_now_after_a_shutdown(void **state)
 }
 
 static void
+test_shutdown_timeout_ends_the_patience(void **state)
+{
+	static const struct {
+		span_ms timeout, takes;
+	} rows[] = { { 1500, 1500 }, { 3000, 3000 }, { 0, 7000 }, { SPAN_INFINITE, 7000 },
+		{ 100000, 7000 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct world *world = world_of("/ one 9/60s { a ignores; b slow=2s }");
+
+		world_feed(
+		    world, &(struct core_event){ .type = ON_SHUTDOWN, .timeout = rows[i].timeout });
+		world_advance(world, rows[i].takes - 1);
+		assert_true(strlen(world_alive(world)) > 0);
+		world_advance(world, 1);
+		expect_alive(world, "");
+		expect_why(world, "/", STATE_STOPPED, REASON_SHUTDOWN);
+		world_end(world);
+	}
+}
+
+static void
 test_a_stop_while_it_is_spawned(void **state)
 {
 	struct world *world = world_of("/ one 9/60s { a spawn=2s ignores }");
@@ -335,6 +359,7 @@ main(void)
 		cmocka_unit_test(test_a_shutdown_voids_a_restart_in_flight),
 		cmocka_unit_test(test_shutdown_now_kills_everywhere),
 		cmocka_unit_test(test_shutdown_now_after_a_shutdown),
+		cmocka_unit_test(test_shutdown_timeout_ends_the_patience),
 		cmocka_unit_test(test_a_stop_while_it_is_spawned),
 		cmocka_unit_test(test_a_group_waits_for_a_member_that_an_operator_is_stopping),
 	};

@@ -70,6 +70,30 @@ test_a_stable_run_does_not_clear_the_window(void **state)
 }
 
 static void
+test_a_supervisor_is_forgiven_too(void **state)
+{
+	static const struct {
+		span_ms up;
+		uint32_t streak;
+	} rows[] = { { 9999, 2 }, { 10000, 0 } };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct world *world =
+		    world_of("/ one 9/60s { s delay=1s stable=10s one 0/60s { a } }");
+
+		world_exit(world, "a");
+		world_advance(world, 1000);
+		expect_alive(world, "a");
+		world_advance(world, rows[i].up);
+		world_exit(world, "a");
+		assert_int_equal(world_view(world, "s").streak, rows[i].streak);
+		expect_state(world, "s", rows[i].streak == 0 ? STATE_RUNNING : STATE_RESTARTING);
+		world_end(world);
+	}
+}
+
+static void
 test_stability_counts_from_readiness(void **state)
 {
 	struct world *world = world_of("/ one 100/60s { a ready=told says_ready=5s stable=3s }");
@@ -164,6 +188,7 @@ main(void)
 		cmocka_unit_test(test_a_crash_looper_follows_its_curve),
 		cmocka_unit_test(test_a_stable_run_is_forgiven),
 		cmocka_unit_test(test_a_stable_run_does_not_clear_the_window),
+		cmocka_unit_test(test_a_supervisor_is_forgiven_too),
 		cmocka_unit_test(test_stability_counts_from_readiness),
 		cmocka_unit_test(test_failed_starts_and_timeouts_add_to_the_streak),
 		cmocka_unit_test(test_an_operators_start_or_restart_clears_the_streak),
