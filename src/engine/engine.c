@@ -241,9 +241,13 @@ take_over(struct engine *engine, const struct arguments *arguments)
 		return EX_OSERR;
 	}
 	status = make_parts(engine, arguments->control);
-	if (!status)
-		resume_tree(engine);
-	return status;
+	if (status)
+		return status;
+	/* a socket that the dead engine could not make */
+	if (arguments->control < 0 && control_listener(engine->control) >= 0)
+		(void)uplink_store(LINK_KEY_CONTROL, control_listener(engine->control));
+	resume_tree(engine);
+	return 0;
 }
 
 /* ---- end ---- */

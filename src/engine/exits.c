@@ -28,8 +28,7 @@ struct exits {
 	struct slot *slots;
 	uint32_t mask;
 	bool deferred;
-	bool polling;       /* events handled inside must not come back here */
-	uint64_t strangers; /* exits of processes that are no node's */
+	bool polling; /* events handled inside must not come back here */
 	union {
 		struct link_head head;
 		struct link_exits exits;
@@ -45,21 +44,34 @@ home_of(const struct exits *exits, int32_t pid)
 	return ((uint32_t)pid * 2654435769U) >> 7 & exits->mask;
 }
 
-static uint32_t
-find(const struct exits *exits, int32_t pid)
-{
-	uint32_t at = home_of(exits, pid);
-
-	while (exits->slots[at].pid && exits->slots[at].pid != pid)
-		at = (at + 1) & exits->mask;
-	return at;
-}
-
+/*
+ * Two nodes can have the same PID for a moment: the one's process is dead and its exit still in the link, and the other's has just
+ * been given the number. Entries of one PID stay in the order in which they came.
+ */
 void
 exits_track(struct exits *exits, int32_t pid, uint32_t node)
 {
+	uint32_t at = home_of(exits, pid);
+
 	must(pid > 0);
-	exits->slots[find(exits, pid)] = (struct slot){ pid, node };
+	while (
+	    exits->slots[at].pid && (exits->slots[at].pid != pid || exits->slots[at].node != node))
+		at = (at + 1) & exits->mask;
+	exits->slots[at] = (struct slot){ pid, node };
+}
+
+/* The slot of the first process that had this PID and is gone; the capacity when there is none. */
+static uint32_t
+find_gone(const struct exits *exits, int32_t pid)
+{
+	for (uint32_t at = home_of(exits, pid); exits->slots[at].pid; at = (at + 1) & exits->mask) {
+		const struct image_process *process =
+		    &exits->engine->processes[exits->slots[at].node];
+		if (exits->slots[at].pid == pid && process->pid == pid &&
+		    process_look(process) == PROCESS_GONE)
+			return at;
+	}
+	return exits->mask + 1;
 }
 
 /* Empties a slot and moves those behind it that would not be found any more (Knuth 6.4, algorithm R). */
@@ -88,32 +100,29 @@ static bool
 handle_exit(struct exits *exits, const struct link_exit *exit)
 {
 	struct engine *engine = exits->engine;
-	struct image_process *process;
 	struct core_event event = { .type = ON_EXITED, .status = exit->status };
-	uint32_t at = exit->pid > 0 ? find(exits, exit->pid) : 0;
+	uint32_t at, pending;
 
-	if (exit->pid <= 0 || !exits->slots[at].pid) {
-		uint32_t node =
-		    exit->pid > 0 ? act_pending_by_pid(engine->act, exit->pid) : CORE_NONE;
-		if (node != CORE_NONE && process_look(&engine->processes[node]) == PROCESS_GONE) {
-			spawn_note_exit(engine->spawner, node);
-			return false;
-		}
-		/* an orphan's, or of a child that did not get to exec and has been told of otherwise */
-		exits->strangers++;
+	if (exit->pid <= 0)
+		return true;
+	at = find_gone(exits, exit->pid);
+	if (at <= exits->mask) {
+		event.node = exits->slots[at].node;
+		event.incarnation = engine->processes[event.node].incarnation;
+		forget(exits, at);
+		checkpoint_add_ended(engine->checkpoint, event.node);
+		engine_feed(engine, &event);
 		return true;
 	}
-	event.node = exits->slots[at].node;
-	process = &engine->processes[event.node];
-	/* the number of an earlier process that was queued when ours was given the same one */
-	if (process->pid != exit->pid || process_look(process) != PROCESS_GONE) {
-		exits->strangers++;
-		return true;
+	pending = act_pending_by_pid(engine->act, exit->pid);
+	if (pending != CORE_NONE && process_look(&engine->processes[pending]) == PROCESS_GONE) {
+		spawn_note_exit(engine->spawner, pending);
+		return false;
 	}
-	event.incarnation = process->incarnation;
-	forget(exits, at);
-	checkpoint_add_ended(engine->checkpoint, event.node);
-	engine_feed(engine, &event);
+	/*
+	 * An orphan's; or that of a child that did not get to exec, which has been told of otherwise; or of an earlier process that
+	 * had a number which one of ours has now.
+	 */
 	return true;
 }
 
