@@ -229,6 +229,7 @@ not_ready_in_time_is_a_failure(void **unused)
 	(void)unused;
 	waiter->shell->manual = true;
 	ask(waiter, ON_START, "shot");
+	shell_answer(waiter->shell, "shot", 0);
 	core_handle(core, core_next_deadline(core), &timer);
 	engine_commit(&waiter->shell->engine);
 	assert_failed(waiter, "shot", "it was not ready in time (start_timeout)");
