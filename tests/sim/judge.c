@@ -180,7 +180,7 @@ judge_start_order(struct sim *sim, uint32_t id)
 			if (group && other->notes.known > 0 && !is_commanded(other))
 				sim_break(sim, 3, id, "started while one after it was alive");
 		} else if (group && has_room_in_time(view.state) && !other->notes.was_ready &&
-		    !other->notes.unhandled && !is_commanded(other)) {
+		    !other->notes.unhandled && !other->notes.held && !is_commanded(other)) {
 			sim_break(sim, 3, id, "started before one before it was ready");
 		} else if (!group && !node->notes.tried && !other->notes.tried &&
 		    other->notes.known > 0) {
