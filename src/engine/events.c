@@ -6,6 +6,7 @@
 #include "lib/log.h"
 #include "lib/names.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -139,7 +140,9 @@ line_start_failed(const struct engine *engine, const struct image_event *event, 
 	int error = (int)event->b;
 
 	(void)engine;
-	if (error)
+	if (event->a == STEP_PREPARE && error == ECANCELED)
+		(void)snprintf(text, TEXT_SIZE, "start cancelled (start %u)", event->incarnation);
+	else if (error)
 		(void)snprintf(text, TEXT_SIZE, "could not start: %s: %s (%s) (start %u)", step,
 		    strerror(error), names_errno(error), event->incarnation);
 	else
