@@ -19,7 +19,7 @@
 
 static const char usage[] =
     "usage: coppice-engine compile -c FILE (--product FD | --check | --dump) [--container | --machine]\n"
-    "       coppice-engine compile --help keys\n";
+    "       coppice-engine compile --keys\n";
 
 struct request {
 	const char *file;
@@ -56,10 +56,9 @@ read_arguments(char **argv, struct request *request)
 			request->check = true;
 		else if (str_equal(*arg, "--dump"))
 			request->dump = true;
-		else if (str_equal(*arg, "--help") && arg[1] != NULL && str_equal(arg[1], "keys")) {
+		else if (str_equal(*arg, "--keys"))
 			request->keys = true;
-			arg++;
-		} else if (str_equal(*arg, "--container"))
+		else if (str_equal(*arg, "--container"))
 			request->mode = BUILD_CONTAINER;
 		else if (str_equal(*arg, "--machine"))
 			request->mode = BUILD_MACHINE;

@@ -3,7 +3,7 @@
  * "file:line: [section] key: what is wrong (did you mean …?)".
  *
  *   coppice-engine compile -c FILE (--product FD | --check | --dump) [--container | --machine]
- *   coppice-engine compile --help keys        the table of keys, for people
+ *   coppice-engine compile --keys        the table of keys, for people
  *
  * The product, written to the memory file FD, is one JSON object. Strings of a template may hold the byte 0x01 (\u0001), which
  * stands for the instance number; all other expansions are done. Durations are in milliseconds, null is infinity.

@@ -81,7 +81,7 @@ read_one(struct options *options, char **argv)
 {
 	const char *word = argv[0];
 
-	if (str_equal(word, "-c") && argv[1]) {
+	if (str_equal(word, "-c") && argv[1] && argv[1][0]) {
 		set_config(options, argv[1], "");
 		return 2;
 	}
@@ -97,6 +97,8 @@ read_one(struct options *options, char **argv)
 		options->action = OPTIONS_COMPILE;
 		options->compile_to = "--keys";
 		return 2;
+	} else if (str_equal(word, "--help") && argv[1]) {
+		unknown(options, argv[1]);
 	} else if (str_equal(word, "--help") || str_equal(word, "-h")) {
 		dprintf(STDOUT_FILENO, "%s%s", usage, help);
 		quit(options, EX_OK);

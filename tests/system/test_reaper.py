@@ -129,6 +129,8 @@ def world(tmp_path):
 @pytest.mark.parametrize("args, status, text", [
     (["--version"], 0, "coppiced (coppice) "),
     (["--help"], 0, "Usage: coppiced [-c FILE]"),
+    (["--help", "bogus"], 64, 'unknown argument "bogus"'),
+    (["-c", ""], 64, "-c needs a FILE"),
     (["--chek"], 64, 'unknown option "--chek" (did you mean "--check"?)'),
     (["-x"], 64, 'unknown option "-x"'),
     (["file"], 64, 'unknown argument "file"'),

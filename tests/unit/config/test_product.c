@@ -292,7 +292,7 @@ test_role(void **state)
 static void
 test_help_keys(void **state)
 {
-	static const char *const arguments[] = { "compile", "-c", "x", "--help", "keys", NULL };
+	static const char *const arguments[] = { "compile", "-c", "x", "--keys", NULL };
 	static char out[32768];
 	char err[512];
 
