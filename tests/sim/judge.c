@@ -11,7 +11,7 @@ is_stated_reason(enum core_reason reason)
 }
 
 static bool
-has_room_in_time(enum core_state state)
+is_in_between(enum core_state state)
 {
 	return state == STATE_STARTING || state == STATE_STOPPING || state == STATE_WAITING ||
 	    state == STATE_RESTARTING;
@@ -88,6 +88,10 @@ note_command(struct sim *sim, const struct core_event *event)
 		bool sibling =
 		    event->type != ON_STOP && parent != CORE_NONE && is_below(sim, i, parent);
 
+		if (event->type != ON_STOP && i != CORE_ROOT && is_below(sim, i, event->node) &&
+		    (sim->nodes[i].view.state == STATE_RESTARTING ||
+			sim->nodes[i].view.state == STATE_FAILED))
+			judge_forget_limit(sim, sim->nodes[i].parent);
 		if (is_below(sim, i, event->node) || sibling) {
 			notes->by_operator = notes->by_operator || event->type != ON_STOP;
 			notes->told_now = notes->told_now || event->now || i == event->node ||
@@ -170,16 +174,14 @@ judge_start_order(struct sim *sim, uint32_t id)
 		return;
 	for (uint32_t i = 0; i < sim->count; i++) {
 		const struct sim_node *other = &sim->nodes[i];
-		struct core_view view;
 
 		if (other->parent != node->parent || other->place == node->place)
 			continue;
-		look(sim, i, &view);
 		sim->because = i;
 		if (other->place > node->place) {
 			if (group && other->notes.known > 0 && !is_commanded(other))
 				sim_break(sim, 3, id, "started while one after it was alive");
-		} else if (group && has_room_in_time(view.state) && !other->notes.was_ready &&
+		} else if (group && is_in_between(other->notes.state) && !other->notes.was_ready &&
 		    !other->notes.unhandled && !other->notes.held && !is_commanded(other)) {
 			sim_break(sim, 3, id, "started before one before it was ready");
 		} else if (!group && !node->notes.tried && !other->notes.tried &&

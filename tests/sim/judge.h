@@ -28,6 +28,8 @@ void judge_record(struct sim *sim, const struct core_record *record);
 void judge_step(struct sim *sim, const struct core_event *event);
 /* The supervisor begins with an empty window. */
 void judge_forget_window(struct sim *sim, uint32_t supervisor);
+/* An operator starts what its limit holds back, if it has ever been reached. */
+void judge_forget_limit(struct sim *sim, uint32_t supervisor);
 /* When all is quiet after the faults have ended. */
 void judge_peace(struct sim *sim);
 /* The longest that a shutdown beginning now may take. */

@@ -68,8 +68,8 @@ judge_forget_window(struct sim *sim, uint32_t id)
 }
 
 /* An operator's start of what waits for room, or was given up, clears the window. */
-static void
-forget_limit(struct sim *sim, uint32_t supervisor)
+void
+judge_forget_limit(struct sim *sim, uint32_t supervisor)
 {
 	if (sim->nodes[supervisor].notes.limit_hit)
 		judge_forget_window(sim, supervisor);
@@ -94,7 +94,7 @@ note_state(struct sim *sim, const struct core_record *record)
 		notes->tried = true;
 	if (notes->by_operator && record->node != CORE_ROOT &&
 	    (notes->state == STATE_STARTING || notes->state == STATE_WAITING))
-		forget_limit(sim, sim->nodes[record->node].parent);
+		judge_forget_limit(sim, sim->nodes[record->node].parent);
 	if (notes->state == STATE_STARTING)
 		notes->commanded = notes->by_operator;
 	notes->unhandled = notes->state == STATE_RESTARTING && record->reason != REASON_GROUP;
