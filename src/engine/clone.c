@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/mman.h>
 
@@ -9,10 +10,12 @@
 
 /*
  * Whether clone3 was refused here once: missing (ENOSYS), or blocked by a container's seccomp
- * filter (EPERM, EINVAL, E2BIG), which is so for all threads and for good. The one variable of this
- * file, since it tells of the kernel and not of a spawner.
+ * filter (EPERM, EINVAL, E2BIG), which is so for all threads and for good. A variable of this file,
+ * since it tells of the kernel and not of a spawner.
  */
 static bool clone3_refused;
+/* Likewise of the process, for all threads and for good: our parent has gone. */
+static bool keep_children;
 
 void *
 clone_stack_new(void)
@@ -44,13 +47,13 @@ is_refusal(int error)
 }
 
 /*
- * glibc's clone: the same flags; signal 0 in the low byte, since CLONE_PARENT takes our own
- * leader's exit signal anyway.
+ * glibc's clone: the same flags; with CLONE_PARENT signal 0 in the low byte, since that takes our
+ * own leader's exit signal anyway.
  */
 static int
-clone_plainly(clone_fn *function, void *argument, void *stack, int32_t *pid)
+clone_plainly(clone_fn *function, void *argument, void *stack, int32_t *pid, bool own)
 {
-	int flags = CLONE_PARENT | CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PARENT_SETTID;
+	int flags = CLONE_SHARED_FLAGS | (own ? SIGCHLD : CLONE_PARENT);
 
 	return clone(function, (char *)stack + CLONE_STACK_SIZE, flags, argument, pid) < 0 ? -errno
 											   : 0;
@@ -59,20 +62,27 @@ clone_plainly(clone_fn *function, void *argument, void *stack, int32_t *pid)
 int
 clone_child(clone_fn *function, void *argument, void *stack, int32_t *pid)
 {
+	bool own = __atomic_load_n(&keep_children, __ATOMIC_RELAXED);
 	int result;
 
 	if (!__atomic_load_n(&clone3_refused, __ATOMIC_RELAXED)) {
-		result = clone_x86_64(function, argument, stack, CLONE_STACK_SIZE, pid);
+		result = clone_x86_64(function, argument, stack, CLONE_STACK_SIZE, pid, own);
 		if (!is_refusal(result))
 			return result;
 		/*
 		 * A kernel that knows our flags gives none of these for another reason; clone tells
 		 * if it is not clone3's fault.
 		 */
-		result = clone_plainly(function, argument, stack, pid);
+		result = clone_plainly(function, argument, stack, pid, own);
 		if (result == 0)
 			__atomic_store_n(&clone3_refused, true, __ATOMIC_RELAXED);
 		return result;
 	}
-	return clone_plainly(function, argument, stack, pid);
+	return clone_plainly(function, argument, stack, pid, own);
+}
+
+void
+clone_keep_children(void)
+{
+	__atomic_store_n(&keep_children, true, __ATOMIC_RELAXED);
 }

@@ -9,6 +9,7 @@
 #ifndef COPPICE_ENGINE_CLONE_H
 #define COPPICE_ENGINE_CLONE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,9 +32,18 @@ void clone_stack_free(void **stack);
 int clone_child(clone_fn *function, void *argument, void *stack, int32_t *pid);
 
 /*
- * clone3 on the stack [stack, stack + size), on machines for which it is written; -ENOSYS
- * elsewhere. The rest of the interface is as above.
+ * From now on children are our own: for when our parent, who would have waited for them, has gone.
  */
-int clone_x86_64(clone_fn *function, void *argument, void *stack, size_t size, int32_t *pid);
+void clone_keep_children(void);
+
+/* The flags of every clone; CLONE_PARENT or a signal come to them. */
+#define CLONE_SHARED_FLAGS (CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PARENT_SETTID)
+/*
+ * clone3 on the stack [stack, stack + size), on machines for which it is written; -ENOSYS
+ * elsewhere. With `own` the child is ours and not our parent's. The rest of the interface is as
+ * above.
+ */
+int clone_x86_64(
+    clone_fn *function, void *argument, void *stack, size_t size, int32_t *pid, bool own);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <linux/sched.h>
+#include <signal.h>
 #include <sys/syscall.h>
 
 #ifdef __x86_64__
@@ -60,15 +61,17 @@ __asm__(
 /* clang-format on */
 
 int
-clone_x86_64(clone_fn *function, void *argument, void *stack, size_t size, int32_t *pid)
+clone_x86_64(
+    clone_fn *function, void *argument, void *stack, size_t size, int32_t *pid, bool own)
 {
 	/*
 	 * exit_signal 0: with CLONE_PARENT clone3 takes no other; the kernel gives the child the
 	 * exit signal of our own leader.
 	 */
 	struct clone3_arguments arguments = {
-		.flags = CLONE_PARENT | CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PARENT_SETTID,
+		.flags = CLONE_SHARED_FLAGS | (own ? 0 : CLONE_PARENT),
 		.parent_tid = (uint64_t)(uintptr_t)pid,
+		.exit_signal = own ? SIGCHLD : 0,
 		.stack = (uint64_t)(uintptr_t)stack,
 		.stack_size = size,
 	};
@@ -80,9 +83,10 @@ clone_x86_64(clone_fn *function, void *argument, void *stack, size_t size, int32
 #else
 
 int
-clone_x86_64(clone_fn *function, void *argument, void *stack, size_t size, int32_t *pid)
+clone_x86_64(
+    clone_fn *function, void *argument, void *stack, size_t size, int32_t *pid, bool own)
 {
-	(void)function, (void)argument, (void)stack, (void)size,
+	(void)function, (void)argument, (void)stack, (void)size, (void)own,
 	    (void)pid; /* only clone_plain's way here */
 	return -ENOSYS;
 }
