@@ -75,6 +75,17 @@ judge_forget_limit(struct sim *sim, uint32_t supervisor)
 		judge_forget_window(sim, supervisor);
 }
 
+/* A command that has waited for the end of an operation may clear the window in the same moment. */
+static void
+note_limit(struct sim *sim, uint32_t supervisor)
+{
+	sim->nodes[supervisor].notes.limit_hit = true;
+	for (uint32_t i = 0; i < sim->count; i++) {
+		if (sim->nodes[i].parent == supervisor && sim->nodes[i].notes.by_operator)
+			judge_forget_window(sim, supervisor);
+	}
+}
+
 /* Children of a supervisor that begins have not been tried. */
 static void
 note_state(struct sim *sim, const struct core_record *record)
@@ -149,7 +160,7 @@ judge_record(struct sim *sim, const struct core_record *record)
 	case RECORD_STARTED:
 	case RECORD_START_FAILED:
 	case RECORD_EXITED: break;
-	case RECORD_LIMIT: notes->limit_hit = true; break;
+	case RECORD_LIMIT: note_limit(sim, record->node); break;
 	case RECORD_ESCALATED:
 	case RECORD_OPERATOR:
 	case RECORD_COUNT: break;

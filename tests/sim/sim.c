@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#define DEFAULT_STEPS  1000000
+#define DEFAULT_STEPS  4000000 /* some three seconds */
 #define SCENARIO_STEPS 1500
 #define QUIET_STEPS \
 	5000 /* some trees never rest: a one-shot that ends its permanent supervisor … */
