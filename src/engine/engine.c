@@ -8,6 +8,7 @@
 #include "engine/exits.h"
 #include "engine/load.h"
 #include "engine/loop.h"
+#include "engine/orphaned.h"
 #include "engine/process.h"
 #include "engine/resume.h"
 #include "engine/spawn.h"
@@ -133,8 +134,9 @@ make_parts(struct engine *engine, int listener)
 		engine->spawner = spawner_new(engine->loop, act_on_spawn_done, engine);
 	engine->act = act_new(engine);
 	engine->exits = exits_new(engine);
+	engine->orphaned = orphaned_new(engine);
 	engine->driver = engine->loop ? loop_new(engine) : NULL;
-	if (engine->spawner && engine->act && engine->exits && engine->driver)
+	if (engine->spawner && engine->act && engine->exits && engine->orphaned && engine->driver)
 		engine->control = control_new(engine, listener);
 	if (engine->control)
 		return 0;
@@ -285,6 +287,7 @@ static void
 free_all(struct engine *engine)
 {
 	control_free(&engine->control);
+	orphaned_free(&engine->orphaned);
 	loop_free(&engine->driver);
 	exits_free(&engine->exits);
 	act_free(&engine->act);

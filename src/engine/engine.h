@@ -19,6 +19,7 @@ struct checkpoint;
 struct control;
 struct exits;
 struct loop;
+struct orphaned;
 struct spawner;
 
 struct engine {
@@ -44,6 +45,7 @@ struct engine {
 	struct rlimit files; /* RLIMIT_NOFILE for children: what coppiced was started with */
 	int specs;           /* the product of compile, a memory file */
 	bool reaper_lost;
+	struct orphaned *orphaned; /* orphaned.h; for when the reaper is lost */
 	int exit_status; /* of this process, once the loop has ended */
 };
 

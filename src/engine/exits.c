@@ -3,6 +3,7 @@
 #include "engine/act.h"
 #include "engine/checkpoint.h"
 #include "engine/engine.h"
+#include "engine/orphaned.h"
 #include "engine/process.h"
 #include "engine/signals.h"
 #include "lib/log.h"
@@ -58,6 +59,8 @@ exits_track(struct exits *exits, int32_t pid, uint32_t node)
 	    exits->slots[at].pid && (exits->slots[at].pid != pid || exits->slots[at].node != node))
 		at = (at + 1) & exits->mask;
 	exits->slots[at] = (struct slot){ pid, node };
+	if (exits->engine->reaper_lost)
+		orphaned_track(exits->engine->orphaned, node);
 }
 
 /* The slot of the first process that had this PID and is gone; the capacity when there is none. */
@@ -95,23 +98,46 @@ forget(struct exits *exits, uint32_t hole)
 
 /* ---- one exit ---- */
 
-/* False when it has to wait. */
-static bool
-handle_exit(struct exits *exits, const struct link_exit *exit)
+/* The end of the process in that slot, for the commit to come. */
+static void
+feed_end(struct exits *exits, uint32_t at, int32_t status)
 {
 	struct engine *engine = exits->engine;
-	struct core_event event = { .type = ON_EXITED, .status = exit->status };
+	uint32_t node = exits->slots[at].node;
+	struct core_event event = { .type = ON_EXITED,
+		.node = node,
+		.incarnation = engine->processes[node].incarnation,
+		.status = status };
+
+	forget(exits, at);
+	checkpoint_add_ended(engine->checkpoint, node);
+	engine_feed(engine, &event);
+}
+
+void
+exits_end(struct exits *exits, uint32_t node, int32_t status)
+{
+	int32_t pid = exits->engine->processes[node].pid;
+	uint32_t at = home_of(exits, pid);
+
+	while (
+	    exits->slots[at].pid && (exits->slots[at].pid != pid || exits->slots[at].node != node))
+		at = (at + 1) & exits->mask;
+	if (exits->slots[at].pid)
+		feed_end(exits, at, status);
+}
+
+bool
+exits_handle(struct exits *exits, const struct link_exit *exit)
+{
+	struct engine *engine = exits->engine;
 	uint32_t at, pending;
 
 	if (exit->pid <= 0)
 		return true;
 	at = find_gone(exits, exit->pid);
 	if (at <= exits->mask) {
-		event.node = exits->slots[at].node;
-		event.incarnation = engine->processes[event.node].incarnation;
-		forget(exits, at);
-		checkpoint_add_ended(engine->checkpoint, event.node);
-		engine_feed(engine, &event);
+		feed_end(exits, at, exit->status);
 		return true;
 	}
 	pending = act_pending_by_pid(engine->act, exit->pid);
@@ -140,7 +166,7 @@ handle_exits(struct exits *exits, const struct link_exits *message)
 			continue;
 		/* first, so that no commit knows the end but not its number */
 		next->exit_number = number;
-		if (!handle_exit(exits, &message->exit[i])) {
+		if (!exits_handle(exits, &message->exit[i])) {
 			next->exit_number = number - 1;
 			return false;
 		}
@@ -176,10 +202,9 @@ static void
 lose_reaper(struct exits *exits, ssize_t why)
 {
 	ev_io_stop(exits->engine->loop, &exits->watcher);
-	exits->engine->reaper_lost = true;
-	log_line(NULL,
-	    "reaper lost (%s): ends of processes are not seen any more, restart when convenient",
-	    why == 0 ? "it has gone" : strerror((int)-why));
+	if (why < 0)
+		log_line(NULL, "the link to the reaper is broken: %s", strerror((int)-why));
+	orphaned_begin(exits->engine->orphaned);
 }
 
 static ssize_t
@@ -195,6 +220,9 @@ poll_one(struct exits *exits)
 {
 	ssize_t n = receive(exits, MSG_PEEK);
 
+	/* told once, before what is queued, when the reaper died without having read all */
+	if (n == -ECONNRESET)
+		n = receive(exits, MSG_PEEK);
 	if (n == -EAGAIN)
 		return 0;
 	if (n == -EMSGSIZE) {
@@ -252,6 +280,8 @@ exits_is_deferred(const struct exits *exits)
 void
 exits_resume(struct exits *exits)
 {
+	if (exits->engine->reaper_lost)
+		orphaned_resume(exits->engine->orphaned);
 	if (!exits->deferred)
 		return;
 	exits->deferred = false;

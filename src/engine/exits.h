@@ -6,6 +6,8 @@
 #ifndef COPPICE_ENGINE_EXITS_H
 #define COPPICE_ENGINE_EXITS_H
 
+#include "wire/link.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -20,6 +22,13 @@ void exits_watch(struct exits *exits);
 
 /* From now on the exit of this process is that of the node. */
 void exits_track(struct exits *exits, int32_t pid, uint32_t node);
+/*
+ * One exit, for the commit to come; of a process that is no node's: nothing. False when the node's start is not over: exits_resume
+ * (and so orphaned_resume) comes when it is.
+ */
+bool exits_handle(struct exits *exits, const struct link_exit *exit);
+/* The same for the process that the node has, if it is tracked; whoever else may have its PID. */
+void exits_end(struct exits *exits, uint32_t node, int32_t status);
 /*
  * Handles what is in the link. True when it was empty then (or the reaper is gone); false when there is more than one turn's
  * share, or it waits for a start.
