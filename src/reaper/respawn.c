@@ -157,8 +157,10 @@ respawn_start(struct respawn *respawn, int link, const struct store *store)
 void
 respawn_reported(struct respawn *respawn, bool recovered)
 {
+	/* Every engine that takes over says that it has committed: one that then always dies must not look as if it were in charge. */
+	if (recovered || !respawn->committed)
+		respawn->absent_since = MONO_NEVER;
 	respawn->committed = true;
-	respawn->absent_since = MONO_NEVER;
 	if (recovered) {
 		respawn->recovered = true;
 		respawn->deaths = 0;

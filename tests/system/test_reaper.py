@@ -613,16 +613,18 @@ if generation == 1:
     signal.pause()
 elif generation == 2:
     tell(second=1)
-    signal.pause() if hang else None
+    signal.pause() if then == "hangs" else None
+send(COMMITTED) if then == "commits" else None
 os.kill(os.getpid(), 9)
 """
 
 
-@pytest.mark.parametrize("hang", [False, True])
+# "commits": what a real engine says before its first turn, in which something that it finds may end every one of them
+@pytest.mark.parametrize("then", ["dies", "hangs", "commits"])
 @pytest.mark.parametrize("prefix", [[], pytest.param(MODE_PID1, marks=needs_root)], ids=["service", "container"])
-def test_shutdown_without_an_engine(world, hang, prefix):
+def test_shutdown_without_an_engine(world, then, prefix):
     """Nobody has been in charge for ten seconds: TERM, then KILL, by the reaper itself."""
-    world.start(f"hang = {hang}\n" + NO_ENGINE, prefix=prefix)
+    world.start(f"then = {then!r}\n" + NO_ENGINE, prefix=prefix)
     world.told("pids")
     left = descendants_of(world.reaper)
     started = time.monotonic()
