@@ -316,3 +316,39 @@ def test_hold_after_three_deaths(daemon):
     d.call("start", path="/")
     node = d.wait_node("one", state="running")
     assert node["incarnation"] == 2 and node["exit"]["signal"] == "KILL"
+
+
+def test_reaper_killed(daemon):
+    """Without its reaper the engine goes on: old children are seen to end, new ones are its own, signals come to it."""
+    d = daemon("""
+[child:one]
+command = /bin/sleep 1000
+backoff = none
+[child:seven]
+command = /bin/sh -c 'trap "exit 7" TERM; while :; do sleep 0.02; done'
+backoff = none
+""")
+    d.wait_node("seven", state="running")
+    before, engine = d.nodes(), d.engine()
+    os.kill(d.pid, signal.SIGKILL)
+    d.wait()
+    d.wait_log("reaper lost, restart when convenient")
+    assert d.engine() == engine, "the engine goes on"
+    assert {path: node.get("pid") for path, node in d.nodes().items()} == {p: n.get("pid") for p, n in before.items()}
+
+    # a child that is init's now; whether its status is known depends on the kernel and on init
+    os.kill(before["one"]["pid"], signal.SIGKILL)
+    pid = d.wait_node("one", state="running", incarnation=2)["pid"]
+    assert process(pid).parent == engine
+    # a child of the engine
+    os.kill(pid, signal.SIGKILL)
+    node = d.wait_node("one", state="running", incarnation=3)
+    assert node["exit"] == {"signal": "KILL", "core_dumped": False} and node["restarts"] == 2
+    until("the dead to be waited for", lambda: not [one for one in children(engine) if one.zombie])
+    d.call("restart", path="seven", wait=True)
+    assert d.node("seven")["pid"] != before["seven"]["pid"]
+
+    os.kill(engine, signal.SIGTERM)
+    until("the engine's end", lambda: not process(engine) or process(engine).zombie)
+    assert not [one for one in d.family() if not one.zombie]
+    assert not d.socket.exists()
