@@ -265,6 +265,47 @@ test_a_stop_of_what_waits_in_the_queue_voids_its_failure(void **state)
 	world_end(world);
 }
 
+static void
+test_a_start_from_above_passes_over_what_is_being_stopped(void **state)
+{
+	struct world *world = world_of_otp(
+	    "/ one 9/60s { p one 9/60s { s one 0/60s limit=backoff { a }; f one 9/60s { g no_restart=1 }; b slow=5s } }");
+
+	(void)state;
+	world_exit(world, "a, g");
+	expect_why(world, "a", STATE_RESTARTING, REASON_LIMIT);
+	expect_state(world, "g", STATE_FAILED);
+	world_stop(world, "p"); /* b takes its time; it is not yet the turn of s and f */
+	world_start(world, "/");
+	expect_alive(world, "b");
+	world_advance(world, 100000);
+	expect_alive(world, "");
+	world_end(world);
+}
+
+static void
+test_a_queued_start_does_not_overtake_the_retry_of_a_failed_start(void **state)
+{
+	struct world *world =
+	    world_of_otp("/ rest 9/60s { x; t *2 spawn=100ms ready=told says_ready=1s; u; y }");
+
+	(void)state;
+	world_advance(world, 1100);
+	expect_alive(world, "x t@1 t@2 u y");
+	world_break(world, "t@2");
+	world_exit(world, "x");
+	world_start(world, "y"); /* waits for the end of the operation */
+	world_trace(world);
+	world_advance(world, 100);
+	expect_trace(world, "start t@1 2, fail t@2 2");
+	world_mend(world, "t@2");
+	world_advance(world, 1099);
+	expect_trace(world, "start t@2 3");
+	world_advance(world, 1);
+	expect_trace(world, "start u 2, start y 2");
+	world_end(world);
+}
+
 int
 main(void)
 {
@@ -282,6 +323,8 @@ main(void)
 		cmocka_unit_test(test_starts_of_what_runs_change_nothing),
 		cmocka_unit_test(test_a_start_revives_what_is_finished_or_failed),
 		cmocka_unit_test(test_a_stop_of_what_waits_in_the_queue_voids_its_failure),
+		cmocka_unit_test(test_a_start_from_above_passes_over_what_is_being_stopped),
+		cmocka_unit_test(test_a_queued_start_does_not_overtake_the_retry_of_a_failed_start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
