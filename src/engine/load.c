@@ -8,11 +8,11 @@
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -24,39 +24,38 @@
 
 /* ---- running compile ---- */
 
-/* A new session, no signal blocked or ignored, the product's descriptor open over exec. 0 or a negative errno. */
+/* In the child: a new session, no signal blocked or ignored, the product's descriptor open over exec. */
+static _Noreturn void
+become_compile(char *const *argv, int product)
+{
+	/* without /proc the name that we were started by must do, which coppiced gives whole */
+	const char *self = access("/proc/self/exe", X_OK) == 0
+	    ? "/proc/self/exe"
+	    : (const char *)getauxval(AT_EXECFN); // NOLINT(performance-no-int-to-ptr)
+	sigset_t none;
+
+	(void)setsid();
+	for (int number = 1; number <= SIGRTMAX; number++)
+		(void)signal(number, SIG_DFL); /* EINVAL for some */
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)fd_set_cloexec(product, 0);
+	execv(self, argv);
+	log_line(NULL, "cannot run the compile role, %s: %s", self, strerror(errno));
+	_exit(EX_OSERR);
+}
+
+/*
+ * 0 or a negative errno. Not posix_spawn: glibc's takes the EPERM of a filter that blocks clone3
+ * for an answer; its fork does not ask for clone3, and nothing here is large or has threads yet.
+ */
 static int
 start(pid_t *pid, char *const *argv, int product)
 {
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attributes;
-	sigset_t none, all;
-	int error;
-
-	sigemptyset(&none);
-	sigfillset(&all);
-	error = posix_spawn_file_actions_init(&files);
-	if (error)
-		return -error;
-	error = posix_spawnattr_init(&attributes);
-	if (error) {
-		posix_spawn_file_actions_destroy(&files);
-		return -error;
-	}
-	/* dup2 to itself clears CLOEXEC in posix_spawn (POSIX.1-2024, glibc 2.29) */
-	error = posix_spawn_file_actions_adddup2(&files, product, product);
-	if (!error)
-		error = posix_spawnattr_setsigmask(&attributes, &none);
-	if (!error)
-		error = posix_spawnattr_setsigdefault(&attributes, &all);
-	if (!error)
-		error = posix_spawnattr_setflags(&attributes,
-		    POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
-	if (!error)
-		error = posix_spawn(pid, "/proc/self/exe", &files, &attributes, argv, environ);
-	posix_spawnattr_destroy(&attributes);
-	posix_spawn_file_actions_destroy(&files);
-	return -error;
+	*pid = fork();
+	if (*pid == 0)
+		become_compile(argv, product);
+	return *pid < 0 ? -errno : 0;
 }
 
 /* Waits for the process's end, at most so long; then kills it. Its wait status, or -1 when it had to be killed. */

@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -28,15 +29,28 @@ struct words {
 	char text[STORE_SLOTS * 2 + 20][32];
 };
 
+/* The path of our own file; without /proc the one that we were started by. */
+static void
+find_self(char *out, size_t size)
+{
+	ssize_t len = readlink("/proc/self/exe", out, size);
+	// NOLINTNEXTLINE(performance-no-int-to-ptr): that is how the kernel hands it over
+	const char *name = (const char *)getauxval(AT_EXECFN);
+
+	if (len <= 0 && name != NULL && strlen(name) < size) {
+		len = (ssize_t)strlen(name);
+		memcpy(out, name, (size_t)len);
+	}
+	out[len > 0 ? len : 0] = '\0';
+}
+
 void
 respawn_init(struct respawn *respawn, char *config, bool hold, bool keep_trying)
 {
 	static const char beside[] = "/../libexec/coppice/coppice-engine";
-	ssize_t len =
-	    readlink("/proc/self/exe", respawn->engine, sizeof(respawn->engine) - sizeof(beside));
 	char *slash;
 
-	respawn->engine[len > 0 ? len : 0] = '\0';
+	find_self(respawn->engine, sizeof(respawn->engine) - sizeof(beside));
 	slash = strrchr(respawn->engine, '/');
 	if (slash)
 		memcpy(slash, beside, sizeof(beside));
