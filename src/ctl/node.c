@@ -159,6 +159,10 @@ node_scan_status(struct scan *result, struct node_list *list)
 	if (!scan_object(result))
 		return result->problem;
 	while (scan_key(result, &key)) {
+		if (scan_text_is(&key, "notice")) {
+			scan_string(result, &list->notice);
+			continue;
+		}
 		if (!scan_text_is(&key, "nodes")) {
 			scan_skip(result, NULL);
 			continue;

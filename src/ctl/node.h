@@ -23,6 +23,7 @@ struct node {
 struct node_list {
 	struct node *nodes;
 	size_t count, cap;
+	struct scan_text notice; /* what the daemon wants people to know; empty: nothing */
 };
 
 /* Reads one node. false: scan->problem says what is wrong. */

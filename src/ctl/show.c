@@ -151,6 +151,8 @@ show_fetch(struct ctl *ctl, struct reply *reply, struct node_list *list)
 	const char *problem = node_scan_status(&reply->result, list);
 	if (problem != NULL)
 		return reply_garbled(ctl, problem);
+	if (list->notice.len > 0) /* not among the rows, which programs may read */
+		ctl_complain(ctl, 0, NULL, "%.*s", (int)list->notice.len, list->notice.at);
 	return ctl->arg_count > 0 && !one ? show_filter(ctl, list) : 0;
 }
 

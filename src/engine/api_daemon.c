@@ -36,11 +36,18 @@ daemon_start_ticks(int32_t pid)
 	return at != NULL ? strtoull(at + 1, NULL, 10) : 0;
 }
 
-/* Since the reaper started; where /proc does not tell, since this engine did. */
+/* Who takes signals: the reaper; when that is gone, this process. */
+static int32_t
+daemon_pid(const struct engine *engine)
+{
+	return engine->reaper_lost ? (int32_t)getpid() : engine->reaper_pid;
+}
+
+/* Since that one started; where /proc does not tell, since this engine did. */
 static double
 daemon_uptime_s(const struct engine *engine)
 {
-	uint64_t start = daemon_start_ticks(engine->reaper_pid), now = process_ticks_now();
+	uint64_t start = daemon_start_ticks(daemon_pid(engine)), now = process_ticks_now();
 	long ticks_per_s = sysconf(_SC_CLK_TCK);
 
 	if (start > 0 && start <= now && ticks_per_s > 0)
@@ -57,10 +64,11 @@ api_ping(struct rpc_call *call, int *work)
 	--*work;
 	if (out != NULL)
 		buf_printf(out,
-		    "{\"version\":\"%s\",\"pid\":%d,\"engine_pid\":%d,\"engine_generation\":%u,\"uptime_s\":%.2f,\"protocol\":%d%s}",
-		    COPPICE_VERSION, (int)engine->reaper_pid, (int)getpid(),
+		    "{\"version\":\"%s\",\"pid\":%d,\"engine_pid\":%d,\"engine_generation\":%u,\"uptime_s\":%.2f,\"protocol\":%d%s%s}",
+		    COPPICE_VERSION, (int)daemon_pid(engine), (int)getpid(),
 		    (unsigned)engine->generation, daemon_uptime_s(engine), DAEMON_PROTOCOL,
-		    core_is_holding(engine->core) ? ",\"hold\":true" : "");
+		    core_is_holding(engine->core) ? ",\"hold\":true" : "",
+		    engine->reaper_lost ? ",\"reaper_lost\":true" : "");
 	return rpc_finish(call);
 }
 

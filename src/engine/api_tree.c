@@ -1,6 +1,7 @@
 #include "engine/api.h"
 
 #include "engine/engine.h"
+#include "engine/orphaned.h"
 #include "engine/view.h"
 
 #include <inttypes.h>
@@ -19,6 +20,8 @@ tree_put_event(const struct engine *engine, struct buf *out)
 	buf_printf(out, "\"at_event\":%" PRIu64, engine->event_number);
 	if (core_is_holding(engine->core))
 		buf_puts(out, ",\"hold\":true");
+	if (engine->reaper_lost)
+		buf_puts(out, ",\"notice\":\"" ORPHANED_NOTICE "\"");
 }
 
 /*

@@ -21,10 +21,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LOOKS_A_TURN   64   /* processes looked at: about 2 ms */
+#define LOOKS_A_TURN   64 /* processes looked at: about 2 ms */
 #define REAPS_A_TURN   64
 #define SIGNALS_A_READ 8
-#define KEPT_FREE      256  /* descriptors that are not for pidfds: clients, starts */
+#define KEPT_FREE      256 /* descriptors that are not for pidfds, or half of them: clients, starts */
 #define SLOW_PAUSE     0.02 /* seconds between two turns of a later walk … */
 #define WALK_PAUSE     1.0  /* … and between two walks */
 #define REAPED_PAUSE   0.005
@@ -155,13 +155,15 @@ static int
 open_pidfd(const struct orphaned *orphaned, int32_t pid)
 {
 	struct rlimit files;
+	rlim_t kept;
 	int fd;
 
 	if (!orphaned->watches || getrlimit(RLIMIT_NOFILE, &files))
 		return -1;
+	kept = files.rlim_cur / 2 < KEPT_FREE ? files.rlim_cur / 2 : KEPT_FREE;
 	fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	/* the lowest number that is free: so many are in use */
-	if (fd >= 0 && (rlim_t)fd + KEPT_FREE >= files.rlim_cur)
+	if (fd >= 0 && (rlim_t)fd >= files.rlim_cur - kept)
 		fd_close(&fd);
 	return fd;
 }
@@ -214,8 +216,7 @@ walk_after(struct orphaned *orphaned, double pause)
 	ev_timer_start(loop, &orphaned->walk);
 }
 
-static void
-take_signals(struct orphaned *orphaned);
+static void take_signals(struct orphaned *orphaned);
 
 static void
 end_walk(struct orphaned *orphaned)

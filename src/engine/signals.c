@@ -41,7 +41,7 @@ reopen(struct engine *engine)
 
 	control_reopen(engine->control);
 	listener = control_listener(engine->control);
-	if (listener >= 0 && uplink_store(LINK_KEY_CONTROL, listener))
+	if (listener >= 0 && !engine->reaper_lost && uplink_store(LINK_KEY_CONTROL, listener))
 		log_line(NULL,
 		    "the reaper does not take the control socket; a new engine will make its own");
 }
