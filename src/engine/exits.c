@@ -127,6 +127,14 @@ exits_end(struct exits *exits, uint32_t node, int32_t status)
 		feed_end(exits, at, status);
 }
 
+/* In place and before the commit: an engine that sees this exit again writes the same again. */
+static void
+note_usage(struct image_process *process, const struct link_exit *exit)
+{
+	process->used_cpu_us = exit->user_us + exit->system_us;
+	process->used_memory_kb = exit->max_rss_kb;
+}
+
 bool
 exits_handle(struct exits *exits, const struct link_exit *exit)
 {
@@ -137,6 +145,7 @@ exits_handle(struct exits *exits, const struct link_exit *exit)
 		return true;
 	at = find_gone(exits, exit->pid);
 	if (at <= exits->mask) {
+		note_usage(&engine->processes[exits->slots[at].node], exit);
 		feed_end(exits, at, exit->status);
 		return true;
 	}

@@ -72,7 +72,7 @@ pen_string(struct pen *pen, const char *name, const char *text)
 }
 
 static void
-pen_exit(struct pen *pen, int32_t status)
+pen_exit(struct pen *pen, int32_t status, const struct image_process *process)
 {
 	if (status == CORE_STATUS_UNKNOWN) {
 		pen_text(pen, ",\"exit\":{\"unknown\":true");
@@ -84,6 +84,9 @@ pen_exit(struct pen *pen, int32_t status)
 		pen_number(pen, ",\"exit\":{\"code\":", (uint64_t)WEXITSTATUS(status));
 		pen_text(pen, ",\"core_dumped\":false");
 	}
+	pen_text(pen, "}");
+	pen_seconds(pen, ",\"usage\":{\"cpu_s\":", (int64_t)(process->used_cpu_us / 1000));
+	pen_number(pen, ",\"memory_bytes\":", process->used_memory_kb * 1024);
 	pen_text(pen, "}");
 }
 
@@ -174,7 +177,7 @@ view_open(const struct view *view, uint32_t node, struct buf *out, struct core_v
 	pen_number(&pen, ",\"restarts\":", facts->restarts);
 	pen_number(&pen, ",\"streak\":", facts->streak);
 	if (child && facts->ended)
-		pen_exit(&pen, facts->status);
+		pen_exit(&pen, facts->status, process);
 	if (facts->next_start != MONO_NEVER)
 		pen_seconds(&pen, ",\"next_start_in_s\":", facts->next_start - view->now);
 	if (child)

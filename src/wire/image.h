@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC   0x434f5050U
-#define IMAGE_VERSION 1U
+#define IMAGE_VERSION 2U
 
 enum image_process_state {
 	PROCESS_NONE,     /* nothing was ever started */
@@ -32,8 +32,11 @@ struct image_process {
 	uint32_t reserved;
 	uint64_t start_min; /* it started between these */
 	uint64_t start_max; /* UINT64_MAX while the clone is not over */
+	/* what the node's last ended process used */
+	uint64_t used_cpu_us;
+	uint64_t used_memory_kb;
 };
-_Static_assert(sizeof(struct image_process) == 40, "wire format");
+_Static_assert(sizeof(struct image_process) == 56, "wire format");
 
 /* An event of the ring: a record of the core with its number and wall clock time. */
 struct image_event {
@@ -83,8 +86,9 @@ struct image_journal {
 	struct image_state state;
 };
 struct image_entry {
-	uint32_t kind;  /* enum core_area, IMAGE_ENTRY_ENDED or IMAGE_ENTRY_KILL */
-	uint32_t index; /* of the item; the node whose process has ended; the PID whose group is to be killed */
+	uint32_t kind; /* enum core_area, IMAGE_ENTRY_ENDED or IMAGE_ENTRY_KILL */
+	uint32_t
+	    index; /* of the item; the node whose process has ended; the PID whose group is to be killed */
 };
 #define IMAGE_ENTRY_ENDED 16U
 #define IMAGE_ENTRY_KILL  17U

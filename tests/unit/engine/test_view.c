@@ -173,8 +173,14 @@ how_a_child_ended(void **unused)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct shell *shell = begin();
 		json_t *wanted = json_loads(rows[i].json, 0, NULL);
+		json_t *usage = json_loads("{\"cpu_s\": 1.500, \"memory_bytes\": 4096}", 0, NULL);
+		uint32_t node = shell_node(shell, "shop/db");
 		shell_end(shell, "shop/db", rows[i].status);
+		shell->processes[node].used_cpu_us = 1500000;
+		shell->processes[node].used_memory_kb = 4;
 		json_t *object = show(shell, "shop/db");
+		assert_true(json_equal(json_object_get(object, "usage"), usage));
+		json_decref(usage);
 		assert_true(json_equal(json_object_get(object, "exit"), wanted));
 		assert_string_equal(text(object, "state"), "restarting");
 		assert_int_equal(number(object, "restarts"), 1);
