@@ -307,6 +307,25 @@ test_the_next_waits_for_all_instances_also_when_one_is_retried(void **state)
 }
 
 static void
+test_an_instance_is_retried_while_another_is_still_starting(void **state)
+{
+	struct world *world = world_unborn(
+	    "/ rest 9/60s { x; t *2 ready=told says_ready=infinity start_timeout=infinity backoff=fixed delay=1s; b }");
+
+	(void)state;
+	world_break(world, "t@2");
+	world_boot(world);
+	world_mend(world, "t@2");
+	world_trace(world);
+	world_advance(world, 1000);
+	expect_trace(world, "start t@2 2");
+	world_ready(world, "t@1");
+	world_ready(world, "t@2");
+	expect_trace(world, "start b 1");
+	world_end(world);
+}
+
+static void
 test_autostart_no_is_neither_started_nor_waited_for(void **state)
 {
 	struct world *world = world_of_otp("/ all 9/60s { a; m manual; b }");
@@ -425,6 +444,7 @@ main(void)
 		    test_a_one_shot_runs_again_in_group_restarts_and_with_its_supervisor),
 		cmocka_unit_test(test_instances_start_together_and_the_next_waits_for_all),
 		cmocka_unit_test(test_the_next_waits_for_all_instances_also_when_one_is_retried),
+		cmocka_unit_test(test_an_instance_is_retried_while_another_is_still_starting),
 		cmocka_unit_test(test_autostart_no_is_neither_started_nor_waited_for),
 		cmocka_unit_test(
 		    test_a_supervisor_is_running_once_each_child_was_ready_whatever_they_do_later),
