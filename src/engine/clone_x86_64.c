@@ -61,8 +61,7 @@ __asm__(
 /* clang-format on */
 
 int
-clone_x86_64(
-    clone_fn *function, void *argument, void *stack, size_t size, int32_t *pid, bool own)
+clone_x86_64(clone_fn *function, void *argument, void *stack, size_t size, int32_t *pid, bool own)
 {
 	/*
 	 * exit_signal 0: with CLONE_PARENT clone3 takes no other; the kernel gives the child the
@@ -83,8 +82,7 @@ clone_x86_64(
 #else
 
 int
-clone_x86_64(
-    clone_fn *function, void *argument, void *stack, size_t size, int32_t *pid, bool own)
+clone_x86_64(clone_fn *function, void *argument, void *stack, size_t size, int32_t *pid, bool own)
 {
 	(void)function, (void)argument, (void)stack, (void)size, (void)own,
 	    (void)pid; /* only clone_plain's way here */
