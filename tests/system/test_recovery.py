@@ -299,7 +299,7 @@ def test_hold(daemon):
 def test_hold_after_three_deaths(daemon):
     """Engines that die before they have recovered are followed by one that holds: adopts, records, starts nothing."""
     # a long tree, that recovery may take some time
-    rest = "".join(f"[child:idle{n}]\ncommand = /bin/true\nautostart = no\n" for n in range(4000))
+    rest = "".join(f"[child:idle{n}]\ncommand = /bin/true\nautostart = no\n" for n in range(1500))
     d = daemon(f"[child:one]\ncommand = /bin/sleep 1000\nbackoff = none\n{rest}")
     pid = d.wait_node("one", state="running")["pid"]
     last = d.engine()
