@@ -152,6 +152,20 @@ answer_from_table(struct act *act, const struct start *start)
 		answer_spawned(act, start->node, start->incarnation);
 }
 
+/*
+ * Whether what an earlier start has left is still there: a process that cannot even be killed, and that will never be a program.
+ * Until it has gone every further start fails too; nothing is gained by a second one that hangs.
+ */
+static bool
+is_left_over(const struct act *act, uint32_t node)
+{
+	const struct image_process *process = &act->engine->processes[node];
+
+	return spawn_is_pending(act->engine->spawner, node) ||
+	    (process->state == PROCESS_FAILED && process->step == STEP_HUNG &&
+		process_look(process) != PROCESS_GONE);
+}
+
 static void
 make(struct act *act, const struct start *start)
 {
@@ -163,6 +177,11 @@ make(struct act *act, const struct start *start)
 
 	if (error) {
 		answer_failed(act, start->node, start->incarnation, STEP_PREPARE, -error);
+		return;
+	}
+	if (is_left_over(act, start->node)) {
+		engine->processes[start->node].incarnation = start->incarnation;
+		answer_from_table(act, start);
 		return;
 	}
 	request.node = start->node;

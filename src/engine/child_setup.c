@@ -137,35 +137,40 @@ open_plain(const char *path, int flags)
 	return result < 0 ? result : fd;
 }
 
-/*
- * Makes the directories above the file, as far as they are missing; what is wrong with one, the
- * open after this will tell.
- */
-CHILD_CODE static void
+/* Makes the directories above the file, as far as they are missing. 0, or why the first could not be made. */
+STEP_IN_CHILD
 make_directories(const char *path)
 {
 	char prefix[PATH_MAX];
+	long result = 0;
 
 	for (size_t i = 0; i < sizeof(prefix) && path[i] != '\0'; i++) {
+		long made = 0;
+
 		prefix[i] = '\0';
 		if (path[i] == '/' && i > 0)
-			(void)raw(SYS_mkdirat, AT_FDCWD, address(prefix), LOG_DIR_MODE, 0);
+			made = raw(SYS_mkdirat, AT_FDCWD, address(prefix), LOG_DIR_MODE, 0);
+		if (result == 0 && made != -EEXIST)
+			result = made;
 		prefix[i] = path[i];
 	}
+	return result;
 }
 
 STEP_IN_CHILD
 place_log(const char *path, long target)
 {
 	const int flags = O_WRONLY | O_APPEND | O_CREAT;
-	long fd;
+	long fd, made;
 
 	raw(SYS_umask, 0, 0, 0,
 	    0); /* the modes above as they stand; the child's own umask is a later step */
 	fd = open_plain(path, flags);
 	if (fd == -ENOENT) {
-		make_directories(path);
+		made = make_directories(path);
 		fd = open_plain(path, flags);
+		if (fd == -ENOENT && made < 0)
+			fd = made;
 	}
 	return place(fd, target);
 }

@@ -2,8 +2,10 @@
 
 #include "engine/clone.h"
 #include "engine/guard.h"
+#include "engine/nearby.h"
 #include "engine/plan.h"
 #include "engine/process.h"
+#include "engine/slot.h"
 #include "engine/workers.h"
 #include "lib/fd.h"
 #include "lib/must.h"
@@ -21,6 +23,7 @@
 #define SPAWNER_MAGIC 0x53504e52U
 #define LOOK_MS       50
 #define PATIENCE_MS   5000
+#define LEAVE_MS      500 /* for the end of what was killed */
 #define LAST_SIGNAL   64
 
 /*
@@ -33,8 +36,10 @@ struct start {
 	struct start *next_adopted;
 	span_ms patience; /* from the clone to the KILL */
 	int32_t verdict; /* STEP_STOPPED or STEP_HUNG once it was killed for that, else STEP_NONE */
+	mono_ms killed;  /* when */
 	bool adopted;
 	bool exited; /* its exit was seen */
+	bool left; /* cannot even be killed: it was told as failed, and its thread is left to it */
 };
 
 struct spawner {
@@ -48,6 +53,7 @@ struct spawner {
 	int null_fd; /* below CHILD_SETUP_STAGED, or -1 */
 	uint64_t signals;
 	struct workers *workers;
+	struct nearby nearby;
 	/* Made by the first start that needs it; NULL also where no thread can be made. */
 	struct guard *guard;
 	void *stack;   /* for the children that the main thread clones */
@@ -78,57 +84,6 @@ spawner_from(void *data)
 
 	must(spawner != NULL && spawner->magic == SPAWNER_MAGIC);
 	return spawner;
-}
-
-/* --- the slot in shared memory ---------------------------------------------------------------- */
-
-/*
- * The old PID goes first and the state comes last: whoever finds STARTING after our death finds no
- * older process's PID with it.
- */
-static void
-open_slot(struct image_process *process, uint32_t incarnation)
-{
-	process->state = PROCESS_NONE;
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	process->pid = 0;
-	process->step = STEP_NONE;
-	process->error = 0;
-	process->start_min = 0;
-	process->start_max = UINT64_MAX;
-	process->incarnation = incarnation;
-	__atomic_store_n(&process->state, PROCESS_STARTING, __ATOMIC_SEQ_CST);
-}
-
-static void
-close_slot(struct image_process *process, int32_t step, int32_t error)
-{
-	process->error = error;
-	process->step = step;
-	__atomic_store_n(&process->state, step == STEP_NONE ? PROCESS_STARTED : PROCESS_FAILED,
-	    __ATOMIC_SEQ_CST);
-}
-
-/*
- * What came of a clone: the child's own word first, then why it was killed, then where it was when
- * it vanished.
- */
-static void
-judge_outcome(struct child_plan *plan, int clone_error, int32_t verdict)
-{
-	struct image_process *process = plan->process;
-	int32_t step = __atomic_load_n(&process->step, __ATOMIC_ACQUIRE);
-
-	if (clone_error != 0)
-		close_slot(process, STEP_CLONE, -clone_error);
-	else if (step != STEP_NONE)
-		close_slot(process, step, process->error);
-	else if (verdict != STEP_NONE)
-		close_slot(process, verdict, verdict == STEP_STOPPED ? EINTR : ETIMEDOUT);
-	else if (plan->reached != STEP_EXEC)
-		close_slot(process, plan->reached, EINTR); /* somebody killed it */
-	else
-		close_slot(process, STEP_NONE, 0);
 }
 
 /* --- pending starts --------------------------------------------------------------------------- */
@@ -178,6 +133,25 @@ end_start(struct spawner *spawner, struct start *start)
 	spawner->done(spawner->context, node, result.incarnation, result.step, result.error);
 }
 
+/*
+ * Told as failed although its process is still there, waiting for a file system that never answers.
+ * It will never be a program: the KILL waits for it. Its thread keeps the start, and with it the
+ * node's place in `pending`, until the kernel gives it back.
+ */
+static void
+leave_start(struct spawner *spawner, struct start *start)
+{
+	uint32_t node = start->job.plan.request.node;
+	struct image_process *process = start->job.plan.process;
+
+	start->left = true;
+	spawner->pending_count--; /* nothing to look at any more */
+	__atomic_store_n(&process->start_max, process_ticks_now(), __ATOMIC_RELAXED);
+	slot_close(process, start->verdict, start->verdict == STEP_STOPPED ? EINTR : ETIMEDOUT);
+	workers_leave(spawner->workers, &start->job);
+	spawner->done(spawner->context, node, process->incarnation, process->step, process->error);
+}
+
 static void
 look_in(struct spawner *spawner, span_ms span)
 {
@@ -225,8 +199,8 @@ out:
 
 /*
  * Nothing in such a start waits for a file that a user named, and the child has the engine's own
- * rights until exec, so only root or the engine's own user could stop it half-made. What is left (a
- * command on a dead mount, a stop from our own user) is the guard's.
+ * rights until exec, so only root or the engine's own user could stop it half-made. A command that is
+ * not at hand goes to the threads too (engine/nearby). What is left (an interpreter on a dead mount, a stop from our own user) is the guard's.
  */
 static bool
 is_direct(const struct spawn_request *request)
@@ -251,10 +225,10 @@ make_scratch(struct spawner *spawner, size_t size)
 	return 0;
 }
 
-/* True when the start is over; false when it must be made by a thread that may wait. */
+/* True when the start is over; false when it must be made by a thread that may wait, unless `forced`. */
 static bool
-start_directly(
-    struct spawner *spawner, const struct spawn_request *request, struct image_process *process)
+start_directly(struct spawner *spawner, const struct spawn_request *request,
+    struct image_process *process, bool forced)
 {
 	struct child_plan plan = {
 		.process = process, .signals = spawner->signals, .null_fd = spawner->null_fd
@@ -263,10 +237,12 @@ start_directly(
 	bool killed;
 
 	if (result != 0) {
-		close_slot(process, STEP_PREPARE, -result);
+		slot_close(process, STEP_PREPARE, -result);
 		return true;
 	}
 	plan_lay_out(&plan, request, false, spawner->scratch);
+	if (!forced && !nearby_command(&spawner->nearby, plan.commands))
+		return false;
 	if (spawner->guard == NULL)
 		spawner->guard = guard_new();
 	if (spawner->guard != NULL)
@@ -275,7 +251,7 @@ start_directly(
 	killed = spawner->guard != NULL && guard_end(spawner->guard);
 	if (killed && process->step == STEP_NONE)
 		return false;
-	judge_outcome(&plan, result, STEP_NONE);
+	slot_judge(&plan, result, STEP_NONE);
 	return true;
 }
 
@@ -286,21 +262,21 @@ spawn_start(
 	int result;
 
 	must(find_pending(spawner, request->node) == NULL);
-	open_slot(process, request->incarnation);
+	slot_open(process, request->incarnation);
 	if (is_direct(request)) {
-		if (start_directly(spawner, request, process))
+		if (start_directly(spawner, request, process, false))
 			return true;
-		open_slot(process, request->incarnation);
+		slot_open(process, request->incarnation);
 	}
 	result = hand_over(spawner, request, process);
 	/*
 	 * Threads are forbidden here: glibc's own clone3 takes a filter's EPERM for an answer. Then
 	 * everything is made by the main thread, which is better than nothing.
 	 */
-	if (result == -EPERM && start_directly(spawner, request, process))
+	if (result == -EPERM && start_directly(spawner, request, process, true))
 		return true;
 	if (result != 0)
-		close_slot(process, STEP_PREPARE, -result);
+		slot_close(process, STEP_PREPARE, -result);
 	return result != 0;
 }
 
@@ -320,7 +296,12 @@ on_over(struct ev_loop *loop, ev_io *watcher, int events)
 		struct start *start = (struct start *)(void *)job;
 
 		next = job->next;
-		judge_outcome(&job->plan, job->clone_error, start->verdict);
+		if (start->left) {
+			spawner->pending[job->plan.request.node] = NULL;
+			free(start);
+			continue;
+		}
+		slot_judge(&job->plan, job->clone_error, start->verdict);
 		end_start(spawner, start);
 	}
 }
@@ -341,8 +322,29 @@ judge_slow(struct start *start, mono_ms now)
 		verdict = STEP_STOPPED;
 	else if (now - start->job.begun >= start->patience)
 		verdict = STEP_HUNG;
-	if (verdict != STEP_NONE && process_signal(process, SIGKILL, false) == 0)
+	if (verdict != STEP_NONE && process_signal(process, SIGKILL, false) == 0) {
 		start->verdict = verdict;
+		start->killed = now;
+	}
+}
+
+static bool
+is_unkillable(const struct start *start, mono_ms now)
+{
+	return start->verdict != STEP_NONE && now - start->killed >= LEAVE_MS &&
+	    process_is_before_exec(start->job.plan.process);
+}
+
+/* Those for which no thread was free in all that time: the others may be tried again, and so may they. */
+static void
+give_up_queued(struct spawner *spawner, mono_ms now)
+{
+	struct workers_job *job;
+
+	while ((job = workers_take_back(spawner->workers, now - PATIENCE_MS)) != NULL) {
+		slot_close(job->plan.process, STEP_PREPARE, EAGAIN);
+		end_start(spawner, (struct start *)(void *)job);
+	}
 }
 
 /* --- starts taken over from a dead engine ----------------------------------------------------- */
@@ -358,20 +360,21 @@ is_adopted_over(struct start *start)
 	struct image_process *process = start->job.plan.process;
 	int32_t step;
 
-	if (!start->exited && process_is_before_exec(process))
+	if (!start->exited && process_is_before_exec(process) &&
+	    !is_unkillable(start, span_mono_now()))
 		return false;
 	if (process->pid == 0) { /* the engine died before it cloned */
-		close_slot(process, STEP_CLONE, ECANCELED);
+		slot_close(process, STEP_CLONE, ECANCELED);
 		return true;
 	}
 	step = __atomic_load_n(&process->step, __ATOMIC_ACQUIRE);
 	if (step != STEP_NONE)
-		close_slot(process, step, process->error);
+		slot_close(process, step, process->error);
 	else if (start->verdict != STEP_NONE)
-		close_slot(
+		slot_close(
 		    process, start->verdict, start->verdict == STEP_STOPPED ? EINTR : ETIMEDOUT);
 	else
-		close_slot(process, STEP_NONE, 0);
+		slot_close(process, STEP_NONE, 0);
 	return true;
 }
 
@@ -407,14 +410,20 @@ on_look(struct ev_loop *loop, ev_timer *watcher, int events)
 {
 	static const span_ms spans[] = { 1, 2, 5, 10, LOOK_MS };
 	struct spawner *spawner = spawner_from(watcher->data);
-	struct workers_job *slow[WORKERS_MAX];
+	struct workers_job *slow[WORKERS_ROOM];
 	mono_ms now = span_mono_now();
 	size_t count = workers_slow(spawner->workers, now - LOOK_MS, slow);
 	span_ms span = LOOK_MS;
 
 	(void)loop, (void)events;
-	for (size_t i = 0; i < count; i++)
-		judge_slow((struct start *)(void *)slow[i], now);
+	for (size_t i = 0; i < count; i++) {
+		struct start *start = (struct start *)(void *)slow[i];
+
+		judge_slow(start, now);
+		if (is_unkillable(start, now))
+			leave_start(spawner, start);
+	}
+	give_up_queued(spawner, now);
 	look_at_adopted(spawner, now);
 	if (spawner->adopted != NULL && spawner->adopted_looks < sizeof(spans) / sizeof(spans[0]))
 		span = spans[spawner->adopted_looks++];
@@ -513,6 +522,7 @@ spawner_new(struct ev_loop *loop, spawn_done_fn *done, void *context)
 	spawner->context = context;
 	spawner->null_fd = open_null();
 	spawner->signals = changed_signals();
+	nearby_init(&spawner->nearby);
 	spawner->stack = clone_stack_new();
 	spawner->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (spawner->wake != -1)

@@ -22,6 +22,7 @@ struct worker {
 	void *stack; /* for its children */
 	struct workers_job *job;
 	bool slow;
+	bool left; /* to its child; not slow any more, nor one of those that are counted */
 };
 
 struct workers {
@@ -30,7 +31,7 @@ struct workers {
 	pthread_cond_t work;
 	struct workers_job *queue, **queue_end;
 	struct workers_job *over, **over_end;
-	struct worker worker[WORKERS_MAX];
+	struct worker worker[WORKERS_ROOM];
 	size_t count;
 	bool ending;
 	int wake;
@@ -77,6 +78,7 @@ give_back(struct worker *worker)
 	workers->over_end = &worker->job->next;
 	worker->job = NULL;
 	worker->slow = false;
+	worker->left = false;
 	if (workers->ending)
 		return; /* nobody listens, and the number of the eventfd may be another's by now */
 	/*
@@ -137,14 +139,18 @@ out:
 	return 0;
 }
 
+/* Whether another thread would do some good and may be made. */
 static bool
-all_slow(const struct workers *workers)
+wants_worker(const struct workers *workers)
 {
+	size_t serving = 0;
+
 	for (size_t i = 0; i < workers->count; i++) {
-		if (!workers->worker[i].slow)
+		if (!workers->worker[i].slow && !workers->worker[i].left)
 			return false;
+		serving += !workers->worker[i].left;
 	}
-	return true;
+	return serving < WORKERS_MAX && workers->count < WORKERS_ROOM;
 }
 
 struct workers *
@@ -198,8 +204,9 @@ workers_submit(struct workers *workers, struct workers_job *job)
 
 	job->next = NULL;
 	job->begun = 0;
+	job->submitted = span_mono_now();
 	lock(workers);
-	if (all_slow(workers) && workers->count < WORKERS_MAX)
+	if (wants_worker(workers))
 		result = add_worker(workers);
 	if (workers->count > 0) { /* a slow one may come back: then the job can wait for it */
 		result = 0;
@@ -225,7 +232,7 @@ workers_collect(struct workers *workers)
 }
 
 size_t
-workers_slow(struct workers *workers, mono_ms before, struct workers_job *out[WORKERS_MAX])
+workers_slow(struct workers *workers, mono_ms before, struct workers_job *out[WORKERS_ROOM])
 {
 	size_t count = 0;
 
@@ -233,7 +240,7 @@ workers_slow(struct workers *workers, mono_ms before, struct workers_job *out[WO
 	for (size_t i = 0; i < workers->count; i++) {
 		struct worker *worker = &workers->worker[i];
 
-		if (worker->job == NULL || worker->job->begun > before)
+		if (worker->job == NULL || worker->left || worker->job->begun > before)
 			continue;
 		worker->slow = true;
 		out[count++] = worker->job;
@@ -242,8 +249,36 @@ workers_slow(struct workers *workers, mono_ms before, struct workers_job *out[WO
 	 * Where no thread can be made the queue waits for those there are; the next look tries
 	 * again.
 	 */
-	if (workers->queue != NULL && all_slow(workers) && workers->count < WORKERS_MAX)
+	if (workers->queue != NULL && wants_worker(workers))
 		(void)add_worker(workers);
 	unlock(workers);
 	return count;
+}
+
+void
+workers_leave(struct workers *workers, const struct workers_job *job)
+{
+	lock(workers);
+	for (size_t i = 0; i < workers->count; i++) {
+		if (workers->worker[i].job == job)
+			workers->worker[i].left = true;
+	}
+	unlock(workers);
+}
+
+struct workers_job *
+workers_take_back(struct workers *workers, mono_ms before)
+{
+	struct workers_job *job;
+
+	lock(workers);
+	job = workers->queue; /* in the order of their submission */
+	if (job != NULL && job->submitted > before)
+		job = NULL;
+	if (job != NULL)
+		workers->queue = job->next;
+	if (workers->queue == NULL)
+		workers->queue_end = &workers->queue;
+	unlock(workers);
+	return job;
 }

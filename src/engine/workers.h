@@ -2,7 +2,8 @@
  * workers: the spawner threads. A thread that clones is suspended until its child is through exec
  * or gone, which may take for ever; so at most 8 threads serve one queue, one of them as long as
  * all goes well. One that has been busy for too long counts as slow, and when all are slow and
- * somebody waits another is made.
+ * somebody waits another is made. One whose child cannot even be killed (a call to a file system
+ * that never answers) is left to it and is none of the 8 until it comes back.
  */
 #ifndef COPPICE_ENGINE_WORKERS_H
 #define COPPICE_ENGINE_WORKERS_H
@@ -12,7 +13,8 @@
 
 #include <stddef.h>
 
-#define WORKERS_MAX 8U
+#define WORKERS_MAX  8U
+#define WORKERS_ROOM 64U /* with those that are left to their children */
 
 /*
  * One start. From workers_submit until workers_collect gives it back it belongs to the workers, but
@@ -22,7 +24,8 @@ struct workers_job {
 	struct workers_job *next;
 	struct child_plan plan;
 	int32_t clone_error; /* negative errno of the clone; 0 */
-	mono_ms begun;       /* when a thread took it; 0: it waits */
+	mono_ms submitted;
+	mono_ms begun; /* when a thread took it; 0: it waits */
 };
 
 struct workers;
@@ -47,6 +50,10 @@ struct workers_job *workers_collect(struct workers *workers);
  * Lists the jobs that a thread took at or before `before` and still has; returns their number.
  * Their threads count as slow from now on. The jobs stay valid until they are collected.
  */
-size_t workers_slow(struct workers *workers, mono_ms before, struct workers_job *out[WORKERS_MAX]);
+size_t workers_slow(struct workers *workers, mono_ms before, struct workers_job *out[WORKERS_ROOM]);
+/* The thread of this job, which workers_slow has listed, is not counted on any more. */
+void workers_leave(struct workers *workers, const struct workers_job *job);
+/* Takes back a job that was submitted at or before `before` and that no thread has taken; NULL when there is none. */
+struct workers_job *workers_take_back(struct workers *workers, mono_ms before);
 
 #endif
