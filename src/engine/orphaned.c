@@ -25,10 +25,12 @@
 #define REAPS_A_TURN   64
 #define SIGNALS_A_READ 8
 #define KEPT_FREE      256 /* descriptors that are not for pidfds, or half of them: clients, starts */
-#define SLOW_PAUSE     0.02 /* seconds between two turns of a later walk … */
-#define WALK_PAUSE     1.0  /* … and between two walks */
-#define REAPED_PAUSE   0.005
-#define REAPED_LOOKS   200 /* so often, then nobody seems to wait for the dead here */
+#define SLOW_PAUSE     0.02  /* seconds between two turns of a later walk … */
+#define WALK_PAUSE     1.0   /* … and between two walks */
+#define REAPED_PAUSE   0.005 /* seconds to the second look at a zombie; doubled each time … */
+#define REAPED_LONG    0.1   /* … until it is more than that */
+#define PATIENCE_MS    5000  /* with the new parent of the dead, on a busy machine … */
+#define NEGLECT_MS     100   /* … and when it has not waited for the one before */
 
 /* As of linux/pidfd.h of 6.15, whose headers few machines have yet. */
 #define GET_INFO_EXIT (UINT64_C(1) << 3)
@@ -41,14 +43,15 @@ struct pidfd_exit {
 _Static_assert(sizeof(struct pidfd_exit) == 64, "PIDFD_INFO_SIZE_VER0");
 #define GET_INFO _IOWR(0xFF, 11, struct pidfd_exit)
 
-/* A node whose process is somebody else's child. */
+/* How the end of a node's process will be noticed. */
 struct watch {
 	struct orphaned *orphaned;
-	struct ev_io ended;     /* active until its process has ended */
+	struct ev_io ended;     /* active until the process has ended */
 	struct ev_timer reaped; /* from then on: its status is known when it has been waited for */
 	uint32_t node;
-	unsigned looks;
-	int pidfd;
+	uint32_t incarnation; /* 0: not at all yet */
+	mono_ms ended_at;     /* 0: it lives */
+	int pidfd;            /* -1: it is our own child */
 };
 
 struct orphaned {
@@ -59,6 +62,7 @@ struct orphaned {
 	uint32_t unwatched; /* met in this walk: alive, and without a pidfd */
 	bool again;         /* not the first walk */
 	bool told;
+	span_ms patience; /* from an end until its status counts as unknown */
 	int signals;
 	struct ev_io signalled;
 	struct ev_timer reap; /* there is more to wait for than a turn's share */
@@ -71,6 +75,15 @@ end(struct orphaned *orphaned, uint32_t node, int32_t status)
 {
 	exits_end(orphaned->engine->exits, node, status);
 	engine_commit(orphaned->engine);
+}
+
+/* A process through exec whose end has not been told. One that is not, comes by orphaned_track, or has been seen to. */
+static bool
+is_tracked(const struct orphaned *orphaned, uint32_t node)
+{
+	const struct image_process *process = &orphaned->engine->processes[node];
+
+	return process->state == PROCESS_STARTED && process->pid > 0;
 }
 
 static void
@@ -105,14 +118,24 @@ static void
 ask(struct watch *watch)
 {
 	struct orphaned *orphaned = watch->orphaned;
+	mono_ms now = span_mono_now();
 	int32_t status;
+	bool told = read_status(watch->pidfd, &status);
 
-	if (!read_status(watch->pidfd, &status) && watch->looks++ < REAPED_LOOKS) {
+	if (watch->ended_at == 0)
+		watch->ended_at = now;
+	if (!told && now - watch->ended_at < orphaned->patience) {
+		if (watch->reaped.repeat < REAPED_LONG)
+			watch->reaped.repeat *= 2;
 		ev_timer_again(orphaned->engine->loop, &watch->reaped);
 		return;
 	}
+	orphaned->patience = told ? PATIENCE_MS : NEGLECT_MS;
 	close_watch(watch);
-	end(orphaned, watch->node, status);
+	/* it is, unless its number was given to an orphan that died here before its own end was seen */
+	if (is_tracked(orphaned, watch->node) &&
+	    orphaned->engine->processes[watch->node].incarnation == watch->incarnation)
+		end(orphaned, watch->node, status);
 }
 
 static void
@@ -133,20 +156,20 @@ on_reaped(struct ev_loop *loop, struct ev_timer *timer, int events)
 	ask(timer->data);
 }
 
+/* Our own child without a pidfd, else somebody else's. */
 static void
 open_watch(struct orphaned *orphaned, uint32_t node, int pidfd)
 {
 	struct watch *watch = &orphaned->watches[node];
 
-	watch->orphaned = orphaned;
-	watch->node = node;
-	watch->pidfd = pidfd;
-	watch->looks = 0;
-	ev_io_init(&watch->ended, on_ended, pidfd, EV_READ);
-	watch->ended.data = watch;
-	ev_init(&watch->reaped, on_reaped);
+	close_watch(watch);
+	watch->incarnation = orphaned->engine->processes[node].incarnation;
+	watch->ended_at = 0;
 	watch->reaped.repeat = REAPED_PAUSE;
-	watch->reaped.data = watch;
+	watch->pidfd = pidfd;
+	if (pidfd < 0)
+		return;
+	ev_io_set(&watch->ended, pidfd, EV_READ);
 	ev_io_start(orphaned->engine->loop, &watch->ended);
 }
 
@@ -178,32 +201,32 @@ is_own_child(int32_t pid)
 	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0;
 }
 
-/* Sees to it that the end of this node's process will be noticed. Whether that took a look at the process. */
 static bool
-look(struct orphaned *orphaned, uint32_t node)
+is_watched(const struct orphaned *orphaned, uint32_t node)
+{
+	return orphaned->watches &&
+	    orphaned->watches[node].incarnation == orphaned->engine->processes[node].incarnation;
+}
+
+/* Sees to it that the end of this process will be noticed. PROCESS_GONE: it has ended, and nobody will say how. */
+static enum process_life
+watch_process(struct orphaned *orphaned, uint32_t node)
 {
 	const struct image_process *process = &orphaned->engine->processes[node];
-	enum process_life life;
-	int pidfd;
-
-	/* a start that is not over comes by orphaned_track; what is our own is waited for */
-	if (process->state != PROCESS_STARTED || process->pid <= 0 ||
-	    (orphaned->watches && orphaned->watches[node].pidfd >= 0))
-		return false;
-	if (is_own_child(process->pid))
-		return true;
 	/* the descriptor first: then what is seen to be ours is what it holds */
-	pidfd = open_pidfd(orphaned, process->pid);
-	life = process_look(process);
-	if (life == PROCESS_GONE || (pidfd < 0 && life == PROCESS_ZOMBIE)) {
+	int pidfd = open_pidfd(orphaned, process->pid);
+	enum process_life life = process_look(process);
+	bool own = life != PROCESS_GONE && is_own_child(process->pid);
+
+	if (life == PROCESS_GONE || own || !orphaned->watches)
 		fd_close(&pidfd);
-		end(orphaned, node, CORE_STATUS_UNKNOWN);
-	} else if (pidfd >= 0) {
+	if (life != PROCESS_GONE && orphaned->watches && (own || pidfd >= 0))
 		open_watch(orphaned, node, pidfd);
-	} else {
+	else if (life == PROCESS_ZOMBIE && !own)
+		return PROCESS_GONE;
+	else if (life != PROCESS_GONE && !own)
 		orphaned->unwatched++;
-	}
-	return true;
+	return life;
 }
 
 static void
@@ -243,8 +266,13 @@ on_walk(struct ev_loop *loop, struct ev_timer *timer, int events)
 
 	(void)loop;
 	(void)events;
-	for (unsigned left = LOOKS_A_TURN; left > 0 && orphaned->next < count;)
-		left -= look(orphaned, orphaned->next++);
+	for (unsigned left = LOOKS_A_TURN; left > 0 && orphaned->next < count; orphaned->next++) {
+		if (!is_tracked(orphaned, orphaned->next) || is_watched(orphaned, orphaned->next))
+			continue;
+		left--;
+		if (watch_process(orphaned, orphaned->next) == PROCESS_GONE)
+			end(orphaned, orphaned->next, CORE_STATUS_UNKNOWN);
+	}
 	if (orphaned->next < count)
 		walk_after(orphaned, orphaned->again ? SLOW_PAUSE : 0.);
 	else
@@ -316,10 +344,10 @@ orphaned_resume(struct orphaned *orphaned)
 void
 orphaned_track(struct orphaned *orphaned, uint32_t node)
 {
-	/* not here: an end must not be told before the start is */
-	if (node < orphaned->next)
-		orphaned->next = node;
-	if (!ev_is_active(&orphaned->walk))
+	/* an end must not be told before the start is: so the walk tells it */
+	if (watch_process(orphaned, node) == PROCESS_GONE)
+		orphaned->unwatched++;
+	if (orphaned->unwatched && !ev_is_active(&orphaned->walk))
 		walk_after(orphaned, 0.);
 }
 
@@ -374,12 +402,27 @@ orphaned_new(struct engine *engine)
 		return NULL;
 	orphaned->engine = engine;
 	orphaned->signals = -1;
+	orphaned->patience = PATIENCE_MS;
 	ev_timer_init(&orphaned->walk, on_walk, 0., 0.);
 	orphaned->walk.data = orphaned;
 	ev_timer_init(&orphaned->reap, on_reap, 0., 0.);
 	orphaned->reap.data = orphaned;
 	ev_init(&orphaned->signalled, on_signalled);
 	return orphaned;
+}
+
+static void
+init_watch(struct orphaned *orphaned, uint32_t node)
+{
+	struct watch *watch = &orphaned->watches[node];
+
+	watch->orphaned = orphaned;
+	watch->node = node;
+	watch->pidfd = -1;
+	ev_init(&watch->ended, on_ended);
+	watch->ended.data = watch;
+	ev_init(&watch->reaped, on_reaped);
+	watch->reaped.data = watch;
 }
 
 void
@@ -397,7 +440,7 @@ orphaned_begin(struct orphaned *orphaned)
 	clone_keep_children();
 	orphaned->watches = calloc(count, sizeof(*orphaned->watches));
 	for (uint32_t node = 0; orphaned->watches && node < count; node++)
-		orphaned->watches[node].pidfd = -1;
+		init_watch(orphaned, node);
 	take_signals(orphaned);
 	walk_after(orphaned, 0.);
 }

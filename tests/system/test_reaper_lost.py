@@ -263,12 +263,13 @@ def test_ends_before_the_reaper_was_lost(orphan):
 
 
 def test_nobody_waits_for_the_former_children(orphan):
-    """Where the first process is no good one: the end is seen all the same, after a while."""
-    o = orphan("[child:one]\ncommand = /bin/sleep 1000\nbackoff = none\n", neglect=True)
-    os.kill(o.running()["one"], signal.SIGKILL)
-    node = o.d.wait_node("one", state="running", incarnation=2)
-    assert node["exit"] == UNKNOWN
-    assert process(o.running()["one"]).zombie
+    """Where the first process is no good one: the ends are seen all the same, after a while."""
+    o = orphan("[child:one]\ncommand = /bin/sleep 1000\nbackoff = none\ninstances = 2\n", neglect=True)
+    for path, pid in o.running().items():
+        os.kill(pid, signal.SIGKILL)
+        node = o.d.wait_node(path, state="running", incarnation=2)
+        assert node["exit"] == UNKNOWN
+        assert process(pid).zombie
 
 
 def test_stop_start_restart(orphan):
