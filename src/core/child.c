@@ -1,7 +1,9 @@
 #include "core/child.h"
 
+#include "core/failure.h"
 #include "core/goal.h"
 #include "core/node.h"
+#include "core/operation.h"
 #include "core/queue.h"
 #include "core/super.h"
 #include "lib/must.h"
@@ -76,7 +78,7 @@ settle(struct core *core, uint32_t id, const struct child_event *event)
 	if (waits_for_slot(core, id))
 		queue_remove_slot(core, id);
 	goal_settle(core, id, event->goal, event->reason);
-	super_child_down(core, id);
+	operation_turn_over(core, id);
 }
 
 /* One signal of the stop sequence; the last one is waited for without end. */
@@ -153,7 +155,7 @@ become_ready(struct core *core, uint32_t id, const struct child_event *event)
 {
 	(void)event;
 	node_set_state(core, id, STATE_RUNNING, REASON_NONE);
-	super_child_ready(core, id);
+	operation_turn_over(core, id);
 }
 
 static void
@@ -186,16 +188,13 @@ static void
 note_end(struct core *core, uint32_t id, int32_t status)
 {
 	struct node *node = node_touch(core, id);
-	mono_ms now = core->head.now;
 	mono_ms up_since = node_has(core, id, NODE_READY) ? node->ready_at : node->since;
 
-	if (node->state == STATE_RUNNING &&
-	    now - node->ready_at >= node_spec(core, id)->stable_after)
-		node_mark(core, id, NODE_STABLE);
+	node_note_stable(core, id);
 	note_gone(core, id);
 	node_mark(core, id, NODE_ENDED);
 	node->status = status;
-	tree_record(core, RECORD_EXITED, id, status, now - up_since);
+	tree_record(core, RECORD_EXITED, id, status, core->head.now - up_since);
 	if (node_spec(core, id)->kill_mode != KILL_PROCESS)
 		tree_action(core, DO_KILL_TREE, id);
 }
@@ -286,7 +285,7 @@ stopped(struct core *core, uint32_t id)
 	case GOAL_FINISHED:
 	case GOAL_GIVEN_UP:
 		goal_settle(core, id, goal, reason);
-		super_child_down(core, id);
+		operation_turn_over(core, id);
 		return;
 	case GOAL_NONE:
 	case GOAL_ESCALATE:
@@ -317,7 +316,7 @@ static void
 delay_over(struct core *core, uint32_t id, const struct child_event *event)
 {
 	(void)event;
-	super_child_due(core, id);
+	failure_due(core, id);
 }
 
 static void

@@ -21,7 +21,9 @@ start_restarting(struct core *core, uint32_t id)
 	uint32_t parent = node_get(core, id)->parent;
 
 	if (parent != CORE_NONE && node_has(core, id, NODE_IN_SET)) {
-		failure_start_set_now(core, id);
+		/* without a wait its set is to be started anyway, by a retry that is in the queue already */
+		if (super_get(core, parent)->wait != WAIT_NONE)
+			failure_start_set_now(core, id);
 		return;
 	}
 	if (parent != CORE_NONE && node_get(core, id)->reason == REASON_LIMIT)
@@ -55,7 +57,7 @@ run_start(struct core *core, uint32_t id)
 	case STATE_RUNNING:
 	case STATE_WAITING: return;
 	case STATE_STOPPING:
-		if (node->goal == GOAL_STOPPED || node->goal == GOAL_FAILED_START)
+		if (node->goal != GOAL_RESTARTING && node->goal != GOAL_START)
 			node_start(core, id, REASON_OPERATOR);
 		break;
 	case STATE_RESTARTING: start_restarting(core, id); break;
@@ -81,7 +83,7 @@ run_restart(struct core *core, uint32_t id, bool group)
 		node_stop(core, id, GOAL_START, REASON_OPERATOR, false);
 }
 
-/* Its supervisor has an operation in hand (under one_for_one a child is an operation of its own) or a hold is on. */
+/* Its supervisor has an operation in hand (under one_for_one a child is an operation of its own), or has not come to what waits already. */
 static bool
 must_queue(const struct core *core, uint32_t id)
 {
@@ -116,7 +118,7 @@ start_one(struct core *core, uint32_t id)
 {
 	enum core_state state = node_get(core, id)->state;
 
-	if (!parent_is_up(core, id) || state == STATE_WAITING)
+	if (!parent_is_up(core, id) || tree_is_still(core, id) || state == STATE_WAITING)
 		return; /* the wish is enough: it starts with its supervisor, or when its turn comes */
 	if (!is_up(core, id) && must_queue(core, id))
 		queue_add(core, id, PENDING_START);

@@ -2,6 +2,7 @@
 
 #include "core/child.h"
 #include "core/command.h"
+#include "core/failure.h"
 #include "core/heap.h"
 #include "core/node.h"
 #include "core/super.h"
@@ -285,6 +286,15 @@ on_resume(struct core *core)
 		super_leave(core);
 }
 
+static void
+on_boot(struct core *core)
+{
+	if (core->head.booted || core->head.hold)
+		return;
+	tree_head_touch(core)->booted = 1;
+	node_start(core, CORE_ROOT, REASON_BOOT);
+}
+
 /* What came due during the hold is taken up, in order. */
 static void
 on_release(struct core *core)
@@ -299,25 +309,13 @@ on_release(struct core *core)
 			tree_wake(core, id);
 		if (node->state == STATE_RESTARTING && node->deadline == MONO_NEVER &&
 		    !node->pending && !node_has(core, id, NODE_IN_SET))
-			super_child_due(core, id);
+			failure_due(core, id);
 	}
-	if (!core->head.booted) {
-		tree_head_touch(core)->booted = 1;
-		node_start(core, CORE_ROOT, REASON_BOOT);
-	}
+	on_boot(core);
 }
 
 static void
-on_boot(struct core *core)
-{
-	if (core->head.booted || core->head.hold)
-		return;
-	tree_head_touch(core)->booted = 1;
-	node_start(core, CORE_ROOT, REASON_BOOT);
-}
-
-static void
-on_start(struct core *core, const struct core_event *event)
+on_start_or_restart(struct core *core, const struct core_event *event)
 {
 	if (core->head.hold) {
 		if (event->node == CORE_ROOT)
@@ -339,7 +337,7 @@ dispatch(struct core *core, const struct core_event *event)
 	case ON_BOOT: on_boot(core); break;
 	case ON_RESUME: on_resume(core); break;
 	case ON_START:
-	case ON_RESTART: on_start(core, event); break;
+	case ON_RESTART: on_start_or_restart(core, event); break;
 	case ON_STOP: command_stop(core, event->node, event->now); break;
 	case ON_SHUTDOWN: command_shutdown(core, event->now, event->timeout); break;
 	case ON_SPAWNED:

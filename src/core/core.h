@@ -34,7 +34,9 @@ uint32_t core_count(const struct core *core);
 
 /*
  * Hands in one event. Whoever carries out DO_SPAWN answers within the shorter of 5 s and start_timeout of the moment in which it began
- * (a start may have to queue); from ON_SPAWNED on, start_timeout is the core's. Time never goes back: an earlier `now` than before counts as before. */
+ * (a start may have to queue); from ON_SPAWNED on, start_timeout is the core's. Time never goes back: an earlier `now` than before
+ * counts as before.
+ */
 void core_handle(struct core *core, mono_ms now, const struct core_event *event);
 /* The next action that is still to be carried out; false when there is none. */
 bool core_next_action(struct core *core, struct core_action *out);

@@ -105,6 +105,16 @@ node_set_state(struct core *core, uint32_t id, enum core_state state, enum core_
 }
 
 void
+node_note_stable(struct core *core, uint32_t id)
+{
+	const struct node *node = node_get(core, id);
+
+	if (node->state == STATE_RUNNING &&
+	    core->head.now - node->ready_at >= node_spec(core, id)->stable_after)
+		node_mark(core, id, NODE_STABLE);
+}
+
+void
 node_start(struct core *core, uint32_t id, enum core_reason reason)
 {
 	struct child_event child = { .type = CHILD_START, .reason = reason };

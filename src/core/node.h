@@ -12,6 +12,8 @@ void node_unmark(struct core *core, uint32_t id, uint32_t marks);
 
 /* The only writer of `state`: also sets reason and since, disarms the deadline, keeps its supervisor's counts, tells the record. */
 void node_set_state(struct core *core, uint32_t id, enum core_state state, enum core_reason reason);
+/* Before the state that ends a run: marks it NODE_STABLE if the node has been ready for stable_after. */
+void node_note_stable(struct core *core, uint32_t id);
 /* Its supervisor waits for its first readiness no more. */
 void node_not_awaited(struct core *core, uint32_t id);
 /* MONO_NEVER disarms. */

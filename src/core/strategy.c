@@ -1,7 +1,7 @@
 #include "core/strategy.h"
 
 static enum core_strategy
-strategy_over(const struct core *core, uint32_t id)
+strategy_above(const struct core *core, uint32_t id)
 {
 	return node_spec(core, node_get(core, id)->parent)->strategy;
 }
@@ -16,7 +16,7 @@ strategy_is_single(const struct core_spec *supervisor)
 bool
 strategy_takes(const struct core *core, uint32_t failed, uint32_t member)
 {
-	switch (strategy_over(core, failed)) {
+	switch (strategy_above(core, failed)) {
 	case STRATEGY_ONE_FOR_ALL: return true;
 	case STRATEGY_REST_FOR_ONE:
 		return member == failed ||
@@ -30,7 +30,7 @@ strategy_takes(const struct core *core, uint32_t failed, uint32_t member)
 uint32_t
 strategy_first(const struct core *core, uint32_t failed)
 {
-	if (strategy_over(core, failed) == STRATEGY_ONE_FOR_ALL)
+	if (strategy_above(core, failed) == STRATEGY_ONE_FOR_ALL)
 		return node_get(core, node_get(core, failed)->parent)->first;
 	return failed;
 }

@@ -13,7 +13,7 @@
 #define EXIT_ESCALATED 70
 #define SIGNAL_BASE    128
 
-typedef void super_step_fn(struct core *core, uint32_t id, const struct super_event *event);
+typedef void super_step(struct core *core, uint32_t id, const struct super_event *event);
 
 const struct super *
 super_get(const struct core *core, uint32_t id)
@@ -59,18 +59,14 @@ static void
 settle(struct core *core, uint32_t id, const struct super_event *event)
 {
 	goal_settle(core, id, event->goal, event->reason);
-	super_child_down(core, id);
+	operation_turn_over(core, id);
 }
 
 static void
 end(struct core *core, uint32_t id, const struct super_event *event)
 {
-	struct node *node = node_touch(core, id);
-
-	if (node->state == STATE_RUNNING &&
-	    core->head.now - node->ready_at >= node_spec(core, id)->stable_after)
-		node_mark(core, id, NODE_STABLE);
-	node->goal = (uint8_t)event->goal;
+	node_note_stable(core, id);
+	node_touch(core, id)->goal = (uint8_t)event->goal;
 	node_set_state(core, id, STATE_STOPPING, event->reason);
 	operation_stop_all(core, id);
 }
@@ -132,25 +128,33 @@ super_leave(struct core *core)
 static void
 root_ended(struct core *core, enum node_goal goal, enum core_reason reason)
 {
-	bool failed = goal == GOAL_ESCALATE || goal == GOAL_TERMINATE || goal == GOAL_ABORT;
-
-	if (goal == GOAL_START) {
+	switch (goal) {
+	case GOAL_STOPPED: node_set_state(core, CORE_ROOT, STATE_STOPPED, reason); return;
+	case GOAL_START:
 		node_set_state(core, CORE_ROOT, STATE_STOPPED, reason);
 		node_start(core, CORE_ROOT, reason);
 		return;
-	}
-	node_set_state(core, CORE_ROOT,
-	    failed                  ? STATE_FAILED
-		: goal == GOAL_AUTO ? STATE_FINISHED
-				    : STATE_STOPPED,
-	    reason);
-	if (goal == GOAL_STOPPED)
+	case GOAL_LEAVE:
+		node_set_state(core, CORE_ROOT, STATE_STOPPED, reason);
+		leave(core, 0, false, false);
 		return;
-	leave(core,
-	    failed                  ? EXIT_ESCALATED
-		: goal == GOAL_AUTO ? exit_code(core, CORE_ROOT)
-				    : 0,
-	    failed, goal == GOAL_AUTO);
+	case GOAL_AUTO:
+		node_set_state(core, CORE_ROOT, STATE_FINISHED, reason);
+		leave(core, exit_code(core, CORE_ROOT), false, true);
+		return;
+	case GOAL_ESCALATE:
+	case GOAL_TERMINATE:
+	case GOAL_ABORT:
+		node_set_state(core, CORE_ROOT, STATE_FAILED, reason);
+		leave(core, EXIT_ESCALATED, true, false);
+		return;
+	case GOAL_NONE:
+	case GOAL_RESTARTING:
+	case GOAL_FINISHED:
+	case GOAL_GIVEN_UP:
+	case GOAL_FAILED_START:
+	case GOAL_COUNT: must(!"a goal that only a node with a supervisor can have");
+	}
 }
 
 /* All children are down: the goal says what it becomes, and what its parent learns. */
@@ -171,14 +175,14 @@ ended(struct core *core, uint32_t id)
 	case GOAL_FINISHED:
 	case GOAL_GIVEN_UP:
 		goal_settle(core, id, goal, reason);
-		super_child_down(core, id);
+		operation_turn_over(core, id);
 		return;
 	case GOAL_START: goal_start_again(core, id, reason); return;
 	case GOAL_ESCALATE:
 	case GOAL_AUTO: super_child_ended(core, id, END_SHUTDOWN, reason); return;
 	case GOAL_TERMINATE:
 		node_set_state(core, id, STATE_FAILED, reason);
-		super_child_down(core, id);
+		operation_turn_over(core, id);
 		return;
 	case GOAL_ABORT: super_child_ended(core, id, END_FAILED_START, reason); return;
 	case GOAL_NONE:
@@ -263,8 +267,7 @@ operate(struct core *core, uint32_t id, const struct super_event *event)
 		;
 	if (node_get(core, id)->state == STATE_STARTING && super_get(core, id)->awaited == 0) {
 		node_set_state(core, id, STATE_RUNNING, REASON_NONE);
-		if (id != CORE_ROOT)
-			super_child_ready(core, id);
+		operation_turn_over(core, id);
 	}
 }
 
@@ -279,7 +282,7 @@ static void
 delay_over(struct core *core, uint32_t id, const struct super_event *event)
 {
 	(void)event;
-	super_child_due(core, id);
+	failure_due(core, id);
 }
 
 /* Only the root has a deadline while it stops: shutdown_timeout. */
@@ -308,7 +311,7 @@ impossible(struct core *core, uint32_t id, const struct super_event *event)
 	must(!"an event that this state of a supervisor cannot see");
 }
 
-static super_step_fn *const table[STATE_COUNT][SUPER_EVENT_COUNT] = {
+static super_step *const table[STATE_COUNT][SUPER_EVENT_COUNT] = {
 	/*                     START        STOP         STEP     TIMER */
 	[STATE_STOPPED] = { begin, settle, ignore, impossible },
 	[STATE_WAITING] = { begin, settle, ignore, impossible },
@@ -324,24 +327,6 @@ void
 super_handle(struct core *core, uint32_t id, const struct super_event *event)
 {
 	table[node_get(core, id)->state][event->type](core, id, event);
-}
-
-void
-super_child_ready(struct core *core, uint32_t id)
-{
-	operation_turn_over(core, id);
-}
-
-void
-super_child_down(struct core *core, uint32_t id)
-{
-	operation_turn_over(core, id);
-}
-
-void
-super_child_due(struct core *core, uint32_t id)
-{
-	failure_due(core, id);
 }
 
 /* What a node becomes that ended by itself; STATE_RESTARTING: it is a failure, and its supervisor decides. */

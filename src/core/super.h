@@ -7,8 +7,9 @@
  * everything is the supervisor's.
  *
  * An operation is a walk over the children: a cursor, and the place whose nodes it waits for (instances of a template share a
- * place, so they go together). The walk is driven by what is: super_step looks at the operation and goes as far as it can. Whoever
- * changes a child wakes the supervisor (tree_wake); nothing calls a machine from within a machine, so there is no recursion.
+ * place, so they go together). The walk is driven by what is: SUPER_STEP looks at the operation and goes as far as it can. Whoever
+ * changes a child wakes the supervisor (tree_wake). START and STOP, which one machine may hand to another, only mark and wake:
+ * so there is no recursion, however deep the tree.
  *
  * A group restart stops the set at once; then the set waits (enum set_wait) until its delay is over; then it is started. With
  * no delay the stop and the start are one operation, as in OTP. During the delay failures are handled, and join the set.
@@ -57,13 +58,10 @@ enum end_kind {
 	END_SHUTDOWN,     /* a supervisor: limit, escalation, automatic shutdown */
 };
 
-/* From the child machine: the node is ready (running, or finished for ready = exit). */
-void super_child_ready(struct core *core, uint32_t id);
-/* The node is down because it was told to be, and has got its state. */
-void super_child_down(struct core *core, uint32_t id);
-/* Its own delay is over. */
-void super_child_due(struct core *core, uint32_t id);
-/* The node has ended by itself: gives it its state and queues what follows from it. `reason` is that of the end. */
+/*
+ * A node below a supervisor, or a supervisor below another, has ended by itself: gives it its state and queues what follows from
+ * it. `reason` is that of the end.
+ */
 void super_child_ended(struct core *core, uint32_t id, enum end_kind kind, enum core_reason reason);
 
 #endif
