@@ -152,7 +152,7 @@ advance_start(struct core *core, uint32_t supervisor)
 	uint32_t id;
 
 	while ((id = super_get(core, supervisor)->cursor) != CORE_NONE) {
-		if (must_wait(core, supervisor, id, order)) {
+		if (node_has(core, id, NODE_IN_SET) && must_wait(core, supervisor, id, order)) {
 			show_waiting(core, id);
 			return true;
 		}
