@@ -169,12 +169,6 @@ diag_errors(const struct diag *diag)
 	return diag->errors;
 }
 
-size_t
-diag_warnings(const struct diag *diag)
-{
-	return diag->count - diag->errors;
-}
-
 static int
 compare(const void *a, const void *b)
 {

@@ -32,7 +32,6 @@ void diag_warning(struct diag *diag, const struct diag_where *where, const char 
 void diag_error_v(struct diag *diag, const struct diag_where *where, const char *format,
     va_list args) __attribute__((format(printf, 3, 0)));
 size_t diag_errors(const struct diag *diag);
-size_t diag_warnings(const struct diag *diag);
 /* Appends all messages, one a line. */
 void diag_print(struct diag *diag, struct buf *out);
 

@@ -417,12 +417,6 @@ checkpoint_commit(struct checkpoint *checkpoint, struct core *core)
 	apply(checkpoint);
 }
 
-uint64_t
-checkpoint_commits(const struct checkpoint *checkpoint)
-{
-	return checkpoint->head->committed;
-}
-
 void
 checkpoint_act_kills(struct checkpoint *checkpoint, void (*kill)(int32_t pid))
 {

@@ -55,11 +55,10 @@ int checkpoint_load(const struct checkpoint *checkpoint, struct core *core);
 
 /* What the next commit will commit; change it freely before. */
 struct image_state *checkpoint_state(struct checkpoint *checkpoint);
-/* With the next commit: the node's process has ended; what is left of the group is to be killed (checkpoint_kills). */
+/* With the next commit: the node's process has ended; what is left of the group is to be killed (checkpoint_act_kills). */
 void checkpoint_add_ended(struct checkpoint *checkpoint, uint32_t node);
 void checkpoint_add_kill(struct checkpoint *checkpoint, int32_t pid);
 void checkpoint_commit(struct checkpoint *checkpoint, struct core *core);
-uint64_t checkpoint_commits(const struct checkpoint *checkpoint);
 
 /* Calls kill for each checkpoint_add_kill of the last commit, unless that has been done, and notes that it is done. */
 void checkpoint_act_kills(struct checkpoint *checkpoint, void (*kill)(int32_t pid));

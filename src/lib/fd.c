@@ -14,29 +14,17 @@ fd_close(int *fd)
 	*fd = -1;
 }
 
-static int
-set_flag(int fd, int get, int set, int flag, int on)
-{
-	int flags = fcntl(fd, get);
-
-	if (flags < 0)
-		return -errno;
-	int wanted = on ? flags | flag : flags & ~flag;
-	if (wanted != flags && fcntl(fd, set, wanted) < 0)
-		return -errno;
-	return 0;
-}
-
 int
 fd_set_cloexec(int fd, int on)
 {
-	return set_flag(fd, F_GETFD, F_SETFD, FD_CLOEXEC, on);
-}
+	int flags = fcntl(fd, F_GETFD);
 
-int
-fd_set_nonblock(int fd, int on)
-{
-	return set_flag(fd, F_GETFL, F_SETFL, O_NONBLOCK, on);
+	if (flags < 0)
+		return -errno;
+	int wanted = on ? flags | FD_CLOEXEC : flags & ~FD_CLOEXEC;
+	if (wanted != flags && fcntl(fd, F_SETFD, wanted) < 0)
+		return -errno;
+	return 0;
 }
 
 int

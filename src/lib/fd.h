@@ -10,7 +10,6 @@
 /* Closes *fd unless it is -1, and makes it -1. */
 void fd_close(int *fd);
 int fd_set_cloexec(int fd, int on);
-int fd_set_nonblock(int fd, int on);
 /* Moves *fd to a number >= lowest with CLOEXEC; the old number is closed. On error *fd is as before. */
 int fd_move_above(int *fd, int lowest);
 /* All of it, or an error; for blocking descriptors. */

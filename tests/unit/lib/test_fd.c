@@ -38,13 +38,8 @@ flags_are_set_and_cleared(void **unused)
 	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
 	assert_int_equal(fd_set_cloexec(fd, 0), 0);
 	assert_int_equal(fcntl(fd, F_GETFD), 0);
-	assert_int_equal(fd_set_nonblock(fd, 1), 0);
-	assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
-	assert_int_equal(fd_set_nonblock(fd, 0), 0);
-	assert_false(fcntl(fd, F_GETFL) & O_NONBLOCK);
 	fd_close(&fd);
 	assert_int_equal(fd_set_cloexec(fd, 1), -EBADF);
-	assert_int_equal(fd_set_nonblock(fd, 1), -EBADF);
 }
 
 static void
