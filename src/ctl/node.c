@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A test holds them against core/reasons.def. */
 static const struct {
 	const char *reason, *words;
 } reason_words[] = {
@@ -25,8 +26,8 @@ static const struct {
 	{ "no_restart_exit", "not to be restarted after this" },
 	{ "auto_shutdown", "a significant child has ended" },
 	{ "start_aborted", "a child could not start" },
-	{ "queued", "its failure is handled after what runs now" },
 	{ "status_lost", "nobody saw its end" },
+	{ "given_up", "given up: too many restarts under its supervisor" },
 };
 
 static bool

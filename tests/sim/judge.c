@@ -7,7 +7,7 @@
 static bool
 is_stated_reason(enum core_reason reason)
 {
-	return reason != REASON_NONE && reason != REASON_TURN && reason != REASON_QUEUED;
+	return reason != REASON_NONE && reason != REASON_TURN;
 }
 
 static bool

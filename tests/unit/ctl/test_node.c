@@ -53,6 +53,33 @@ test_why_in_words(void **state)
 	}
 }
 
+/* What people are told is a sentence, not the API's own word. */
+static void
+test_each_reason_has_words(void **state)
+{
+	static const char *const reasons[] = {
+#define X(name, text, meaning) text,
+#include "core/reasons.def"
+#undef X
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
+		struct scan scan;
+		struct node node;
+		struct buf text = { 0 }, out = { 0 };
+		buf_printf(&text, "{\"path\":\"a\",\"state\":\"failed\",\"reason\":\"%s\"}",
+		    reasons[i]);
+		scan_begin(&scan, text.data, text.len);
+		assert_true(node_scan(&scan, &node));
+		node_put_why(&out, &node, false);
+		if (out.data != NULL)
+			assert_string_not_equal(out.data, reasons[i]);
+		buf_free(&text);
+		buf_free(&out);
+	}
+}
+
 static void
 test_spans_for_people(void **state)
 {
@@ -118,6 +145,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_why_in_words),
+		cmocka_unit_test(test_each_reason_has_words),
 		cmocka_unit_test(test_spans_for_people),
 		cmocka_unit_test(test_status_is_read_or_refused),
 	};
