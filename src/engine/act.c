@@ -171,7 +171,7 @@ make(struct act *act, const struct start *start)
 {
 	struct engine *engine = act->engine;
 	const struct place *place = nodes_place(engine->nodes, start->node);
-	struct spawn_request request = { .node = start->node };
+	struct spawn_request request;
 	int error =
 	    program_request(place->program, nodes_instance(engine->nodes, start->node), &request);
 

@@ -97,9 +97,7 @@ is_ready_by_spawn(const struct engine *engine, const struct image_event *event)
 static const char *
 reason_of(const struct image_event *event)
 {
-	const char *text = core_reason_text((enum core_reason)event->reason);
-
-	return text ? text : "";
+	return core_reason_text((enum core_reason)event->reason);
 }
 
 static void
@@ -228,10 +226,9 @@ line_limit(const struct engine *engine, const struct image_event *event, char *t
 static void
 line_escalated(const struct engine *engine, const struct image_event *event, char *text)
 {
-	const char *reason = core_reason_text((enum core_reason)event->a);
-
 	(void)engine;
-	(void)snprintf(text, TEXT_SIZE, "escalated (%s)", reason ? reason : "");
+	(void)snprintf(
+	    text, TEXT_SIZE, "escalated (%s)", core_reason_text((enum core_reason)event->a));
 }
 
 static void

@@ -446,17 +446,13 @@ make_instance(
 int
 program_request(struct program *program, uint32_t instance, struct spawn_request *out)
 {
-	struct spawn_request request = program->request;
 	struct room room = { NULL, 0 };
 	char number[16];
 
-	request.node = out->node;
-	request.incarnation = out->incarnation;
-	request.files = out->files;
-	request.start_timeout = out->start_timeout;
+	*out = program->request;
 	if (program->is_marked) {
 		snprintf(number, sizeof(number), "%u", (unsigned)instance);
-		make_instance(&room, program, number, &request);
+		make_instance(&room, program, number, out);
 		if (room.used > arena.size) {
 			char *grown = realloc(arena.memory, room.used);
 
@@ -466,9 +462,8 @@ program_request(struct program *program, uint32_t instance, struct spawn_request
 			arena.size = room.used;
 		}
 		room = (struct room){ .base = arena.memory };
-		make_instance(&room, program, number, &request);
-		request.search_path = search_path(request.envp);
+		make_instance(&room, program, number, out);
+		out->search_path = search_path(out->envp);
 	}
-	*out = request;
 	return 0;
 }

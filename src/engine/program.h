@@ -16,8 +16,8 @@ struct program;
 struct program *program_new(const json_t *object, const char **problem);
 void program_free(struct program **program);
 /*
- * Fills the request (all but node, incarnation, files, start_timeout) for an instance (0: no template). The strings belong to the
- * program and hold until the next call of program_request for any program. 0 or -ENOMEM.
+ * The request for an instance (0: no template); node, incarnation, files and start_timeout are left for the caller to fill. The
+ * strings belong to the program and hold until the next call of program_request for any program. 0 or -ENOMEM.
  */
 int program_request(struct program *program, uint32_t instance, struct spawn_request *out);
 
