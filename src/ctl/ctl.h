@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Exit statuses; part of the interface (API: "Exit status"). */
+/* Exit statuses; part of the interface (coppicectl(1), EXIT STATUS). */
 enum ctl_exit {
 	CTL_DONE = 0,
 	CTL_REFUSED = 1,

@@ -1,6 +1,6 @@
 /*
  * resume: a new engine takes a running tree into its hands. Nothing on disk is read: the specs and the state come from the memory
- * files that the reaper has kept. It is the same code for recovery after a death and for an upgrade.
+ * files that the reaper has kept.
  */
 #ifndef COPPICE_ENGINE_RESUME_H
 #define COPPICE_ENGINE_RESUME_H

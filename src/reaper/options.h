@@ -1,5 +1,5 @@
 /*
- * options: coppiced's command line. Nothing here outlives main's frame but `config`, which points into argv or the struct.
+ * options: coppiced's command line.
  */
 #ifndef COPPICE_REAPER_OPTIONS_H
 #define COPPICE_REAPER_OPTIONS_H
@@ -18,7 +18,7 @@ struct options {
 	int status;             /* OPTIONS_QUIT: leave with this, everything has been said */
 	const char *compile_to; /* OPTIONS_COMPILE: "--check", "--dump" or "--keys" */
 	bool hold;
-	char config[PATH_MAX];
+	char config[PATH_MAX]; /* the configuration's file; empty only with OPTIONS_QUIT */
 };
 
 /*

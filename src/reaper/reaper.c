@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 #define MESSAGES_A_TURN  64
-#define SIGNALS_A_wanted 8
+#define SIGNALS_A_READ   8
 
 struct reaper {
 	struct reap reap;
@@ -49,7 +49,7 @@ union link_message {
 static void
 read_signals(struct reaper *reaper)
 {
-	struct signalfd_siginfo info[SIGNALS_A_wanted];
+	struct signalfd_siginfo info[SIGNALS_A_READ];
 	ssize_t n = read(reaper->signals, info, sizeof(info));
 
 	for (size_t i = 0; n > 0 && i < (size_t)n / sizeof(info[0]); i++) {
