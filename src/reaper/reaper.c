@@ -24,8 +24,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MESSAGES_A_TURN  64
-#define SIGNALS_A_READ   8
+#define MESSAGES_A_TURN 64
+#define SIGNALS_A_READ  8
 
 struct reaper {
 	struct reap reap;

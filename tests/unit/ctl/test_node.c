@@ -68,8 +68,8 @@ test_each_reason_has_words(void **state)
 		struct scan scan;
 		struct node node;
 		struct buf text = { 0 }, out = { 0 };
-		buf_printf(&text, "{\"path\":\"a\",\"state\":\"failed\",\"reason\":\"%s\"}",
-		    reasons[i]);
+		buf_printf(
+		    &text, "{\"path\":\"a\",\"state\":\"failed\",\"reason\":\"%s\"}", reasons[i]);
 		scan_begin(&scan, text.data, text.len);
 		assert_true(node_scan(&scan, &node));
 		node_put_why(&out, &node, false);
