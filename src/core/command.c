@@ -141,6 +141,20 @@ start_below(struct core *core, uint32_t top)
 	}
 }
 
+/* A start of a supervisor is none of its `autostart = no` children, also where somebody had started them before. */
+static void
+forget_manual_starts(struct core *core, uint32_t top)
+{
+	for (uint32_t id = tree_walk(core, top, top); id != CORE_NONE;
+	     id = tree_walk(core, top, id)) {
+		if (node_spec(core, id)->autostart || !node_has(core, id, NODE_WANTED))
+			continue;
+		node_unmark(core, id, NODE_WANTED);
+		if (node_get(core, id)->state == STATE_STOPPED)
+			node_set_state(core, id, STATE_STOPPED, REASON_AUTOSTART);
+	}
+}
+
 void
 command_start(struct core *core, uint32_t id)
 {
@@ -148,6 +162,8 @@ command_start(struct core *core, uint32_t id)
 
 	tree_record(core, RECORD_OPERATOR, id, ON_START, 0);
 	node_mark(core, id, NODE_WANTED);
+	if (!was_up)
+		forget_manual_starts(core, id);
 	start_one(core, id);
 	if (was_up && node_get(core, id)->kind == KIND_SUPERVISOR)
 		start_below(core, id);

@@ -1,4 +1,4 @@
-/* Operator's commands (SEMANTICS). */
+/* Operator's commands (coppice-semantics(7), Operators). */
 #include "world.h"
 
 #include <setjmp.h>
@@ -306,6 +306,24 @@ test_a_queued_start_does_not_overtake_the_retry_of_a_failed_start(void **state)
 	world_end(world);
 }
 
+static void
+test_a_start_of_a_supervisor_is_none_of_its_manual_children(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { s one 9/60s { a; m manual } }");
+
+	(void)state;
+	world_start(world, "m");
+	expect_state(world, "m", STATE_RUNNING);
+	world_restart(world, "s");
+	expect_state(world, "m", STATE_RUNNING);
+	world_stop(world, "s");
+	world_start(world, "s");
+	expect_state(world, "a", STATE_RUNNING);
+	expect_state(world, "m", STATE_STOPPED);
+	assert_int_equal(world_view(world, "m").reason, REASON_AUTOSTART);
+	world_end(world);
+}
+
 int
 main(void)
 {
@@ -323,6 +341,7 @@ main(void)
 		cmocka_unit_test(test_starts_of_what_runs_change_nothing),
 		cmocka_unit_test(test_a_start_revives_what_is_finished_or_failed),
 		cmocka_unit_test(test_a_stop_of_what_waits_in_the_queue_voids_its_failure),
+		cmocka_unit_test(test_a_start_of_a_supervisor_is_none_of_its_manual_children),
 		cmocka_unit_test(test_a_start_from_above_passes_over_what_is_being_stopped),
 		cmocka_unit_test(test_a_queued_start_does_not_overtake_the_retry_of_a_failed_start),
 	};
