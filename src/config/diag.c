@@ -3,7 +3,6 @@
 #include "lib/mem.h"
 #include "lib/str.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,12 +93,8 @@ static void put_text(struct buf *line, const char *format, va_list args)
 static void
 put_text(struct buf *line, const char *format, va_list args)
 {
-	char *text;
+	char *text = mem_vprintf(format, args);
 
-	if (vasprintf(&text, format, args) < 0) {
-		line->failed = true;
-		return;
-	}
 	buf_puts(line, text);
 	free(text);
 }

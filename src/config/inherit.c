@@ -4,7 +4,6 @@
 #include "lib/str.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 /* --- messages ------------------------------------------------------------------------------- */
@@ -42,10 +41,8 @@ inherit_error(const struct build *build, const struct build_place *place, enum k
 	if (entry != NULL && entry->reported)
 		return;
 	va_start(args, format);
-	int len = vasprintf(&text, format, args);
+	text = mem_vprintf(format, args);
 	va_end(args);
-	if (len < 0)
-		return;
 	diag_error(build->diag, &where, "%s%s%s%s", text, path != NULL ? "; \"" : "",
 	    path != NULL ? path : "", path != NULL ? "\" has it from here" : "");
 	if (entry != NULL)
@@ -62,10 +59,8 @@ inherit_warning(const struct build *build, const struct build_place *place, enum
 	va_list args;
 
 	va_start(args, format);
-	int len = vasprintf(&text, format, args);
+	text = mem_vprintf(format, args);
 	va_end(args);
-	if (len < 0)
-		return;
 	diag_warning(build->diag, &where, "%s", text);
 	free(text);
 }

@@ -1,6 +1,5 @@
 #include "lib/mem.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,9 +64,17 @@ mem_printf(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	int len = vasprintf(&text, format, args);
+	text = mem_vprintf(format, args);
 	va_end(args);
-	if (len < 0)
+	return text;
+}
+
+char *
+mem_vprintf(const char *format, va_list args)
+{
+	char *text;
+
+	if (vasprintf(&text, format, args) < 0)
 		exhausted();
 	return text;
 }
