@@ -43,7 +43,7 @@ struct build_place {
 	const struct identity *identity; /* filled by identity; NULL: it says nothing about that */
 };
 
-/* How the daemon runs, which decides some built-in values (SEMANTICS, Modes). */
+/* How the daemon runs, which decides some built-in values (coppiced(8)). */
 enum build_mode {
 	BUILD_SERVICE,
 	BUILD_CONTAINER,

@@ -1,5 +1,5 @@
 /*
- * backoff: how long the n-th restart in a row waits (SEMANTICS, Backoff). Pure arithmetic; overflow is capped, never wrapped.
+ * backoff: how long the n-th restart in a row waits (coppice-semantics(7), Delays). Pure arithmetic; overflow is capped, never wrapped.
  */
 #ifndef COPPICE_CORE_BACKOFF_H
 #define COPPICE_CORE_BACKOFF_H

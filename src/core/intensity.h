@@ -1,5 +1,5 @@
 /*
- * intensity: the sliding window of a supervisor's restarts (SEMANTICS, Restart intensity; OTP 22). A ring of time stamps, as many
+ * intensity: the sliding window of a supervisor's restarts (coppice-semantics(7), Restart intensity; OTP 22). A ring of time stamps, as many
  * as the intensity allows: so the window can never hold one too many. A stamp leaves when it is older than the period.
  */
 #ifndef COPPICE_CORE_INTENSITY_H

@@ -1,6 +1,6 @@
 /*
  * spec: what a child or a supervisor is told to be: the part of its configuration that the core decides by. A spec is
- * shared by all instances of a template. Defaults are those of SEMANTICS; durations in milliseconds, SPAN_INFINITE allowed
+ * shared by all instances of a template. Defaults are those of coppice.conf(5); durations in milliseconds, SPAN_INFINITE allowed
  * where it says so.
  */
 #ifndef COPPICE_CORE_SPEC_H

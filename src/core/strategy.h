@@ -1,5 +1,5 @@
 /*
- * strategy: which siblings a failure touches (SEMANTICS, Strategy). Reads the tree, changes nothing.
+ * strategy: which siblings a failure touches (coppice-semantics(7), Strategies). Reads the tree, changes nothing.
  */
 #ifndef COPPICE_CORE_STRATEGY_H
 #define COPPICE_CORE_STRATEGY_H

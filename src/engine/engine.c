@@ -254,7 +254,7 @@ take_over(struct engine *engine, const struct arguments *arguments)
 
 /* ---- end ---- */
 
-/* What coppiced is to do once all is down (SEMANTICS, the table of modes). */
+/* What coppiced is to do once all is down (coppiced(8), Signals). */
 static enum link_leave_how
 way_out(const struct engine *engine, const struct core_action *exit)
 {

@@ -141,7 +141,7 @@ daemon_environment(void)
 	return environ == NULL ? none : environ;
 }
 
-/* The daemon's, then those of the user, then the child's own (CONFIG, surroundings). */
+/* The daemon's, then those of the user, then the child's own (coppice.conf(5)). */
 static void
 read_environment(struct reader *reader, const char **vector)
 {

@@ -1,4 +1,4 @@
-"""kill -9 of the reaper costs no child: the engine goes on without it (ARCHITECTURE, Reaper; coppiced(8), Reaper and engine).
+"""kill -9 of the reaper costs no child: the engine goes on without it (coppiced(8), Reaper and engine).
 
 The daemon runs below a guardian, a subreaper as the first process of a machine is one: when the reaper is killed its children
 become the guardian's, which waits for them, or, told to neglect them, does not.

@@ -1,4 +1,4 @@
-"""kill -9 of the engine costs no child and no exit status (ARCHITECTURE, Engine, Checkpoint).
+"""kill -9 of the engine costs no child and no exit status (coppice-semantics(7), Recovery).
 
 The children themselves keep the books: each appends a line to a ledger of its own when it starts and one just before it ends,
 with the status it is about to end with. /proc says who is alive. What the daemon says is compared with both.

@@ -1,6 +1,6 @@
 /*
- * OTP.md, rules 1–8 (the child list, what an end means), and 38, 39. Tests bear the rule's number; "ours" in a name says that
- * SEMANTICS wants something else than OTP there.
+ * OTP, rules 1–8 (the child list, what an end means), and 38, 39. Tests bear the rule's number; "ours" in a name says that
+ * coppice-semantics(7) wants something else than OTP there.
  *
  * Rules that are about children added and removed at run time (start_child, delete_child) come with add/remove:
  *

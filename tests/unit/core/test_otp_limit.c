@@ -1,4 +1,4 @@
-/* OTP.md, rules 22–29: restart intensity, escalation, automatic shutdown. */
+/* OTP, rules 22–29: restart intensity, escalation, automatic shutdown. */
 #include "world.h"
 
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* OTP.md, rules 9–21: the restart of a failed child, and starts that fail during it. */
+/* OTP, rules 9–21: the restart of a failed child, and starts that fail during it. */
 #include "world.h"
 
 #include <setjmp.h>

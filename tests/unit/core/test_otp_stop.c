@@ -1,4 +1,4 @@
-/* OTP.md, rules 30–35: boot, stop, shutdown, operator's calls. */
+/* OTP, rules 30–35: boot, stop, shutdown, operator's calls. */
 #include "world.h"
 
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* Starting: order, readiness, slots, timeouts, templates (SEMANTICS, Starting). */
+/* Starting: order, readiness, slots, timeouts, templates (coppice-semantics(7), Starting). */
 #include "world.h"
 
 #include <setjmp.h>
