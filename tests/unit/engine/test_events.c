@@ -103,71 +103,53 @@ take_log(struct fixture *fixture)
 	return text;
 }
 
+static const struct {
+	struct core_record record;
+	const char *line; /* the end of it; NULL: none */
+} cases[] = {
+	{ { .type = RECORD_STARTED, .node = 1, .incarnation = 4, .a = 123 },
+	    "web: started (pid 123, start 4)\n" },
+	{ { .type = RECORD_EXITED, .node = 1, .incarnation = 4, .a = W_EXITCODE(3, 0), .b = 1250 },
+	    "web: exited with status 3 after 1.2s (start 4)\n" },
+	{ { .type = RECORD_EXITED, .node = 1, .incarnation = 1, .a = W_EXITCODE(0, 9), .b = 7 },
+	    "web: killed by SIGKILL after 7ms (start 1)\n" },
+	{ { .type = RECORD_EXITED,
+	      .node = 1,
+	      .incarnation = 1,
+	      .a = W_EXITCODE(0, 11) | WCOREFLAG,
+	      .b = 200000 },
+	    "web: killed by SIGSEGV (core dumped) after 3m20s (start 1)\n" },
+	{ { .type = RECORD_EXITED,
+	      .node = 1,
+	      .incarnation = 1,
+	      .a = CORE_STATUS_UNKNOWN,
+	      .b = 7200000 },
+	    "web: exited with unknown status after 2h0m (start 1)\n" },
+	{ { .type = RECORD_START_FAILED, .node = 1, .incarnation = 2, .a = STEP_EXEC, .b = ENOENT },
+	    "web: could not start: executing the command: No such file or directory (ENOENT) (start 2)\n" },
+	{ { .type = RECORD_START_FAILED,
+	      .node = 1,
+	      .incarnation = 2,
+	      .a = STEP_PREPARE,
+	      .b = ECANCELED },
+	    "web: start cancelled (start 2)\n" },
+	{ { .type = RECORD_RESTARTING, .node = 1, .reason = REASON_EXITED, .a = 2, .b = 200 },
+	    "web: restarting in 200ms (exited, failure 2 in a row)\n" },
+	{ { .type = RECORD_LIMIT, .node = 0, .a = LIMIT_BACKOFF, .b = 30000 },
+	    "/: intensity of 5 in 1m reached: waiting 30s\n" },
+	{ { .type = RECORD_STATE, .node = 0, .state = STATE_RUNNING }, "/: running\n" },
+	{ { .type = RECORD_STATE, .node = 1, .state = STATE_STOPPED, .reason = REASON_OPERATOR },
+	    "web: stopped (operator)\n" },
+	/* said by "started" already */
+	{ { .type = RECORD_STATE, .node = 1, .state = STATE_RUNNING }, NULL },
+	{ { .type = RECORD_READY, .node = 1, .b = 3 }, NULL },
+	{ { .type = RECORD_READY, .node = 2, .b = 3 }, "once: ready after 3ms\n" },
+	{ { .type = RECORD_STATE, .node = 1, .state = STATE_WAITING }, NULL },
+};
+
 static void
 lines(void **state)
 {
-	static const struct {
-		struct core_record record;
-		const char *line; /* the end of it; NULL: none */
-	} cases[] = {
-		{ { .type = RECORD_STARTED, .node = 1, .incarnation = 4, .a = 123 },
-		    "web: started (pid 123, start 4)\n" },
-		{ { .type = RECORD_EXITED,
-		      .node = 1,
-		      .incarnation = 4,
-		      .a = W_EXITCODE(3, 0),
-		      .b = 1250 },
-		    "web: exited with status 3 after 1.2s (start 4)\n" },
-		{ { .type = RECORD_EXITED,
-		      .node = 1,
-		      .incarnation = 1,
-		      .a = W_EXITCODE(0, 9),
-		      .b = 7 },
-		    "web: killed by SIGKILL after 7ms (start 1)\n" },
-		{ { .type = RECORD_EXITED,
-		      .node = 1,
-		      .incarnation = 1,
-		      .a = W_EXITCODE(0, 11) | WCOREFLAG,
-		      .b = 200000 },
-		    "web: killed by SIGSEGV (core dumped) after 3m20s (start 1)\n" },
-		{ { .type = RECORD_EXITED,
-		      .node = 1,
-		      .incarnation = 1,
-		      .a = CORE_STATUS_UNKNOWN,
-		      .b = 7200000 },
-		    "web: exited with unknown status after 2h0m (start 1)\n" },
-		{ { .type = RECORD_START_FAILED,
-		      .node = 1,
-		      .incarnation = 2,
-		      .a = STEP_EXEC,
-		      .b = ENOENT },
-		    "web: could not start: executing the command: No such file or directory (ENOENT) (start 2)\n" },
-		{ { .type = RECORD_START_FAILED,
-		      .node = 1,
-		      .incarnation = 2,
-		      .a = STEP_PREPARE,
-		      .b = ECANCELED },
-		    "web: start cancelled (start 2)\n" },
-		{ { .type = RECORD_RESTARTING,
-		      .node = 1,
-		      .reason = REASON_EXITED,
-		      .a = 2,
-		      .b = 200 },
-		    "web: restarting in 200ms (exited, failure 2 in a row)\n" },
-		{ { .type = RECORD_LIMIT, .node = 0, .a = LIMIT_BACKOFF, .b = 30000 },
-		    "/: intensity of 5 in 1m reached: waiting 30s\n" },
-		{ { .type = RECORD_STATE, .node = 0, .state = STATE_RUNNING }, "/: running\n" },
-		{ { .type = RECORD_STATE,
-		      .node = 1,
-		      .state = STATE_STOPPED,
-		      .reason = REASON_OPERATOR },
-		    "web: stopped (operator)\n" },
-		/* said by "started" already */
-		{ { .type = RECORD_STATE, .node = 1, .state = STATE_RUNNING }, NULL },
-		{ { .type = RECORD_READY, .node = 1, .b = 3 }, NULL },
-		{ { .type = RECORD_READY, .node = 2, .b = 3 }, "once: ready after 3ms\n" },
-		{ { .type = RECORD_STATE, .node = 1, .state = STATE_WAITING }, NULL },
-	};
 	struct fixture *fixture = *state;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
