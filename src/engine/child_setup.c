@@ -20,6 +20,7 @@
 
 #define FIRST_UNUSED    3 /* after standard input, output and error */
 #define LAST_DESCRIPTOR 0xffffffffL
+#define BLIND_CLOSES    256
 #define LOG_MODE        0640
 #define LOG_DIR_MODE    0755
 #define LAST_SIGNAL     64
@@ -64,18 +65,21 @@ address(const void *pointer)
 /*
  * The table of descriptors is the engine's until this call has given the child its own; nothing may
  * be opened or closed before. Of the engine's descriptors only those below 32 are copied, so the
- * cost does not grow with them (ARCHITECTURE, Spawning).
+ * cost does not grow with them (ARCHITECTURE, Spawning). A child that may hang, in the very next
+ * step perhaps, keeps none: it would hold what the engine closes meanwhile, a client's connection
+ * for one.
  */
 STEP_IN_CHILD
 own_descriptors(const struct child_plan *plan)
 {
-	long result =
-	    raw(SYS_close_range, CHILD_SETUP_STAGED, LAST_DESCRIPTOR, CLOSE_RANGE_UNSHARE, 0);
+	long first = plan->may_hang ? FIRST_UNUSED : CHILD_SETUP_STAGED;
+	long result = raw(SYS_close_range, first, LAST_DESCRIPTOR, CLOSE_RANGE_UNSHARE, 0);
 
-	(void)plan;
-	if (result == -ENOSYS || result == -EPERM || result == -EINVAL)
-		result = raw(SYS_unshare, CLONE_FILES, 0, 0,
-		    0); /* blocked by a filter: slower, and exec closes the rest */
+	if (result != -ENOSYS && result != -EPERM && result != -EINVAL)
+		return result;
+	result = raw(SYS_unshare, CLONE_FILES, 0, 0, 0); /* blocked by a filter: slower */
+	for (long fd = first; result == 0 && plan->may_hang && fd < BLIND_CLOSES; fd++)
+		(void)raw(SYS_close, fd, 0, 0, 0); /* exec closes the rest */
 	return result;
 }
 

@@ -175,7 +175,7 @@ hand_over(
 	plan_lay_out(&start->job.plan, request, true, (char *)start + header);
 	start->job.plan.process = process;
 	start->job.plan.signals = spawner->signals;
-	start->job.plan.null_fd = spawner->null_fd;
+	start->job.plan.null_fd = -1;
 	start->job.plan.may_hang = true;
 	start->patience =
 	    request->start_timeout < PATIENCE_MS ? request->start_timeout : PATIENCE_MS;

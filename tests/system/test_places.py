@@ -17,7 +17,7 @@ import termios
 
 import pytest
 
-from conftest import COPPICECTL, COPPICED, HELPERS, children, descriptors, process, processes, until
+from conftest import COPPICECTL, HELPERS, descriptors, process, until
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 TWO = """
@@ -43,25 +43,31 @@ def as_user(user):
     return ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
 
 
-def reaper_of(d, name="coppiced"):
+def kids(pid):
+    """As children(), and much cheaper where a machine is full of processes."""
+    try:
+        found = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except FileNotFoundError:
+        return []
+    return [one for one in map(process, map(int, found)) if one]
+
+
+def reaper_of(d):
     """The coppiced below a wrapper that stays its parent, as /proc shows it from outside."""
-    def look():
-        return [one for one in processes() if one.name == name and one.pid in below(d.popen.pid)]
-    return until("coppiced", look)[0].pid
+    def look(pid):
+        one = process(pid)
+        if one and one.name == "coppiced":
+            return pid
+        return next(filter(None, (look(kid.pid) for kid in kids(pid))), None)
+    return until("coppiced", lambda: look(d.popen.pid))
 
 
-def below(pid):
-    found, queue = set(), [pid]
-    everybody = processes()
-    while queue:
-        one = queue.pop()
-        found.add(one)
-        queue += [other.pid for other in everybody if other.parent == one]
-    return found
+def engine_below(reaper):
+    return until("an engine", lambda: [one.pid for one in kids(reaper) if one.name == "coppice-engine"])[0]
 
 
 def sleepers(reaper):
-    return {one.pid for one in children(reaper) if one.name == "sleep" and not one.zombie}
+    return {one.pid for one in kids(reaper) if one.name == "sleep" and not one.zombie}
 
 
 def prove(reaper, count=2):
@@ -70,7 +76,7 @@ def prove(reaper, count=2):
     for pid in sleepers(reaper):
         os.kill(pid, signal.SIGKILL)
         until("a new one", lambda: len(sleepers(reaper)) == count and pid not in sleepers(reaper))
-    until("no zombies", lambda: not [one for one in children(reaper) if one.zombie])
+    until("no zombies", lambda: not [one for one in kids(reaper) if one.zombie])
 
 
 def prove_end(d, reaper):
@@ -92,10 +98,9 @@ def test_first_process_of_a_container(daemon):
     reaper = reaper_of(d)
     prove(reaper)
     d.wait_node("stray", state="finished")
-    until("the orphan to be reaped", lambda: len(children(reaper)) == 3)
+    until("the orphan to be reaped", lambda: len(kids(reaper)) == 3)
     old = d.engine()
-    engine, = [one.pid for one in children(reaper) if one.name == "coppice-engine"]
-    os.kill(engine, signal.SIGKILL)
+    os.kill(engine_below(reaper), signal.SIGKILL)
     until("another engine", lambda: d.engine() != old)
     prove(reaper)
     prove_end(d, reaper)
@@ -110,6 +115,18 @@ def test_root_of_a_container_escalates(daemon):
     d = daemon("[child:job]\ncommand = /bin/sh -c 'exit 5'\nrestart = temporary\nsignificant = yes\n"
                "[supervisor:/]\nauto_shutdown = any_significant\n", wrapper=PID1)
     assert d.wait() == 5
+
+
+@needs_root
+def test_container_without_a_root(daemon):
+    """Root of a user namespace that knows no other user: all works but what nobody there may do, a failed start."""
+    d = daemon(TWO + "[child:other]\ncommand = /bin/true\nuser = 1\ngroup = 1\ngroups =\nlog = null\n",
+               wrapper=["unshare", "--user", "--map-root-user", *PID1[1:]])
+    node = d.wait_node("other", state="restarting")
+    assert node["start_error"]["step"].startswith("setting") and node["start_error"]["error"] in ("EPERM", "EINVAL")
+    reaper = reaper_of(d)
+    prove(reaper)
+    prove_end(d, reaper)
 
 
 # --- without rights ----------------------------------------------------------------------------------------------
@@ -185,8 +202,7 @@ def test_read_only_root(daemon, keep):
     d.signal(signal.SIGUSR1)
     if not keep:
         d.wait_log("control socket", count=2)
-    engine, = [one.pid for one in children(d.pid) if one.name == "coppice-engine"]
-    os.kill(engine, signal.SIGKILL)
+    os.kill(engine_below(d.pid), signal.SIGKILL)
     prove(d.pid)
     assert d.stop() == 0
 
@@ -290,11 +306,11 @@ def test_errors_to_a_pipe_that_nobody_reads(daemon):
         while True:
             os.write(outward, b"x" * 512 + b"\n")
     os.set_blocking(outward, True)
-    d = prepared(daemon, lambda: os.dup2(outward, 2), TWO + "[child:loop]\ncommand = /bin/false\nbackoff = none\nlog = null\n")
+    d = prepared(daemon, lambda: os.dup2(outward, 2), TWO + "[supervisor:busy]\nintensity = 65535\nperiod = 1s\n[child:busy/loop]\ncommand = /bin/false\nbackoff = none\nlog = null\n")
     os.close(outward)
-    d.wait_node("loop", restarts=lambda n: n > 500)
+    d.wait_node("busy/loop", restarts=lambda n: n > 500)
     prove(d.pid)
-    d.call("stop", path="loop", wait=True)
+    d.call("stop", path="busy/loop", wait=True)
     with open(inward, "rb", buffering=0) as pipe:
         os.set_blocking(inward, False)
         text = b""
@@ -382,7 +398,7 @@ def test_terminal(daemon):
             os.dup2(slave, fd)
 
     d = daemon(start=False, preexec_fn=take_terminal)
-    script = """'trap "echo %n INT >> got" INT; trap "echo %n TERM >> got; exit 0" TERM; echo up > %n; while :; do sleep 0.01; done'"""
+    script = """'trap "echo %n INT >> got" INT; trap "echo %n TERM >> got; exit 0" TERM; echo up > %n; while :; do sleep 1000 & wait; done'"""
     d.write_config("".join(f"[child:{name}]\ncommand = /bin/sh -c {script}\nstdin = inherit\n" for name in ("one", "two")))
     d.start()
     os.close(slave)
