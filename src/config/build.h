@@ -1,6 +1,7 @@
 /*
- * build: from the sections of a file to the tree of places that they declare. A place is a supervisor, a child, or a
- * template. Sections may stand in any order; siblings have that of their sections.
+ * build: from the sections of a file to the tree of places that they declare. A place is a
+ * supervisor, a child, or a template. Sections may stand in any order; siblings have that of their
+ * sections.
  */
 #ifndef COPPICE_CONFIG_BUILD_H
 #define COPPICE_CONFIG_BUILD_H
@@ -62,13 +63,16 @@ struct build {
 };
 
 /*
- * Makes the tree and checks each section and entry by itself. What is wrong is told to diag and left out. Keeps file and
- * diag, owns neither.
+ * Makes the tree and checks each section and entry by itself. What is wrong is told to diag and
+ * left out. Keeps file and diag, owns neither.
  */
 struct build *build_new(struct raw_file *file, enum build_mode mode, struct diag *diag);
 void build_free(struct build **build);
 
-/* The place after this one when parents come before children and siblings in order; NULL at the end. */
+/*
+ * The place after this one when parents come before children and siblings in order; NULL at the
+ * end.
+ */
 struct build_place *build_next(const struct build_place *place);
 /* Where a place is declared. */
 struct diag_where build_where(const struct build *build, const struct build_place *place);

@@ -51,8 +51,8 @@ check_significant(const struct build *build, const struct build_place *place)
 }
 
 /*
- * The time that the first `intensity` restarts take at least: when it is not shorter than the period, the window never holds
- * one more of them (FIELD 2.B.4).
+ * The time that the first `intensity` restarts take at least: when it is not shorter than the
+ * period, the window never holds one more of them (FIELD 2.B.4).
  */
 static span_ms
 least_time(const struct build_place *place, uint32_t intensity, span_ms enough)

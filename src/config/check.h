@@ -8,7 +8,10 @@
 
 /* After inherit_all. */
 void check_all(const struct build *build);
-/* Whether a child's output goes to a file: log = file, or a log_file that stands nearer than any log. */
+/*
+ * Whether a child's output goes to a file: log = file, or a log_file that stands nearer than any
+ * log.
+ */
 bool check_logs_to_file(const struct build_place *place);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * diag: what is wrong with a configuration. Messages are collected while everything is read and checked, and printed once,
- * ordered by file and line: "file:line: [section] key: what is wrong". Nothing here stops at the first.
+ * diag: what is wrong with a configuration. Messages are collected while everything is read and
+ * checked, and printed once, ordered by file and line: "file:line: [section] key: what is wrong".
+ * Nothing here stops at the first.
  */
 #ifndef COPPICE_CONFIG_DIAG_H
 #define COPPICE_CONFIG_DIAG_H
@@ -11,7 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Where it is written. line 0, section NULL and key NULL are left out of the message. Nothing of it is kept. */
+/*
+ * Where it is written. line 0, section NULL and key NULL are left out of the message. Nothing of it
+ * is kept.
+ */
 struct diag_where {
 	const char *file;
 	uint32_t line;
@@ -36,8 +40,8 @@ size_t diag_errors(const struct diag *diag);
 void diag_print(struct diag *diag, struct buf *out);
 
 /*
- * Text from a file or the environment, made fit for a message: control characters as '?', line ends as spaces, cut with "…"
- * when it is longer than a message can bear. Writes and returns out.
+ * Text from a file or the environment, made fit for a message: control characters as '?', line ends
+ * as spaces, cut with "…" when it is longer than a message can bear. Writes and returns out.
  */
 #define DIAG_CLIP_SIZE 96
 const char *diag_clip(const char *text, char out[DIAG_CLIP_SIZE]);

@@ -148,7 +148,9 @@ warn_of_comment(const struct raw_entry *entry, struct diag *diag)
 		    diag_clip(comment, clip));
 }
 
-/* Values that depend on whose they are can only be tried here; inherit reads them again for each. */
+/*
+ * Values that depend on whose they are can only be tried here; inherit reads them again for each.
+ */
 static void
 read_value(struct raw_entry *entry, enum titles_kind kind, const char *path, struct diag *diag)
 {

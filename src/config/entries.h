@@ -1,5 +1,6 @@
 /*
- * entries: each key = value of a section checked by itself: is there such a key, here, once, and is that a value for it.
+ * entries: each key = value of a section checked by itself: is there such a key, here, once, and is
+ * that a value for it.
  */
 #ifndef COPPICE_CONFIG_ENTRIES_H
 #define COPPICE_CONFIG_ENTRIES_H

@@ -184,7 +184,10 @@ has_own_groups(const struct identity *identity)
 	return same;
 }
 
-/* A start as ourselves changes nothing; anything else is root's. Returns the key that asks for too much, or KEY_COUNT. */
+/*
+ * A start as ourselves changes nothing; anything else is root's. Returns the key that asks for too
+ * much, or KEY_COUNT.
+ */
 static enum keys_id
 weigh(struct identity *identity)
 {

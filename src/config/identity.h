@@ -1,5 +1,6 @@
 /*
- * identity: users and groups, looked up here so that nobody later has to (FIELD 2.C.13: a look-up can block).
+ * identity: users and groups, looked up here so that nobody later has to (FIELD 2.C.13: a look-up
+ * can block).
  */
 #ifndef COPPICE_CONFIG_IDENTITY_H
 #define COPPICE_CONFIG_IDENTITY_H

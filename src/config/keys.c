@@ -13,7 +13,10 @@ const struct keys_key keys_table[KEY_COUNT] = {
 };
 #undef KEY
 
-/* What people know from elsewhere (supervisord, systemd, runit's kin, process-compose) and write here by habit. */
+/*
+ * What people know from elsewhere (supervisord, systemd, runit's kin, process-compose) and write
+ * here by habit.
+ */
 static const struct habit {
 	const char *theirs, *ours;
 } habits[] = {

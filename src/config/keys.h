@@ -62,13 +62,19 @@ enum keys_id {
 
 extern const struct keys_key keys_table[KEY_COUNT];
 
-/* The key of that name in a section that knows one of `in`, or NULL. *suffix is set to NAME of env.NAME, else NULL. */
+/*
+ * The key of that name in a section that knows one of `in`, or NULL. *suffix is set to NAME of
+ * env.NAME, else NULL.
+ */
 const struct keys_key *keys_find(const char *name, unsigned in, const char **suffix);
 enum keys_id keys_id(const struct keys_key *key);
 bool keys_is_prefix(const struct keys_key *key);
 /* Whether it is a key of any section ("child." of a supervisor too). */
 bool keys_is_known(const char *name);
-/* What an unknown key was probably meant to be: near in spelling, or what other supervisors call it; NULL if nothing is. */
+/*
+ * What an unknown key was probably meant to be: near in spelling, or what other supervisors call
+ * it; NULL if nothing is.
+ */
 const char *keys_nearest(const char *name, unsigned in);
 /* The table for people: name, what it takes, default, one line of documentation. */
 void keys_print(struct buf *out);

@@ -64,8 +64,8 @@ put_variable(const char *name, const char *value, const char **between, struct b
 }
 
 /*
- * A user's own variables are the engine's to set, from the identity; but not where the identity changes nothing and is left
- * out of the product.
+ * A user's own variables are the engine's to set, from the identity; but not where the identity
+ * changes nothing and is left out of the product.
  */
 static void
 put_environment(const struct build_place *place, struct buf *out)
@@ -167,7 +167,10 @@ put_program(const struct build_place *place, const char *log_dir, struct buf *ou
 
 /* --- all ------------------------------------------------------------------------------------ */
 
-/* What the core decides by: every key of the kind but those of the program, which are those that need a restart. */
+/*
+ * What the core decides by: every key of the kind but those of the program, which are those that
+ * need a restart.
+ */
 static void
 put_node(const struct build_place *place, const char *log_dir, struct buf *out)
 {

@@ -62,7 +62,10 @@ error_at(struct reader *reader, uint32_t line, const char *format, ...)
 
 /* --- lines ---------------------------------------------------------------------------------- */
 
-/* What is wrong with the bytes of a line is reported once and replaced, so that the rest of it can be understood. */
+/*
+ * What is wrong with the bytes of a line is reported once and replaced, so that the rest of it can
+ * be understood.
+ */
 static bool
 make_text(struct reader *reader, char *line, size_t len, uint32_t number)
 {

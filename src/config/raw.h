@@ -1,7 +1,7 @@
 /*
- * raw: an INI file as sections with keys and values, all text, each with its line. inih drives it, but sees only short
- * stand-ins ("[s12]", "k345 = v345") for lines that are split and told apart here: so no line is too long for it, no byte
- * too odd, and any build of it works (FIELD 3).
+ * raw: an INI file as sections with keys and values, all text, each with its line. inih drives it,
+ * but sees only short stand-ins ("[s12]", "k345 = v345") for lines that are split and told apart
+ * here: so no line is too long for it, no byte too odd, and any build of it works (FIELD 3).
  */
 #ifndef COPPICE_CONFIG_RAW_H
 #define COPPICE_CONFIG_RAW_H
@@ -43,7 +43,9 @@ struct raw_file {
 	size_t count;
 };
 
-/* Never NULL: what could be read of the file, in its order; everything else has been told to diag. */
+/*
+ * Never NULL: what could be read of the file, in its order; everything else has been told to diag.
+ */
 struct raw_file *raw_read(const char *path, struct diag *diag);
 /* The same from memory; the bytes are changed, and text[len], which must be a NUL. */
 struct raw_file *raw_parse(const char *name, char *text, size_t len, struct diag *diag);

@@ -7,7 +7,10 @@
 #include "core/spec.h"
 #include "lib/buf.h"
 
-/* Fills steps and returns how many; 0 with a text in *problem, to be freed. The last step waits for ever. */
+/*
+ * Fills steps and returns how many; 0 with a text in *problem, to be freed. The last step waits for
+ * ever.
+ */
 uint32_t sequence_parse(
     const char *text, struct core_stop_step steps[SPEC_MAX_STOP_STEPS], char **problem);
 void sequence_print(const struct core_stop_step *steps, uint32_t count, struct buf *out);

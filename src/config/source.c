@@ -29,7 +29,10 @@ what_it_is(mode_t mode)
 	}
 }
 
-/* Whether all of the machine's users have numbers here; else an unknown owner is nobody who could do harm from within. */
+/*
+ * Whether all of the machine's users have numbers here; else an unknown owner is nobody who could
+ * do harm from within.
+ */
 static bool
 knows_all_users(void)
 {
@@ -57,7 +60,10 @@ who_else_writes(const struct stat *st)
 	return NULL;
 }
 
-/* What root runs must not be for others to change: neither the file nor, by replacing it, its directory. */
+/*
+ * What root runs must not be for others to change: neither the file nor, by replacing it, its
+ * directory.
+ */
 static bool
 is_trusted(const char *path, const struct stat *st, struct diag *diag)
 {

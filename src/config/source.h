@@ -1,5 +1,6 @@
 /*
- * source: the bytes of a configuration file, read in a way that cannot hang (a FIFO, a terminal) and that root can trust.
+ * source: the bytes of a configuration file, read in a way that cannot hang (a FIFO, a terminal)
+ * and that root can trust.
  */
 #ifndef COPPICE_CONFIG_SOURCE_H
 #define COPPICE_CONFIG_SOURCE_H

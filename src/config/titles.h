@@ -1,5 +1,6 @@
 /*
- * titles: what stands between the brackets: "coppice", "defaults", "supervisor:PATH", "child:PATH", "profile:NAME".
+ * titles: what stands between the brackets: "coppice", "defaults", "supervisor:PATH", "child:PATH",
+ * "profile:NAME".
  */
 #ifndef COPPICE_CONFIG_TITLES_H
 #define COPPICE_CONFIG_TITLES_H

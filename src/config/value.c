@@ -20,7 +20,10 @@
 #define SEPARATORS  ", \t"
 #define MAX_CHOICES 8
 
-/* A reader of one type: fills value or returns what is wrong, to be freed. text is not empty but where the type allows it. */
+/*
+ * A reader of one type: fills value or returns what is wrong, to be freed. text is not empty but
+ * where the type allows it.
+ */
 typedef char *parse_fn(const struct keys_key *key, const char *text, struct value *value);
 
 /* --- reading -------------------------------------------------------------------------------- */

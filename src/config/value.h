@@ -1,6 +1,7 @@
 /*
- * value: what a key is set to, by type: read from text, printed as text that reads the same, written as JSON for the
- * product. Reading expands first (a command: after it has been split, so that an expansion never makes two words of one).
+ * value: what a key is set to, by type: read from text, printed as text that reads the same,
+ * written as JSON for the product. Reading expands first (a command: after it has been split, so
+ * that an expansion never makes two words of one).
  */
 #ifndef COPPICE_CONFIG_VALUE_H
 #define COPPICE_CONFIG_VALUE_H
@@ -25,7 +26,10 @@ struct value {
 struct value *value_parse(
     const struct keys_key *key, const char *text, const struct expand *expand, char **problem);
 void value_free(struct value **value);
-/* Appends text that value_parse reads as the same value (with the template's expansions, if it has any). */
+/*
+ * Appends text that value_parse reads as the same value (with the template's expansions, if it has
+ * any).
+ */
 void value_print(const struct keys_key *key, const struct value *value, struct buf *out);
 /* Appends JSON as in the compile product. */
 void value_json(const struct keys_key *key, const struct value *value, struct buf *out);

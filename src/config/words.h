@@ -1,6 +1,6 @@
 /*
- * words: a command line split like a shell would: blanks separate, '…' takes all as it is, "…" and backslashes as in sh(1).
- * Nothing else of a shell happens.
+ * words: a command line split like a shell would: blanks separate, '…' takes all as it is, "…" and
+ * backslashes as in sh(1). Nothing else of a shell happens.
  */
 #ifndef COPPICE_CONFIG_WORDS_H
 #define COPPICE_CONFIG_WORDS_H

@@ -18,8 +18,8 @@ times_capped(span_ms value, int64_t numerator, int64_t denominator, span_ms cap)
 }
 
 /*
- * In millionths of a millisecond, so that a factor like 1.5 does not drift, and rounded once. Stops as soon as the cap is reached, so
- * that n may be any number; a factor of 1 never grows.
+ * In millionths of a millisecond, so that a factor like 1.5 does not drift, and rounded once. Stops
+ * as soon as the cap is reached, so that n may be any number; a factor of 1 never grows.
  */
 static span_ms
 exponential(const struct core_spec *spec, uint32_t n)

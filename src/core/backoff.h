@@ -1,5 +1,6 @@
 /*
- * backoff: how long the n-th restart in a row waits (coppice-semantics(7), Delays). Pure arithmetic; overflow is capped, never wrapped.
+ * backoff: how long the n-th restart in a row waits (coppice-semantics(7), Delays). Pure
+ * arithmetic; overflow is capped, never wrapped.
  */
 #ifndef COPPICE_CORE_BACKOFF_H
 #define COPPICE_CORE_BACKOFF_H
@@ -7,9 +8,15 @@
 #include "core/spec.h"
 #include "lib/rng.h"
 
-/* The delay of the n-th failure in a row, n ≥ 1: the formula, capped at backoff_max, without jitter. */
+/*
+ * The delay of the n-th failure in a row, n ≥ 1: the formula, capped at backoff_max, without
+ * jitter.
+ */
 span_ms backoff_base(const struct core_spec *spec, uint32_t n);
-/* The same times a random number in 1 ± jitter. Draws from rng only when there is something to spread. */
+/*
+ * The same times a random number in 1 ± jitter. Draws from rng only when there is something to
+ * spread.
+ */
 span_ms backoff_delay(const struct core_spec *spec, uint32_t n, struct rng *rng);
 
 #endif

@@ -219,7 +219,10 @@ failed_start(struct core *core, uint32_t id, const struct child_event *event)
 	super_child_ended(core, id, END_FAILED_START, REASON_START_FAILED);
 }
 
-/* An end before readiness is a failed start whatever its status, except the normal end of a one-shot. */
+/*
+ * An end before readiness is a failed start whatever its status, except the normal end of a
+ * one-shot.
+ */
 static void
 ended_early(struct core *core, uint32_t id, const struct child_event *event)
 {
@@ -336,7 +339,10 @@ impossible(struct core *core, uint32_t id, const struct child_event *event)
 	must(!"an event that this state of a child cannot see");
 }
 
-/* The columns are the events; a node without a process never sees the four about one (they are dropped before the table). */
+/*
+ * The columns are the events; a node without a process never sees the four about one (they are
+ * dropped before the table).
+ */
 #define DOWN(start, timer)                                                           \
 	{                                                                            \
 		start, settle, impossible, impossible, impossible, impossible, timer \

@@ -1,17 +1,19 @@
 /*
  * child: the machine of one process.
  *
- * A child is wished up or down (NODE_WANTED) by people; its supervisor turns wishes and failures into CHILD_START and CHILD_STOP.
- * The machine itself knows only one process: it asks for it, waits until it is ready, watches its end, and takes it through the
- * stop sequence. It never decides about a restart: every end is told to the supervisor (super.h), which does.
+ * A child is wished up or down (NODE_WANTED) by people; its supervisor turns wishes and failures
+ * into CHILD_START and CHILD_STOP. The machine itself knows only one process: it asks for it, waits
+ * until it is ready, watches its end, and takes it through the stop sequence. It never decides
+ * about a restart: every end is told to the supervisor (super.h), which does.
  *
  *   down (stopped waiting restarting finished failed) --START--> starting --ready--> running
  *   starting, running --STOP--> stopping --gone--> what the goal says
  *   starting, running --end by itself--> super_child_ended() decides the state
  *
- * A stop always wins: it needs no supervisor's permission and cancels whatever the node waited for. While stopping, a later goal
- * may replace an earlier one (goal_outranks). Events carry the incarnation that they are about and are dropped before the
- * table when it is not the present one or has no process any more.
+ * A stop always wins: it needs no supervisor's permission and cancels whatever the node waited for.
+ * While stopping, a later goal may replace an earlier one (goal_outranks). Events carry the
+ * incarnation that they are about and are dropped before the table when it is not the present one
+ * or has no process any more.
  */
 #ifndef COPPICE_CORE_CHILD_H
 #define COPPICE_CORE_CHILD_H
@@ -45,7 +47,10 @@ struct child_event {
 };
 
 void child_handle(struct core *core, uint32_t id, const struct child_event *event);
-/* After an engine's death: sends the signal of the present stop step again (it may not have been sent). */
+/*
+ * After an engine's death: sends the signal of the present stop step again (it may not have been
+ * sent).
+ */
 void child_repeat_stop(struct core *core, uint32_t id);
 
 #endif

@@ -14,14 +14,20 @@ is_up(const struct core *core, uint32_t id)
 	    node_get(core, id)->state == STATE_RUNNING;
 }
 
-/* The delay is cut short: of the whole waiting set, or of this node alone. A failure not handled yet comes first. */
+/*
+ * The delay is cut short: of the whole waiting set, or of this node alone. A failure not handled
+ * yet comes first.
+ */
 static void
 start_restarting(struct core *core, uint32_t id)
 {
 	uint32_t parent = node_get(core, id)->parent;
 
 	if (parent != CORE_NONE && node_has(core, id, NODE_IN_SET)) {
-		/* without a wait its set is to be started anyway, by a retry that is in the queue already */
+		/*
+		 * without a wait its set is to be started anyway, by a retry that is in the queue
+		 * already
+		 */
 		if (super_get(core, parent)->wait != WAIT_NONE)
 			failure_start_set_now(core, id);
 		return;
@@ -83,7 +89,10 @@ run_restart(struct core *core, uint32_t id, bool group)
 		node_stop(core, id, GOAL_START, REASON_OPERATOR, false);
 }
 
-/* Its supervisor has an operation in hand (under one_for_one a child is an operation of its own), or has not come to what waits already. */
+/*
+ * Its supervisor has an operation in hand (under one_for_one a child is an operation of its own),
+ * or has not come to what waits already.
+ */
 static bool
 must_queue(const struct core *core, uint32_t id)
 {
@@ -126,7 +135,9 @@ start_one(struct core *core, uint32_t id)
 		run_start(core, id);
 }
 
-/* A supervisor's start means its subtree: who is wanted there but given up or delayed starts too. */
+/*
+ * A supervisor's start means its subtree: who is wanted there but given up or delayed starts too.
+ */
 static void
 start_below(struct core *core, uint32_t top)
 {
@@ -141,7 +152,10 @@ start_below(struct core *core, uint32_t top)
 	}
 }
 
-/* A start of a supervisor is none of its `autostart = no` children, also where somebody had started them before. */
+/*
+ * A start of a supervisor is none of its `autostart = no` children, also where somebody had started
+ * them before.
+ */
 static void
 forget_manual_starts(struct core *core, uint32_t top)
 {

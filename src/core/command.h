@@ -1,5 +1,6 @@
 /*
- * command: what an operator asks for (coppice-semantics(7), Operators). Nothing here counts as a failure.
+ * command: what an operator asks for (coppice-semantics(7), Operators). Nothing here counts as a
+ * failure.
  */
 #ifndef COPPICE_CORE_COMMAND_H
 #define COPPICE_CORE_COMMAND_H

@@ -1,11 +1,12 @@
 /*
- * core: the supervision tree as a pure, deterministic machine: events in, actions out, time as an argument. It alone decides
- * what starts, stops, waits and escalates. No system calls, no clock, no I/O, no globals. See child.h and super.h for the two
- * state machines.
+ * core: the supervision tree as a pure, deterministic machine: events in, actions out, time as an
+ * argument. It alone decides what starts, stops, waits and escalates. No system calls, no clock, no
+ * I/O, no globals. See child.h and super.h for the two state machines.
  *
- * Use: core_new, then core_add for every place, parents first, siblings in start order; then core_handle(ON_BOOT). After each
- * core_handle take all actions with core_next_action and carry them out in order. Arm one timer for core_next_deadline and
- * hand in ON_TIMER when it has come (early or late is harmless).
+ * Use: core_new, then core_add for every place, parents first, siblings in start order; then
+ * core_handle(ON_BOOT). After each core_handle take all actions with core_next_action and carry
+ * them out in order. Arm one timer for core_next_deadline and hand in ON_TIMER when it has come
+ * (early or late is harmless).
  *
  * Memory grows only in core_add; nothing else allocates.
  */
@@ -24,18 +25,19 @@ struct core *core_new(uint64_t seed);
 void core_free(struct core **core);
 
 /*
- * Adds a place with `count` nodes below supervisor `parent` (CORE_NONE for the root, which comes first) at the end of its order.
- * count is 1, or any number (0 too) for a template, whose instances stand at one place and get consecutive ids. The spec is
- * copied. Sets *first (if not NULL) to the id of the first. 0, -ENOMEM or -EINVAL (the spec or the parent is impossible).
+ * Adds a place with `count` nodes below supervisor `parent` (CORE_NONE for the root, which comes
+ * first) at the end of its order. count is 1, or any number (0 too) for a template, whose instances
+ * stand at one place and get consecutive ids. The spec is copied. Sets *first (if not NULL) to the
+ * id of the first. 0, -ENOMEM or -EINVAL (the spec or the parent is impossible).
  */
 int core_add(struct core *core, uint32_t parent, const struct core_spec *spec, uint32_t count,
     uint32_t *first);
 uint32_t core_count(const struct core *core);
 
 /*
- * Hands in one event. Whoever carries out DO_SPAWN answers within the shorter of 5 s and start_timeout of the moment in which it began
- * (a start may have to queue); from ON_SPAWNED on, start_timeout is the core's. Time never goes back: an earlier `now` than before
- * counts as before.
+ * Hands in one event. Whoever carries out DO_SPAWN answers within the shorter of 5 s and
+ * start_timeout of the moment in which it began (a start may have to queue); from ON_SPAWNED on,
+ * start_timeout is the core's. Time never goes back: an earlier `now` than before counts as before.
  */
 void core_handle(struct core *core, mono_ms now, const struct core_event *event);
 /* The next action that is still to be carried out; false when there is none. */
@@ -44,9 +46,9 @@ bool core_next_action(struct core *core, struct core_action *out);
 mono_ms core_next_deadline(const struct core *core);
 
 /*
- * Whether an operator's start or restart of the node would be refused, because a supervisor above it is stopped, stopping,
- * failed or finished, or the daemon shuts down: the topmost such supervisor, else CORE_NONE. ON_START and ON_RESTART
- * that would be refused change nothing.
+ * Whether an operator's start or restart of the node would be refused, because a supervisor above
+ * it is stopped, stopping, failed or finished, or the daemon shuts down: the topmost such
+ * supervisor, else CORE_NONE. ON_START and ON_RESTART that would be refused change nothing.
  */
 uint32_t core_refusal(const struct core *core, uint32_t node);
 
@@ -77,12 +79,13 @@ bool core_is_holding(const struct core *core);
 bool core_is_leaving(const struct core *core);
 
 /*
- * The state as plain, position-independent memory, for the checkpoint. Areas are arrays of core_area_count() items of
- * core_area_size() bytes, fixed once all is added. core_next_dirty tells which items have changed since it told last
- * (each once; after core_add: none). To resume: the same core_new and core_add calls, core_load for every item, then
- * core_handle(ON_RESUME), which asks again for whatever may not have been carried out (DO_SPAWN of those still unanswered,
- * DO_SIGNAL of those stopping, DO_EXIT): signals may repeat, and whoever carries out DO_SPAWN must know if it has been done.
- * CORE_LAYOUT changes whenever the meaning of the bytes does.
+ * The state as plain, position-independent memory, for the checkpoint. Areas are arrays of
+ * core_area_count() items of core_area_size() bytes, fixed once all is added. core_next_dirty tells
+ * which items have changed since it told last (each once; after core_add: none). To resume: the
+ * same core_new and core_add calls, core_load for every item, then core_handle(ON_RESUME), which
+ * asks again for whatever may not have been carried out (DO_SPAWN of those still unanswered,
+ * DO_SIGNAL of those stopping, DO_EXIT): signals may repeat, and whoever carries out DO_SPAWN must
+ * know if it has been done. CORE_LAYOUT changes whenever the meaning of the bytes does.
  */
 #define CORE_LAYOUT 1U
 enum core_area {
@@ -98,7 +101,10 @@ const void *core_area_item(const struct core *core, enum core_area area, uint32_
 bool core_next_dirty(struct core *core, enum core_area *area, uint32_t *index);
 void core_load(struct core *core, enum core_area area, uint32_t index, const void *item);
 
-/* Walks everything and returns the first broken invariant (static text), or NULL. For tests and the simulator. */
+/*
+ * Walks everything and returns the first broken invariant (static text), or NULL. For tests and the
+ * simulator.
+ */
 const char *core_check(const struct core *core);
 
 #endif

@@ -33,7 +33,10 @@ stamp(struct core *core, uint32_t supervisor)
 		intensity_stamp(&super->window, stamps_of(core, supervisor), core->head.now));
 }
 
-/* The start after a wait for room is counted like a restart; with intensity 0 there is nothing to count with. */
+/*
+ * The start after a wait for room is counted like a restart; with intensity 0 there is nothing to
+ * count with.
+ */
 static bool
 take_room(struct core *core, uint32_t supervisor)
 {
@@ -59,8 +62,8 @@ failure_clear_window(struct core *core, uint32_t supervisor)
 }
 
 /*
- * Marks whom the failure touches. Who is stopped by an operator, done as a temporary one, or given up, does not belong; but one
- * whom an operator is stopping right now is waited for.
+ * Marks whom the failure touches. Who is stopped by an operator, done as a temporary one, or given
+ * up, does not belong; but one whom an operator is stopping right now is waited for.
  */
 static void
 mark_set(struct core *core, uint32_t failed)
@@ -95,7 +98,10 @@ stop_set(struct core *core, uint32_t failed, enum node_goal goal, enum core_reas
 	operation_stop_set(core, supervisor);
 }
 
-/* The set is stopped now and starts after the delay, or when a longer one that runs already is over. */
+/*
+ * The set is stopped now and starts after the delay, or when a longer one that runs already is
+ * over.
+ */
 static void
 restart_set(struct core *core, uint32_t failed, span_ms delay, enum set_wait wait)
 {

@@ -1,6 +1,7 @@
 /*
- * failure: what follows from a failure: counted against the intensity, delayed by the backoff, carried to the set that the strategy
- * names, or to the supervisor itself. Called for one failure at a time, when its supervisor's queue has come to it.
+ * failure: what follows from a failure: counted against the intensity, delayed by the backoff,
+ * carried to the set that the strategy names, or to the supervisor itself. Called for one failure
+ * at a time, when its supervisor's queue has come to it.
  */
 #ifndef COPPICE_CORE_FAILURE_H
 #define COPPICE_CORE_FAILURE_H
@@ -9,7 +10,10 @@
 
 /* The failure of a node that is `restarting`, waiting for this. */
 void failure_handle(struct core *core, uint32_t id);
-/* Restarts a node together with whom its supervisor's strategy names, at once and uncounted (an operator's restart --group). */
+/*
+ * Restarts a node together with whom its supervisor's strategy names, at once and uncounted (an
+ * operator's restart --group).
+ */
 void failure_restart_group(struct core *core, uint32_t id);
 /* A significant child has ended for good: does its supervisor end too? */
 void failure_significant(struct core *core, uint32_t id);
@@ -17,7 +21,10 @@ void failure_significant(struct core *core, uint32_t id);
 void failure_due(struct core *core, uint32_t id);
 /* If the supervisor's waiting set is due, begins its start. Whether it did. */
 bool failure_set_due(struct core *core, uint32_t supervisor);
-/* An operator wants the waiting set, or what was given up together with this node, now: window cleared. */
+/*
+ * An operator wants the waiting set, or what was given up together with this node, now: window
+ * cleared.
+ */
 void failure_start_set_now(struct core *core, uint32_t id);
 /* Forgets the restarts counted so far. */
 void failure_clear_window(struct core *core, uint32_t supervisor);

@@ -36,7 +36,10 @@ goal_settle(struct core *core, uint32_t id, enum node_goal goal, enum core_reaso
 			node_set_state(core, id, STATE_STOPPED, reason);
 		return;
 	case GOAL_RESTARTING:
-		/* One that is restarting already keeps the reason of its own failure, unless the limit is why it waits. */
+		/*
+		 * One that is restarting already keeps the reason of its own failure, unless the
+		 * limit is why it waits.
+		 */
 		if (state != STATE_RESTARTING || reason == REASON_LIMIT)
 			node_set_state(core, id, STATE_RESTARTING, reason);
 		node_set_deadline(core, id, MONO_NEVER);

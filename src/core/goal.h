@@ -6,15 +6,21 @@
 
 #include "core/tree.h"
 
-/* Whether, for a node that is stopping already, `new` replaces `old`: people over sets, sets over what concerns one node. */
+/*
+ * Whether, for a node that is stopping already, `new` replaces `old`: people over sets, sets over
+ * what concerns one node.
+ */
 bool goal_outranks(enum node_goal new, enum node_goal old);
 /*
- * Gives a node that is down (or just came down) the state of a goal: STOPPED, RESTARTING, FINISHED or GIVEN_UP. What was done or
- * given up before stays so, unless an operator asked.
+ * Gives a node that is down (or just came down) the state of a goal: STOPPED, RESTARTING, FINISHED
+ * or GIVEN_UP. What was done or given up before stays so, unless an operator asked.
  */
 void goal_settle(struct core *core, uint32_t id, enum node_goal goal, enum core_reason reason);
 
-/* GOAL_START: starts it again; where nothing may start now, it waits as `restarting` for the end of the hold, or for its stop. */
+/*
+ * GOAL_START: starts it again; where nothing may start now, it waits as `restarting` for the end of
+ * the hold, or for its stop.
+ */
 void goal_start_again(struct core *core, uint32_t id, enum core_reason reason);
 
 #endif

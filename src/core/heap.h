@@ -1,6 +1,6 @@
 /*
- * heap: the nodes that have a deadline, the earliest on top; ties by node number, so that runs replay alike. A binary heap with
- * positions kept per node (Williams 1964).
+ * heap: the nodes that have a deadline, the earliest on top; ties by node number, so that runs
+ * replay alike. A binary heap with positions kept per node (Williams 1964).
  */
 #ifndef COPPICE_CORE_HEAP_H
 #define COPPICE_CORE_HEAP_H

@@ -38,7 +38,10 @@ node_set_deadline(struct core *core, uint32_t id, mono_ms deadline)
 	heap_update(core, id);
 }
 
-/* A supervisor stops waiting for the first readiness of a child that is ready, or that nobody waits for any more. */
+/*
+ * A supervisor stops waiting for the first readiness of a child that is ready, or that nobody waits
+ * for any more.
+ */
 static bool
 settles_wait(enum core_state state)
 {

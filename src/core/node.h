@@ -1,5 +1,6 @@
 /*
- * node: what holds for children and supervisors alike: marks, the one writer of `state`, the deadline, start and stop.
+ * node: what holds for children and supervisors alike: marks, the one writer of `state`, the
+ * deadline, start and stop.
  */
 #ifndef COPPICE_CORE_NODE_H
 #define COPPICE_CORE_NODE_H
@@ -10,9 +11,15 @@ struct node *node_touch(struct core *core, uint32_t id);
 void node_mark(struct core *core, uint32_t id, uint32_t marks);
 void node_unmark(struct core *core, uint32_t id, uint32_t marks);
 
-/* The only writer of `state`: also sets reason and since, disarms the deadline, keeps its supervisor's counts, tells the record. */
+/*
+ * The only writer of `state`: also sets reason and since, disarms the deadline, keeps its
+ * supervisor's counts, tells the record.
+ */
 void node_set_state(struct core *core, uint32_t id, enum core_state state, enum core_reason reason);
-/* Before the state that ends a run: marks it NODE_STABLE if the node has been ready for stable_after. */
+/*
+ * Before the state that ends a run: marks it NODE_STABLE if the node has been ready for
+ * stable_after.
+ */
 void node_note_stable(struct core *core, uint32_t id);
 /* Its supervisor waits for its first readiness no more. */
 void node_not_awaited(struct core *core, uint32_t id);

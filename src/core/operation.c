@@ -35,7 +35,10 @@ join_turn(struct core *core, uint32_t supervisor, uint32_t id)
 	node_mark(core, id, NODE_IN_TURN);
 }
 
-/* The next place waits for all instances of a template, also for those that a failed sibling's set has left alone. */
+/*
+ * The next place waits for all instances of a template, also for those that a failed sibling's set
+ * has left alone.
+ */
 static void
 join_unready_siblings(struct core *core, uint32_t supervisor)
 {
@@ -110,7 +113,10 @@ operation_turn_over(struct core *core, uint32_t id)
 	super_touch(core, parent)->in_turn--;
 }
 
-/* A group starts nobody whom an operator stopped, who is done as a temporary one, or given up; a first start starts all wanted. */
+/*
+ * A group starts nobody whom an operator stopped, who is done as a temporary one, or given up; a
+ * first start starts all wanted.
+ */
 bool
 operation_may_start(const struct core *core, uint32_t id)
 {

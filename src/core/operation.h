@@ -1,6 +1,7 @@
 /*
- * operation: a supervisor's walk over its children: starting a set in order, stopping a set or everything in reverse. Who belongs to
- * the set is marked NODE_IN_SET; whom the walk waits for, NODE_IN_TURN. Ordered: the nodes of one place at a time; parallel: all.
+ * operation: a supervisor's walk over its children: starting a set in order, stopping a set or
+ * everything in reverse. Who belongs to the set is marked NODE_IN_SET; whom the walk waits for,
+ * NODE_IN_TURN. Ordered: the nodes of one place at a time; parallel: all.
  */
 #ifndef COPPICE_CORE_OPERATION_H
 #define COPPICE_CORE_OPERATION_H

@@ -1,6 +1,6 @@
 /*
- * queue: the two queues of a supervisor, in order of arrival: what is pending (failures, significant ends, commands), and who waits
- * for a start slot. A node is in one of them at most.
+ * queue: the two queues of a supervisor, in order of arrival: what is pending (failures,
+ * significant ends, commands), and who waits for a start slot. A node is in one of them at most.
  */
 #ifndef COPPICE_CORE_QUEUE_H
 #define COPPICE_CORE_QUEUE_H

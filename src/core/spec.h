@@ -1,7 +1,7 @@
 /*
- * spec: what a child or a supervisor is told to be: the part of its configuration that the core decides by. A spec is
- * shared by all instances of a template. Defaults are those of coppice.conf(5); durations in milliseconds, SPAN_INFINITE allowed
- * where it says so.
+ * spec: what a child or a supervisor is told to be: the part of its configuration that the core
+ * decides by. A spec is shared by all instances of a template. Defaults are those of
+ * coppice.conf(5); durations in milliseconds, SPAN_INFINITE allowed where it says so.
  */
 #ifndef COPPICE_CORE_SPEC_H
 #define COPPICE_CORE_SPEC_H
@@ -65,7 +65,10 @@ enum core_kill_mode {
 
 #define SPEC_MAX_STOP_STEPS 8
 
-/* A signal, then how long to wait for the end (SPAN_INFINITE: for ever; the last step's wait is always so). */
+/*
+ * A signal, then how long to wait for the end (SPAN_INFINITE: for ever; the last step's wait is
+ * always so).
+ */
 struct core_stop_step {
 	int32_t signal;
 	span_ms wait;
@@ -112,7 +115,10 @@ struct core_spec {
 	enum core_on_start_failure on_start_failure;
 };
 
-/* The defaults of a child or supervisor (on_limit: escalate; the root's own default is the caller's to set). */
+/*
+ * The defaults of a child or supervisor (on_limit: escalate; the root's own default is the caller's
+ * to set).
+ */
 void spec_defaults(struct core_spec *spec, enum core_kind kind);
 /* Whether the core can work with it; NULL, or what is wrong (static text). */
 const char *spec_problem(const struct core_spec *spec);

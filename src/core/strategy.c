@@ -12,7 +12,10 @@ strategy_is_single(const struct core_spec *supervisor)
 	return supervisor->strategy == STRATEGY_ONE_FOR_ONE;
 }
 
-/* Instances of one template share a place and never restart each other under rest_for_one, only what stands after it. */
+/*
+ * Instances of one template share a place and never restart each other under rest_for_one, only
+ * what stands after it.
+ */
 bool
 strategy_takes(const struct core *core, uint32_t failed, uint32_t member)
 {

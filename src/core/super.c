@@ -30,7 +30,10 @@ super_touch(struct core *core, uint32_t id)
 	return &core->supers[core->nodes[id].super];
 }
 
-/* A supervisor that starts begins with an empty window; what is below it with streaks 0 (its own is its parent's to keep). */
+/*
+ * A supervisor that starts begins with an empty window; what is below it with streaks 0 (its own is
+ * its parent's to keep).
+ */
 static void
 begin(struct core *core, uint32_t id, const struct super_event *event)
 {
@@ -71,7 +74,10 @@ end(struct core *core, uint32_t id, const struct super_event *event)
 	operation_stop_all(core, id);
 }
 
-/* The root's own end is final: nothing outranks it, so that an escalation never looks like an orderly exit. */
+/*
+ * The root's own end is final: nothing outranks it, so that an escalation never looks like an
+ * orderly exit.
+ */
 static void
 change_goal(struct core *core, uint32_t id, const struct super_event *event)
 {
@@ -192,7 +198,10 @@ ended(struct core *core, uint32_t id)
 	}
 }
 
-/* The head of the queue, one thing of it. A failure whose node runs again or is stopped is void (OTP 20). */
+/*
+ * The head of the queue, one thing of it. A failure whose node runs again or is stopped is void
+ * (OTP 20).
+ */
 static bool
 take_from_queue(struct core *core, uint32_t id)
 {
@@ -227,7 +236,10 @@ give_slots(struct core *core, uint32_t id)
 		node_start(core, super_get(core, id)->slots.head, REASON_SLOT);
 }
 
-/* During a hold, and below a supervisor that is ending (OTP 33), a supervisor does nothing but stop when it is told to. */
+/*
+ * During a hold, and below a supervisor that is ending (OTP 33), a supervisor does nothing but stop
+ * when it is told to.
+ */
 static bool
 is_held(const struct core *core, uint32_t id)
 {
@@ -329,7 +341,10 @@ super_handle(struct core *core, uint32_t id, const struct super_event *event)
 	table[node_get(core, id)->state][event->type](core, id, event);
 }
 
-/* What a node becomes that ended by itself; STATE_RESTARTING: it is a failure, and its supervisor decides. */
+/*
+ * What a node becomes that ended by itself; STATE_RESTARTING: it is a failure, and its supervisor
+ * decides.
+ */
 static enum core_state
 fate(const struct core *core, uint32_t id, enum end_kind kind, enum core_reason *reason)
 {
@@ -354,7 +369,10 @@ fate(const struct core *core, uint32_t id, enum end_kind kind, enum core_reason 
 	return STATE_RESTARTING;
 }
 
-/* on_start_failure = abort: a child that cannot start, of any restart type, fails its supervisor's own start (OTP 30). */
+/*
+ * on_start_failure = abort: a child that cannot start, of any restart type, fails its supervisor's
+ * own start (OTP 30).
+ */
 static bool
 aborts(const struct core *core, uint32_t id, enum end_kind kind)
 {
@@ -366,7 +384,10 @@ aborts(const struct core *core, uint32_t id, enum end_kind kind)
 	    node_spec(core, parent)->on_start_failure == START_FAILURE_ABORT;
 }
 
-/* A failed start ends its operation; under one_for_one it was only this child's, and nobody waits for it any longer. */
+/*
+ * A failed start ends its operation; under one_for_one it was only this child's, and nobody waits
+ * for it any longer.
+ */
 static void
 release_operation(struct core *core, uint32_t id)
 {

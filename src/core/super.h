@@ -1,21 +1,25 @@
 /*
  * super: the machine of one supervisor.
  *
- * A supervisor does one operation at a time (enum operation): the first start of its children, stopping the set of a group
- * restart, starting that set, or stopping everything. What happens meanwhile waits in its queue in order of arrival: failures,
- * significant ends, operators' starts and restarts. Under one_for_one each child is an operation of its own and only the stop of
+ * A supervisor does one operation at a time (enum operation): the first start of its children,
+ * stopping the set of a group restart, starting that set, or stopping everything. What happens
+ * meanwhile waits in its queue in order of arrival: failures, significant ends, operators' starts
+ * and restarts. Under one_for_one each child is an operation of its own and only the stop of
  * everything is the supervisor's.
  *
- * An operation is a walk over the children: a cursor, and the place whose nodes it waits for (instances of a template share a
- * place, so they go together). The walk is driven by what is: SUPER_STEP looks at the operation and goes as far as it can. Whoever
- * changes a child wakes the supervisor (tree_wake). START and STOP, which one machine may hand to another, only mark and wake:
- * so there is no recursion, however deep the tree.
+ * An operation is a walk over the children: a cursor, and the place whose nodes it waits for
+ * (instances of a template share a place, so they go together). The walk is driven by what is:
+ * SUPER_STEP looks at the operation and goes as far as it can. Whoever changes a child wakes the
+ * supervisor (tree_wake). START and STOP, which one machine may hand to another, only mark and
+ * wake: so there is no recursion, however deep the tree.
  *
- * A group restart stops the set at once; then the set waits (enum set_wait) until its delay is over; then it is started. With
- * no delay the stop and the start are one operation, as in OTP. During the delay failures are handled, and join the set.
+ * A group restart stops the set at once; then the set waits (enum set_wait) until its delay is
+ * over; then it is started. With no delay the stop and the start are one operation, as in OTP.
+ * During the delay failures are handled, and join the set.
  *
- * Ends: whatever makes a supervisor end (operator, parent, limit, automatic shutdown, a start that is aborted) is OPERATION_STOP_ALL
- * with a goal; when all children are down the goal says what the supervisor becomes and what its parent learns.
+ * Ends: whatever makes a supervisor end (operator, parent, limit, automatic shutdown, a start that
+ * is aborted) is OPERATION_STOP_ALL with a goal; when all children are down the goal says what the
+ * supervisor becomes and what its parent learns.
  */
 #ifndef COPPICE_CORE_SUPER_H
 #define COPPICE_CORE_SUPER_H
@@ -59,8 +63,8 @@ enum end_kind {
 };
 
 /*
- * A node below a supervisor, or a supervisor below another, has ended by itself: gives it its state and queues what follows from
- * it. `reason` is that of the end.
+ * A node below a supervisor, or a supervisor below another, has ended by itself: gives it its state
+ * and queues what follows from it. `reason` is that of the end.
  */
 void super_child_ended(struct core *core, uint32_t id, enum end_kind kind, enum core_reason reason);
 

@@ -1,7 +1,8 @@
 /*
- * tree: the core's memory: nodes linked by index, supervisors' extra state, restart stamps, queues between them. Everything that
- * outlives an engine is plain data in four areas (core.h); whoever changes an item gets it through a *_touch function, which notes
- * it as dirty. Nothing here decides anything.
+ * tree: the core's memory: nodes linked by index, supervisors' extra state, restart stamps, queues
+ * between them. Everything that outlives an engine is plain data in four areas (core.h); whoever
+ * changes an item gets it through a *_touch function, which notes it as dirty. Nothing here decides
+ * anything.
  */
 #ifndef COPPICE_CORE_TREE_H
 #define COPPICE_CORE_TREE_H
@@ -11,8 +12,8 @@
 #include "lib/rng.h"
 
 /*
- * Besides `state` (what is) and NODE_WANTED (what somebody wishes) a node carries these marks. They are facts that no state can
- * stand for, because they hold across states:
+ * Besides `state` (what is) and NODE_WANTED (what somebody wishes) a node carries these marks. They
+ * are facts that no state can stand for, because they hold across states:
  */
 enum node_mark {
 	NODE_WANTED = 1 << 0,   /* the wish: an operator, or autostart, wants it up */
@@ -72,7 +73,10 @@ struct node {
 };
 _Static_assert(sizeof(struct node) <= 128, "at most 128 bytes of core state a child");
 
-/* What a supervisor is doing; the only one at a time (one_for_one: beside it each child is its own operation). */
+/*
+ * What a supervisor is doing; the only one at a time (one_for_one: beside it each child is its own
+ * operation).
+ */
 enum operation {
 	OPERATION_NONE,
 	OPERATION_START,    /* starts the set, in order */

@@ -1,6 +1,6 @@
 /*
- * types: the core's vocabulary. Enumerations are made from the .def tables, so that a name, its text and its number
- * stand in one place. Everything here is plain data.
+ * types: the core's vocabulary. Enumerations are made from the .def tables, so that a name, its
+ * text and its number stand in one place. Everything here is plain data.
  */
 #ifndef COPPICE_CORE_TYPES_H
 #define COPPICE_CORE_TYPES_H

@@ -78,7 +78,10 @@ client_fail_connect(struct client *client, int error, const char *path)
 	return error;
 }
 
-/* A UNIX socket connects at once or says EAGAIN while the backlog is full, which poll cannot wait for. */
+/*
+ * A UNIX socket connects at once or says EAGAIN while the backlog is full, which poll cannot wait
+ * for.
+ */
 static int
 client_connect(int fd, const struct sockaddr_un *address)
 {

@@ -117,7 +117,10 @@ ctl_unknown_option(struct ctl *ctl, const char *arg)
 	return CTL_USAGE;
 }
 
-/* The option that an argument names, OPT_COUNT for none; *value is what stands in the same argument, or NULL. */
+/*
+ * The option that an argument names, OPT_COUNT for none; *value is what stands in the same
+ * argument, or NULL.
+ */
 static enum ctl_option
 ctl_match_option(const char *arg, const char **value)
 {

@@ -1,6 +1,6 @@
 /*
- * ctl: coppicectl's context, and what its commands share. A command is a row of commands.def and a function that gets this
- * context, prints, and returns the exit status.
+ * ctl: coppicectl's context, and what its commands share. A command is a row of commands.def and a
+ * function that gets this context, prints, and returns the exit status.
  */
 #ifndef COPPICE_CTL_CTL_H
 #define COPPICE_CTL_CTL_H
@@ -63,13 +63,22 @@ struct ctl {
 
 int ctl_main(int argc, char **argv);
 
-/* Writes ctl->out. 0 also when nobody reads any more; CTL_REFUSED, having said why, when it cannot be written. */
+/*
+ * Writes ctl->out. 0 also when nobody reads any more; CTL_REFUSED, having said why, when it cannot
+ * be written.
+ */
 int ctl_flush(struct ctl *ctl);
-/* "coppicectl: what" and, if hint is not NULL, a line with it, on stderr. Flushes stdout first. Returns status. */
+/*
+ * "coppicectl: what" and, if hint is not NULL, a line with it, on stderr. Flushes stdout first.
+ * Returns status.
+ */
 int ctl_complain(struct ctl *ctl, int status, const char *hint, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* The tables: *count rows; one option; the row of a command, or NULL and the name that was perhaps meant, or NULL. */
+/*
+ * The tables: *count rows; one option; the row of a command, or NULL and the name that was perhaps
+ * meant, or NULL.
+ */
 const struct command *ctl_commands(unsigned *count);
 const struct option *ctl_option(enum ctl_option option);
 const struct command *ctl_find(const char *name, const char **nearest);

@@ -1,5 +1,6 @@
 /*
- * node: what the API says of a node, as rows that point into the answer, and the words for people made from it.
+ * node: what the API says of a node, as rows that point into the answer, and the words for people
+ * made from it.
  */
 #ifndef COPPICE_CTL_NODE_H
 #define COPPICE_CTL_NODE_H
@@ -38,8 +39,9 @@ bool node_is_well(const struct node *node);
 /* Texts for people, appended: "2d03h", "5m12s", "3s"; … */
 void node_put_span(struct buf *out, double seconds);
 /*
- * … and why it is in its state: "too many restarts, waits; exit status 1; next start in 0.8s; 3 failures in a row". When brief,
- * only what came last and what comes next: "exit status 1; next start in 0.8s".
+ * … and why it is in its state: "too many restarts, waits; exit status 1; next start in 0.8s; 3
+ * failures in a row". When brief, only what came last and what comes next: "exit status 1; next
+ * start in 0.8s".
  */
 void node_put_why(struct buf *out, const struct node *node, bool brief);
 

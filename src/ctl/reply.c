@@ -89,8 +89,8 @@ reply_scan_error(struct scan *scan, struct reply *reply)
 }
 
 /*
- * Finds "result" or "error" in the line. The result is not gone through here, since it may be megabytes that the caller goes
- * through anyway; all the more the line must look whole.
+ * Finds "result" or "error" in the line. The result is not gone through here, since it may be
+ * megabytes that the caller goes through anyway; all the more the line must look whole.
  */
 static const char *
 reply_scan(struct reply *reply)

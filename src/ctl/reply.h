@@ -1,6 +1,7 @@
 /*
- * reply: requests and answers of the API, and what an error answer means for the exit status. Whatever goes wrong has been
- * said on stderr when one of these returns an exit status other than 0.
+ * reply: requests and answers of the API, and what an error answer means for the exit status.
+ * Whatever goes wrong has been said on stderr when one of these returns an exit status other than
+ * 0.
  */
 #ifndef COPPICE_CTL_REPLY_H
 #define COPPICE_CTL_REPLY_H
@@ -21,7 +22,10 @@ struct reply {
 int reply_request(struct ctl *ctl, const char *method, const char *params);
 /* The next answer, be it an error. reply_free in any case. */
 int reply_next(struct ctl *ctl, span_ms patience, struct reply *reply);
-/* Both, for a method that changes nothing: asked once more when the connection breaks, since then there is a new engine. */
+/*
+ * Both, for a method that changes nothing: asked once more when the connection breaks, since then
+ * there is a new engine.
+ */
 int reply_read(struct ctl *ctl, const char *method, const char *params, struct reply *reply);
 void reply_free(struct reply *reply);
 

@@ -29,7 +29,10 @@ show_params(const char *path)
 	return text;
 }
 
-/* An error answer to a question about a node. Not knowing the path is the 4 of init scripts ("unknown"). */
+/*
+ * An error answer to a question about a node. Not knowing the path is the 4 of init scripts
+ * ("unknown").
+ */
 static int
 show_refused(struct ctl *ctl, const struct reply *reply)
 {
@@ -263,7 +266,10 @@ find_last(const struct node_list *list)
 	return last;
 }
 
-/* The branch and the name of a node; returns how many columns they take. `bars` says where a line from above goes on. */
+/*
+ * The branch and the name of a node; returns how many columns they take. `bars` says where a line
+ * from above goes on.
+ */
 static size_t
 put_branch(struct buf *out, const struct term *term, const struct node *node, unsigned from,
     const bool *bars, bool is_last)

@@ -1,5 +1,6 @@
 /*
- * term: what may be sent to stdout: colours and line-drawing characters only to a terminal that can show them.
+ * term: what may be sent to stdout: colours and line-drawing characters only to a terminal that can
+ * show them.
  */
 #ifndef COPPICE_CTL_TERM_H
 #define COPPICE_CTL_TERM_H

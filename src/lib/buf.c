@@ -81,7 +81,10 @@ buf_printf(struct buf *buf, const char *format, ...)
 	va_end(args);
 }
 
-/* How a character of a JSON string is written if not as itself (RFC 8259 §7); room for seven bytes in out. */
+/*
+ * How a character of a JSON string is written if not as itself (RFC 8259 §7); room for seven bytes
+ * in out.
+ */
 static const char *
 json_escape(unsigned char c, char *out)
 {

@@ -1,10 +1,12 @@
 /*
- * What cannot be written yet waits in `pending`; once that is full lines are counted instead of kept.
+ * What cannot be written yet waits in `pending`; once that is full lines are counted instead of
+ * kept.
  *
- * Not blocking is the difficulty: stderr is shared with whoever gave it to us and with children, so O_NONBLOCK may not be
- * set on it, and between poll(2) and write(2) another may fill a pipe. A pipe or terminal is therefore opened once more
- * through /proc, which gives an open file description of our own. Where that cannot be done poll and a write of at most
- * PIPE_BUF bytes must do. Files are written as they are: they are never "full", and O_APPEND and the offset are to be shared.
+ * Not blocking is the difficulty: stderr is shared with whoever gave it to us and with children, so
+ * O_NONBLOCK may not be set on it, and between poll(2) and write(2) another may fill a pipe. A pipe
+ * or terminal is therefore opened once more through /proc, which gives an open file description of
+ * our own. Where that cannot be done poll and a write of at most PIPE_BUF bytes must do. Files are
+ * written as they are: they are never "full", and O_APPEND and the offset are to be shared.
  *
  * One state, for the main thread of a process: there is one stderr.
  */
@@ -115,7 +117,9 @@ write_some(const char *data, size_t len)
 	return write(STDERR_FILENO, data, len);
 }
 
-/* As many whole lines as a pipe takes at once without mixing them with others' (pipe(7), PIPE_BUF). */
+/*
+ * As many whole lines as a pipe takes at once without mixing them with others' (pipe(7), PIPE_BUF).
+ */
 static size_t
 next_chunk(void)
 {
@@ -146,7 +150,10 @@ log_flush(void)
 		if (n < 0 && errno == EAGAIN)
 			return;
 		if (n < 0) {
-			/* Nobody reads it or the disk is full: it cannot be told either, but later perhaps. */
+			/*
+			 * Nobody reads it or the disk is full: it cannot be told either, but later
+			 * perhaps.
+			 */
 			for (size_t i = 0; i < chunk; i++)
 				state.lost += state.pending[i] == '\n';
 			forget(chunk);
@@ -156,7 +163,10 @@ log_flush(void)
 	}
 }
 
-/* The civil date of a day since 1970 (Howard Hinnant, chrono-compatible date algorithms); gmtime_r(3) may read files. */
+/*
+ * The civil date of a day since 1970 (Howard Hinnant, chrono-compatible date algorithms);
+ * gmtime_r(3) may read files.
+ */
 static void
 civil_date(int64_t day, int *year, int *month, int *day_of_month)
 {

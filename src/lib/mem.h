@@ -1,6 +1,6 @@
 /*
- * mem: allocation that ends the program with one message when memory is gone. For compile, ctl and tests, and for the
- * engine before its first commit; never in the reaper.
+ * mem: allocation that ends the program with one message when memory is gone. For compile, ctl and
+ * tests, and for the engine before its first commit; never in the reaper.
  */
 #ifndef COPPICE_LIB_MEM_H
 #define COPPICE_LIB_MEM_H

@@ -1,7 +1,7 @@
 /*
  * must: invariants that stay on in release builds. must(x) says "the program is wrong if not x";
- * input errors are never musts. A failure calls must_fail(): one line on stderr, then abort(3). It is the only symbol
- * by which the pure core reaches stdio and abort.
+ * input errors are never musts. A failure calls must_fail(): one line on stderr, then abort(3). It
+ * is the only symbol by which the pure core reaches stdio and abort.
  */
 #ifndef COPPICE_LIB_MUST_H
 #define COPPICE_LIB_MUST_H

@@ -43,7 +43,10 @@ sockmsg_send(int fd, const void *data, size_t len, const int *fds, size_t nfds)
 	return n < 0 ? -errno : 0;
 }
 
-/* Moves the descriptors of the message into fds, at most `room`; the others are closed. Returns how many. */
+/*
+ * Moves the descriptors of the message into fds, at most `room`; the others are closed. Returns how
+ * many.
+ */
 static size_t
 take_descriptors(struct msghdr *message, int *fds, size_t room)
 {

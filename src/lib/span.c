@@ -47,8 +47,8 @@ unit_of(const char *text)
 }
 
 /*
- * Reads digits, returns how many there were; the value stops growing beyond the limit, so that it cannot overflow and is
- * still seen to be too large.
+ * Reads digits, returns how many there were; the value stops growing beyond the limit, so that it
+ * cannot overflow and is still seen to be too large.
  */
 static size_t
 parse_digits(const char **text, int64_t *value)

@@ -1,6 +1,6 @@
 /*
- * span: durations and the monotonic clock, in milliseconds. A mono_ms is a point on CLOCK_MONOTONIC,
- * a span_ms a length; both are never negative in a valid value.
+ * span: durations and the monotonic clock, in milliseconds. A mono_ms is a point on
+ * CLOCK_MONOTONIC, a span_ms a length; both are never negative in a valid value.
  */
 #ifndef COPPICE_LIB_SPAN_H
 #define COPPICE_LIB_SPAN_H
@@ -18,12 +18,16 @@ typedef int64_t span_ms;
 mono_ms span_after(mono_ms now, span_ms span);
 
 /*
- * Parses "250ms", "5s", "2m", "1h", "1d", "infinity" or a bare number of seconds ("1.5" and "1.5s" are
- * allowed, to the millisecond). Whole string or nothing. 0, -EINVAL (no duration) or -ERANGE (over 10,000 days).
+ * Parses "250ms", "5s", "2m", "1h", "1d", "infinity" or a bare number of seconds ("1.5" and "1.5s"
+ * are allowed, to the millisecond). Whole string or nothing. 0, -EINVAL (no duration) or -ERANGE
+ * (over 10,000 days).
  */
 int span_parse(const char *text, span_ms *out);
 
-/* Writes the shortest exact form that span_parse reads ("1500ms", "5s", "infinity") and returns out. */
+/*
+ * Writes the shortest exact form that span_parse reads ("1500ms", "5s", "infinity") and returns
+ * out.
+ */
 #define SPAN_TEXT_SIZE 32
 const char *span_format(span_ms span, char out[SPAN_TEXT_SIZE]);
 

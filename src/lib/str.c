@@ -26,8 +26,8 @@ smallest(size_t a, size_t b, size_t c)
 }
 
 /*
- * Edits that make b of a: insert, delete, replace, or swap two neighbours (optimal string alignment, Damerau 1964).
- * Three rows are enough, since a swap looks back two.
+ * Edits that make b of a: insert, delete, replace, or swap two neighbours (optimal string
+ * alignment, Damerau 1964). Three rows are enough, since a swap looks back two.
  */
 static size_t
 distance(const char *a, size_t alen, const char *b, size_t blen)
@@ -99,7 +99,10 @@ str_to_int64(const char *text, int64_t min, int64_t max, int64_t *out)
 	return 0;
 }
 
-/* The length that a first byte announces, and the least second byte and greatest that keep to RFC 3629. */
+/*
+ * The length that a first byte announces, and the least second byte and greatest that keep to RFC
+ * 3629.
+ */
 static size_t
 sequence_start(unsigned char first, unsigned char *low, unsigned char *high)
 {

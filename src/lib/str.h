@@ -10,7 +10,10 @@
 
 bool str_starts(const char *text, const char *prefix);
 bool str_equal(const char *a, const char *b);
-/* The candidate nearest to text by edit distance, if near enough to be a likely typo (at most a third of its length, at least 1), else NULL. */
+/*
+ * The candidate nearest to text by edit distance, if near enough to be a likely typo (at most a
+ * third of its length, at least 1), else NULL.
+ */
 const char *str_nearest(const char *text, const char *const *candidates, size_t count);
 /* A whole decimal number in [min, max]: 0, -EINVAL or -ERANGE. */
 int str_to_int64(const char *text, int64_t min, int64_t max, int64_t *out);

@@ -1,7 +1,7 @@
 /*
- * beat FIFO [exit]: the measured child. As its first act it takes the time and tells PID and time to the FIFO, then waits for ever,
- * or with `exit` ends at once. Without libc, whose own beginning takes longer than any supervisor here: what is measured is the
- * time to the first instruction.
+ * beat FIFO [exit]: the measured child. As its first act it takes the time and tells PID and time
+ * to the FIFO, then waits for ever, or with `exit` ends at once. Without libc, whose own beginning
+ * takes longer than any supervisor here: what is measured is the time to the first instruction.
  */
 #include <fcntl.h>
 #include <stdint.h>

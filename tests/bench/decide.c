@@ -1,6 +1,7 @@
 /*
- * decide: how long the core takes for one event, in memory and virtual time: the death of a stable child, its restart and its
- * readiness, with 10 and 10,000 siblings at depth 12; and an escalation through ten supervisors. Prints nanoseconds as JSON.
+ * decide: how long the core takes for one event, in memory and virtual time: the death of a stable
+ * child, its restart and its readiness, with 10 and 10,000 siblings at depth 12; and an escalation
+ * through ten supervisors. Prints nanoseconds as JSON.
  */
 #include "core/core.h"
 

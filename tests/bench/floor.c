@@ -1,6 +1,6 @@
 /*
- * floor COUNT PROGRAM ARGS…: what the budgets are held against: the least that any supervisor must do. Keeps COUNT processes
- * alive: poll, waitid, vfork and exec, and nothing else.
+ * floor COUNT PROGRAM ARGS…: what the budgets are held against: the least that any supervisor must
+ * do. Keeps COUNT processes alive: poll, waitid, vfork and exec, and nothing else.
  */
 #include <poll.h>
 #include <signal.h>

@@ -2,7 +2,8 @@
  * hungfs: a file system that never answers, as a network file system whose server has gone.
  *   hungfs deaf PLACE   does not even take requests: who waits for it can be killed
  *   hungfs mute PLACE   takes them and says nothing: who waits for it cannot be killed
- * Says "ready" once it hangs, and hangs until its standard input ends. Exits with 77 where it may not mount.
+ * Says "ready" once it hangs, and hangs until its standard input ends. Exits with 77 where it may
+ * not mount.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -64,7 +65,10 @@ main(int argc, char **argv)
 		return NOT_HERE;
 	if (greet(fuse) == 0 && puts("ready") >= 0 && fflush(stdout) == 0)
 		hang(fuse, strcmp(argv[1], "mute") == 0);
-	/* Closing ends the connection, and with it every wait; lazily, since somebody may be inside. */
+	/*
+	 * Closing ends the connection, and with it every wait; lazily, since somebody may be
+	 * inside.
+	 */
 	umount2(argv[2], MNT_DETACH);
 	close(fuse);
 	return 0;

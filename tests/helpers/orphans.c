@@ -1,6 +1,6 @@
 /*
- * orphans COUNT: leaves COUNT dead children to whoever inherits them, child number i ended with status i % 251, and tells
- * their PIDs on stdout, a line each.
+ * orphans COUNT: leaves COUNT dead children to whoever inherits them, child number i ended with
+ * status i % 251, and tells their PIDs on stdout, a line each.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -39,7 +39,10 @@ is_below(const struct sim *sim, uint32_t id, uint32_t top)
 	return false;
 }
 
-/* --- events -------------------------------------------------------------------------------------------------------- */
+/*
+ * --- events
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static void
 note_known(struct sim *sim, uint32_t id, bool alive)
@@ -140,7 +143,10 @@ judge_event(struct sim *sim, const struct core_event *event)
 	}
 }
 
-/* --- starts -------------------------------------------------------------------------------------------------------- */
+/*
+ * --- starts
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static void
 judge_wish(struct sim *sim, uint32_t id)
@@ -231,7 +237,10 @@ judge_spawn(struct sim *sim, const struct core_action *action)
 	note_known(sim, action->node, true);
 }
 
-/* --- stops --------------------------------------------------------------------------------------------------------- */
+/*
+ * --- stops
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 /* Those after it are down when its supervisor stops it in order. */
 static void
@@ -326,7 +335,10 @@ judge_action(struct sim *sim, const struct core_action *action)
 	}
 }
 
-/* --- after the step ------------------------------------------------------------------------------------------------ */
+/*
+ * --- after the step
+ * ------------------------------------------------------------------------------------------------
+ */
 
 /* As long as no operator has cleared it, the window holds what was restarted in the last period. */
 static void

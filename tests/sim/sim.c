@@ -230,7 +230,10 @@ sim_resume(struct sim *sim)
 	sim->resuming = false;
 }
 
-/* What comes next: something that happens to a process, or the core's deadline; at the same time, either. */
+/*
+ * What comes next: something that happens to a process, or the core's deadline; at the same time,
+ * either.
+ */
 static bool
 go_on(struct sim *sim)
 {

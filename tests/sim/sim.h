@@ -1,7 +1,7 @@
 /*
- * sim: random trees, random faults, virtual time. One step is one event handed to the core; after each the judge looks whether
- * the invariants hold. The judge knows only the events that were fed, the actions that were taken and core_view(): it shares no
- * code with the core.
+ * sim: random trees, random faults, virtual time. One step is one event handed to the core; after
+ * each the judge looks whether the invariants hold. The judge knows only the events that were fed,
+ * the actions that were taken and core_view(): it shares no code with the core.
  *
  *   grow.c   makes a random tree         fate.c   what the virtual processes do, and when
  *   chaos.c  what else happens           judge.c  the invariants, by their numbers in judge.h

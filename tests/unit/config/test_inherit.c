@@ -1,4 +1,7 @@
-/* Which value holds: the child's own, its supervisors' child.* from inner to outer, [defaults], built in. */
+/*
+ * Which value holds: the child's own, its supervisors' child.* from inner to outer, [defaults],
+ * built in.
+ */
 #include "compiled.h"
 
 #include "config/check.h"

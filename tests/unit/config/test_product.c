@@ -1,4 +1,7 @@
-/* The compile product, whole, of a rich example; and the compile role's arguments and exit statuses. */
+/*
+ * The compile product, whole, of a rich example; and the compile role's arguments and exit
+ * statuses.
+ */
 #include "compiled.h"
 
 #include "config/compile.h"

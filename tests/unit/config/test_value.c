@@ -1,4 +1,7 @@
-/* Values by type: read, printed, as JSON; the ends of ranges and one step outside; every key's own default. */
+/*
+ * Values by type: read, printed, as JSON; the ends of ranges and one step outside; every key's own
+ * default.
+ */
 #include "config/keys.h"
 #include "config/value.h"
 #include "lib/str.h"

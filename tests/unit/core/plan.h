@@ -3,8 +3,9 @@
  *
  *   "/ all 3/5s { a; b transient slow=300ms; sub rest 1/5s { c; d fails=1 }; t *3 }"
  *
- * A node is a name, words, and for a supervisor a list in braces. What the words may be stands in plan.c's tables: those of the
- * specification (strategy, intensity/period, restart type, backoff …) and those that say how the virtual process behaves.
+ * A node is a name, words, and for a supervisor a list in braces. What the words may be stands in
+ * plan.c's tables: those of the specification (strategy, intensity/period, restart type, backoff …)
+ * and those that say how the virtual process behaves.
  */
 #ifndef COPPICE_TESTS_PLAN_H
 #define COPPICE_TESTS_PLAN_H
@@ -45,8 +46,9 @@ struct plan {
 };
 
 /*
- * Reads the text; ends the test program when it is no plan. With `otp` each node starts from what makes the core behave as
- * Erlang's supervisor: no delay between restarts, a failed first start fails the supervisor.
+ * Reads the text; ends the test program when it is no plan. With `otp` each node starts from what
+ * makes the core behave as Erlang's supervisor: no delay between restarts, a failed first start
+ * fails the supervisor.
  */
 void plan_read(struct plan *plan, const char *text, bool otp);
 

@@ -1,4 +1,7 @@
-/* Every event in every state: the two machines decide each cell, and nothing that comes can break an invariant. */
+/*
+ * Every event in every state: the two machines decide each cell, and nothing that comes can break
+ * an invariant.
+ */
 #include "world.h"
 
 #include <setjmp.h>

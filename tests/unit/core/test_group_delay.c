@@ -1,4 +1,6 @@
-/* The delay of a group restart (coppice-semantics(7), Delay of a group): new ground, OTP has none. */
+/*
+ * The delay of a group restart (coppice-semantics(7), Delay of a group): new ground, OTP has none.
+ */
 #include "world.h"
 
 #include <setjmp.h>

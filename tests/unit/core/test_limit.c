@@ -1,4 +1,7 @@
-/* What happens when the restart intensity is reached: on_limit × strategy, and the two exits that act like it. */
+/*
+ * What happens when the restart intensity is reached: on_limit × strategy, and the two exits that
+ * act like it.
+ */
 #include "world.h"
 
 #include <setjmp.h>

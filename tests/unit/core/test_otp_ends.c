@@ -1,8 +1,9 @@
 /*
- * OTP, rules 1–8 (the child list, what an end means), and 38, 39. Tests bear the rule's number; "ours" in a name says that
- * coppice-semantics(7) wants something else than OTP there.
+ * OTP, rules 1–8 (the child list, what an end means), and 38, 39. Tests bear the rule's number;
+ * "ours" in a name says that coppice-semantics(7) wants something else than OTP there.
  *
- * Rules that are about children added and removed at run time (start_child, delete_child) come with add/remove:
+ * Rules that are about children added and removed at run time (start_child, delete_child) come with
+ * add/remove:
  *
  *   2   start_child appends            26  (part) added and deleted children after a restart
  *   3   a deleted child comes last     36  start_child's refusals

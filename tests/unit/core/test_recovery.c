@@ -1,4 +1,7 @@
-/* The engine dies: what was saved after the last event is enough to go on as if nothing had happened. */
+/*
+ * The engine dies: what was saved after the last event is enough to go on as if nothing had
+ * happened.
+ */
 #include "world.h"
 
 #include <setjmp.h>

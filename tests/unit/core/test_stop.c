@@ -1,4 +1,7 @@
-/* Stopping: sequences, order, a stop that wins over everything, shutdown (coppice-semantics(7), Stopping). */
+/*
+ * Stopping: sequences, order, a stop that wins over everything, shutdown (coppice-semantics(7),
+ * Stopping).
+ */
 #include "world.h"
 
 #include <setjmp.h>

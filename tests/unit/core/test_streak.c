@@ -1,4 +1,6 @@
-/* The streak of failures and the delays it makes (coppice-semantics(7), Delays), seen from outside. */
+/*
+ * The streak of failures and the delays it makes (coppice-semantics(7), Delays), seen from outside.
+ */
 #include "world.h"
 
 #include <setjmp.h>

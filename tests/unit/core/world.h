@@ -31,14 +31,20 @@ uint32_t world_id(const struct world *world, const char *name);
 mono_ms world_now(const struct world *world);
 struct core_view world_view(const struct world *world, const char *name);
 
-/* Processes end: "a, b:normal, c:3, d:SEGV" (no word: crash). All are dead, in this order, before the core hears of any. */
+/*
+ * Processes end: "a, b:normal, c:3, d:SEGV" (no word: crash). All are dead, in this order, before
+ * the core hears of any.
+ */
 void world_kill(struct world *world, const char *who);
 /* The same, then all that follows from it without time passing. */
 void world_exit(struct world *world, const char *who);
 /* The child says that it is ready. */
 void world_ready(struct world *world, const char *name);
 
-/* An operator's command, and all that follows without time passing. The last two are for every other event. */
+/*
+ * An operator's command, and all that follows without time passing. The last two are for every
+ * other event.
+ */
 void world_start(struct world *world, const char *name);
 void world_stop(struct world *world, const char *name);
 void world_restart(struct world *world, const char *name);
@@ -61,7 +67,10 @@ void world_resume(struct world *world);
 const char *world_trace(struct world *world);
 /* The children whose processes live, in order: "a b c". */
 const char *world_alive(struct world *world);
-/* Signals sent to its present incarnation (0: none yet), the last of them, and how often what it left behind was killed. */
+/*
+ * Signals sent to its present incarnation (0: none yet), the last of them, and how often what it
+ * left behind was killed.
+ */
 uint32_t world_signals(const struct world *world, const char *name);
 int32_t world_last_signal(const struct world *world, const char *name);
 uint32_t world_sweeps(const struct world *world, const char *name);

@@ -1,6 +1,6 @@
 /*
- * world_inside: what the two halves of world share: world.c lets things happen, world_ask.c takes a test's
- * commands and answers its questions.
+ * world_inside: what the two halves of world share: world.c lets things happen, world_ask.c takes a
+ * test's commands and answers its questions.
  */
 #ifndef COPPICE_TESTS_WORLD_INSIDE_H
 #define COPPICE_TESTS_WORLD_INSIDE_H

@@ -1,4 +1,7 @@
-/* The pull scanner: what it reads, what it refuses, and that it never looks behind the end of the text. */
+/*
+ * The pull scanner: what it reads, what it refuses, and that it never looks behind the end of the
+ * text.
+ */
 #include "ctl/scan.h"
 
 #include <setjmp.h>

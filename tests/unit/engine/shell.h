@@ -1,6 +1,7 @@
 /*
- * shell: an engine without processes for unit tests: the real core and the real nodes, and an engine_commit that carries the core's
- * actions out by pretending. Nothing in it sleeps or reads a clock of its own.
+ * shell: an engine without processes for unit tests: the real core and the real nodes, and an
+ * engine_commit that carries the core's actions out by pretending. Nothing in it sleeps or reads a
+ * clock of its own.
  */
 #ifndef TESTS_ENGINE_SHELL_H
 #define TESTS_ENGINE_SHELL_H
@@ -27,8 +28,9 @@ struct shell {
 };
 
 /*
- * A tree: one row a place, in order, as "path" for a child and "path/" for a supervisor ("/" the root, first); behind a blank the
- * child's ready and the number of instances, if it is a template: "shop/web exit", "shop/web spawn 3", "x spawn off" (autostart = no).
+ * A tree: one row a place, in order, as "path" for a child and "path/" for a supervisor ("/" the
+ * root, first); behind a blank the child's ready and the number of instances, if it is a template:
+ * "shop/web exit", "shop/web spawn 3", "x spawn off" (autostart = no).
  */
 struct shell *shell_new(const char *const *rows);
 /* Reports what is still alive to nobody, and frees everything. */

@@ -53,7 +53,10 @@ root_may_change_things_of_any_daemon(void **unused)
 	fd_close(&ends[1]);
 }
 
-/* What a peer with uid STRANGER and these groups may do; a socketpair carries the credentials of who made it. */
+/*
+ * What a peer with uid STRANGER and these groups may do; a socketpair carries the credentials of
+ * who made it.
+ */
 static bool
 stranger_may(const struct settings *settings, gid_t gid, const gid_t *groups, size_t count)
 {

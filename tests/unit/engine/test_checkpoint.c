@@ -16,7 +16,10 @@
 #define SEED   7
 #define EVENTS 8
 
-/* A root with three children; the image is also mapped by the test, to play the engine's death at a chosen moment. */
+/*
+ * A root with three children; the image is also mapped by the test, to play the engine's death at a
+ * chosen moment.
+ */
 struct fixture {
 	struct core *core;
 	struct checkpoint *checkpoint;
@@ -158,7 +161,10 @@ test_uncommitted_is_forgotten(void **state)
 	assert_int_equal(checkpoint_processes(fixture->checkpoint)[1].state, PROCESS_NONE);
 }
 
-/* Dead between `committed` and `applied`, with the areas in any condition: the journal makes them whole. */
+/*
+ * Dead between `committed` and `applied`, with the areas in any condition: the journal makes them
+ * whole.
+ */
 static void
 test_journal_is_applied(void **state)
 {
@@ -290,7 +296,10 @@ test_strange_images_are_refused(void **state)
 	die_and_reopen(fixture);
 }
 
-/* Any bytes in the journal: refused or applied, never written beyond the areas. The sanitizers watch. */
+/*
+ * Any bytes in the journal: refused or applied, never written beyond the areas. The sanitizers
+ * watch.
+ */
 static void
 test_journal_of_noise(void **state)
 {

@@ -1,4 +1,7 @@
-/* The socket from outside: real connections to a control server that runs in this process, one turn of its loop at a time. */
+/*
+ * The socket from outside: real connections to a control server that runs in this process, one turn
+ * of its loop at a time.
+ */
 #include "engine/control.h"
 #include "lib/buf.h"
 #include "lib/fd.h"
@@ -226,7 +229,10 @@ answers_come_in_the_order_of_the_requests(void **unused)
 	fd_close(&fd);
 }
 
-/* `printf … | nc -N -U control.sock`: the peer writes no more, and still wants to be answered; also without a newline. */
+/*
+ * `printf … | nc -N -U control.sock`: the peer writes no more, and still wants to be answered; also
+ * without a newline.
+ */
 static void
 a_peer_that_writes_no_more_is_answered(void **unused)
 {
@@ -327,7 +333,10 @@ a_turn_answers_a_few_requests_only(void **unused)
 		fd_close(&floods[i]);
 }
 
-/* One that sends without end and reads gets no more than its turn, and one that reads nothing fills no memory. */
+/*
+ * One that sends without end and reads gets no more than its turn, and one that reads nothing fills
+ * no memory.
+ */
 static void
 a_flood_holds_nobody_up(void **unused)
 {

@@ -164,7 +164,10 @@ lines(void **state)
 	}
 }
 
-/* Nothing is said before it is committed, and nothing twice; what a dead engine has not said, the next one says. */
+/*
+ * Nothing is said before it is committed, and nothing twice; what a dead engine has not said, the
+ * next one says.
+ */
 static void
 each_once_and_not_too_early(void **state)
 {

@@ -79,7 +79,10 @@ tell(struct peer *peer, const char *line)
 	return rpc_is_busy(&peer->session) ? rpc_step(&peer->session, &work) : RPC_DONE;
 }
 
-/* The one line that has been answered, as a value, which belongs to the caller; NULL when there is none. */
+/*
+ * The one line that has been answered, as a value, which belongs to the caller; NULL when there is
+ * none.
+ */
 static json_t *
 answer(struct peer *peer)
 {

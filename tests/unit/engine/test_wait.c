@@ -55,7 +55,10 @@ finish(struct waiter *waiter)
 	shell_free(waiter->shell);
 }
 
-/* As the API does it: what is to be reached is noted, the command is handed over, what is reached is looked at. */
+/*
+ * As the API does it: what is to be reached is noted, the command is handed over, what is reached
+ * is looked at.
+ */
 static void
 ask(struct waiter *waiter, enum core_event_type type, const char *path)
 {

@@ -124,7 +124,10 @@ gathered_lines_wait_for_flush(void **unused)
 	fd_close(&ends[1]);
 }
 
-/* Writes `count` numbered lines, then reads until all that was kept is out; each line must be there or be counted. */
+/*
+ * Writes `count` numbered lines, then reads until all that was kept is out; each line must be there
+ * or be counted.
+ */
 static void
 flood(int reader, unsigned count)
 {

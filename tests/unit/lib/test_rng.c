@@ -7,7 +7,10 @@
 
 #include <cmocka.h>
 
-/* xoshiro256** seeded by splitmix64 from 42; computed with a program of its own after the authors' reference code. */
+/*
+ * xoshiro256** seeded by splitmix64 from 42; computed with a program of its own after the authors'
+ * reference code.
+ */
 static const uint64_t from_42[] = { UINT64_C(0x15780b2e0c2ec716), UINT64_C(0x6104d9866d113a7e),
 	UINT64_C(0xae17533239e499a1), UINT64_C(0xecb8ad4703b360a1) };
 
