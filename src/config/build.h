@@ -17,8 +17,8 @@ struct identity;
 struct build_setting {
 	struct value *value;     /* NULL: nothing is set and nothing built in */
 	struct raw_entry *entry; /* NULL: built in */
-	uint32_t
-	    distance; /* of the section it stands in: 0 its own, 1 its supervisor's child.*, … */
+	/* of the section it stands in: 0 its own, 1 its supervisor's child.*, … */
+	uint32_t distance;
 	bool owned;   /* value is this setting's to free */
 };
 

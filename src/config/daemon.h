@@ -10,8 +10,8 @@
 
 struct daemon_settings {
 	char *runtime_dir, *control_socket, *log_dir;
-	bool
-	    make_runtime_dir; /* the socket is in runtime_dir, which the daemon makes where it is missing */
+	/* the socket is in runtime_dir, which the daemon makes where it is missing */
+	bool make_runtime_dir;
 	int64_t control_mode, shutdown_timeout, event_history;
 	bool has_control_gid;
 	gid_t control_gid;

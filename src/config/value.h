@@ -12,8 +12,8 @@
 #include "lib/buf.h"
 
 struct value {
-	int64_t
-	    number; /* BOOL, NUMBER, OCTAL, SPAN (ms), FACTOR (thousandths), PERCENT (millionths), CHOICE (index) */
+	/* BOOL, NUMBER, OCTAL, SPAN (ms), FACTOR (thousandths), PERCENT (millionths), CHOICE (index) */
+	int64_t number;
 	char *text;   /* TEXT, PATH, DIRECTORY, INPUT, OUTPUT, NAME */
 	char **words; /* COMMAND, NAMES; a NULL after them */
 	size_t word_count;

@@ -191,8 +191,8 @@ command_stop(struct core *core, uint32_t id, bool now)
 		queue_remove(core, id, UINT8_MAX);
 	node_unmark(core, id, NODE_WANTED | NODE_FIRST);
 	node_stop(core, id, GOAL_STOPPED, REASON_OPERATOR, now);
-	if (node_is_down(
-		core, id)) /* else an operation that is stopping its set still waits for it */
+	/* else an operation that is stopping its set still waits for it */
+	if (node_is_down(core, id))
 		node_unmark(core, id, NODE_IN_SET);
 }
 
@@ -217,8 +217,8 @@ command_shutdown(struct core *core, bool now, span_ms timeout)
 	tree_record(core, RECORD_OPERATOR, CORE_ROOT, ON_SHUTDOWN, 0);
 	if (core->head.left)
 		return;
-	if (node_is_down(
-		core, CORE_ROOT)) { /* an operator had stopped it: nothing is left to stop */
+	/* an operator had stopped it: nothing is left to stop */
+	if (node_is_down(core, CORE_ROOT)) {
 		tree_head_touch(core)->left = 1;
 		super_leave(core);
 		return;

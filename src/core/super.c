@@ -257,8 +257,8 @@ work(struct core *core, uint32_t id)
 			ended(core, id);
 		return false;
 	}
-	if (!busy ||
-	    super_get(core, id)->operation == OPERATION_START) /* nobody whom a stop will come to */
+	/* nobody whom a stop will come to */
+	if (!busy || super_get(core, id)->operation == OPERATION_START)
 		give_slots(core, id);
 	if (busy && !strategy_is_single(node_spec(core, id)))
 		return false;

@@ -23,10 +23,9 @@ enum node_mark {
 	NODE_STABLE = 1 << 4,   /* that end came after it had been ready for stable_after */
 	NODE_READY = 1 << 5,    /* this incarnation has been ready */
 	NODE_AWAITED = 1 << 6,  /* its supervisor is not `running` before it has been ready */
-	NODE_IN_SET =
-	    1 << 7, /* is to be started (or stopped first) by its supervisor's operation */
-	NODE_IN_TURN = 1 << 8, /* that operation waits for it right now */
-	NODE_FIRST = 1 << 9,   /* not tried yet since its supervisor began */
+	NODE_IN_SET = 1 << 7,   /* its supervisor's operation is to (stop and) start it */
+	NODE_IN_TURN = 1 << 8,  /* that operation waits for it right now */
+	NODE_FIRST = 1 << 9,    /* not tried yet since its supervisor began */
 };
 
 /* What waits in a supervisor's queue for a node; several may. */
@@ -61,12 +60,12 @@ struct node {
 	uint32_t spec, super;                     /* indices; super is CORE_NONE for a child */
 	uint32_t place; /* number of its place; instances of a template share it */
 	uint32_t incarnation, restarts, streak;
-	uint32_t queue_prev,
-	    queue_next; /* in its parent's queue (pending != 0) or slot queue (waiting for a slot) */
+	/* in its parent's queue (pending != 0) or slot queue (waiting for a slot) */
+	uint32_t queue_prev, queue_next;
 	int32_t status;
 	mono_ms since, ready_at;
-	mono_ms
-	    deadline; /* of the state; of a supervisor that is up: of the set that waits. MONO_NEVER: none */
+	/* of the state; of a supervisor that is up: of the set that waits. MONO_NEVER: none */
+	mono_ms deadline;
 	uint16_t marks;
 	uint8_t kind, state, reason, goal;
 	uint8_t pending, stop_step;
@@ -136,8 +135,8 @@ struct core {
 	uint8_t *is_dirty[CORE_AREAS];
 	struct core_action *actions;
 	uint32_t action_head, action_tail, action_capacity;
-	uint32_t *
-	    wake_next; /* supervisors to be stepped, a queue through their indices; own index: not in it */
+	/* supervisors to be stepped, a queue through their indices; own index: not in it */
+	uint32_t *wake_next;
 	struct list wake;
 };
 

@@ -13,8 +13,8 @@
 struct node {
 	struct scan_text path, kind, state, reason, strategy;
 	struct scan_text exit_signal; /* "KILL"; empty: none */
-	struct scan_text start_step,
-	    start_error; /* where and why the last start came to nothing: a text, ENOENT */
+	/* where and why the last start came to nothing: a text, ENOENT */
+	struct scan_text start_step, start_error;
 	double pid, restarts, streak;
 	double uptime_s, next_start_in_s; /* −1: none */
 	double exit_code;                 /* −1: none */

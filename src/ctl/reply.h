@@ -10,8 +10,8 @@
 
 /* One answer: either `result` stands at its value, or is_error. */
 struct reply {
-	struct scan_text
-	    line; /* as it came; belongs to the client, until the next answer is read */
+	/* as it came; belongs to the client, until the next answer is read */
+	struct scan_text line;
 	struct scan result;
 	bool is_error;
 	int code;             /* enum rpc_error, or a number that this program does not know */

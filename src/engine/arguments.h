@@ -12,8 +12,8 @@ struct arguments {
 	int32_t reaper;
 	uint32_t generation;
 	bool hold;
-	rlim_t
-	    files; /* the soft RLIMIT_NOFILE that coppiced was started with; RLIM_INFINITY when it was not told */
+	/* the soft RLIMIT_NOFILE that coppiced was started with; RLIM_INFINITY when it was not told */
+	rlim_t files;
 	const char *config;
 	int checkpoint, specs, control; /* stored descriptors; -1: none */
 };

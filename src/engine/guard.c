@@ -20,8 +20,8 @@ struct guard {
 	pthread_mutex_t lock; /* over all below */
 	pthread_t thread;
 	int timer;
-	bool
-	    armed; /* the timer runs, also when a clone is over: most clones then need not set it */
+	/* the timer runs, also when a clone is over: most clones then need not set it */
+	bool armed;
 	const struct image_process *process; /* NULL: no clone */
 	mono_ms begun;
 	bool killed;

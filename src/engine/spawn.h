@@ -62,22 +62,22 @@ struct spawn_request {
 	uint32_t node, incarnation;
 	const char *const *argv; /* NULL-terminated, argv[0] is the command */
 	const char *const *envp; /* NULL-terminated */
-	const char *
-	    search_path; /* for a command without a slash; with one it is relative to the directory */
+	/* for a command without a slash; with one it is relative to the directory */
+	const char *search_path;
 	const char *directory; /* NULL: the daemon's own */
 	enum spawn_input input;
 	const char *input_path;
 	enum spawn_output output, error_output;
-	const char *output_path,
-	    *error_path; /* opened append; missing directories are made (0755) */
+	/* opened append; missing directories are made (0755) */
+	const char *output_path, *error_path;
 	mode_t umask;
 	bool set_identity;
 	uid_t uid;
 	gid_t gid;
 	const gid_t *groups;
 	uint32_t group_count;
-	struct rlimit
-	    files; /* RLIMIT_NOFILE of the child: what the daemon was started with; rlim_max 0: as it is */
+	/* RLIMIT_NOFILE of the child: what the daemon was started with; rlim_max 0: as it is */
+	struct rlimit files;
 	span_ms start_timeout;
 };
 

@@ -26,8 +26,8 @@ struct worker {
 };
 
 struct workers {
-	pthread_mutex_t
-	    lock; /* over all below; held for a few instructions only, never during a clone */
+	/* over all below; held for a few instructions only, never during a clone */
+	pthread_mutex_t lock;
 	pthread_cond_t work;
 	struct workers_job *queue, **queue_end;
 	struct workers_job *over, **over_end;

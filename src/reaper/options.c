@@ -50,8 +50,7 @@ default_config(struct options *options)
 
 	if (geteuid() == 0)
 		set_config(options, "/etc", "/coppice/coppice.conf");
-	else if (xdg &&
-	    xdg[0] == '/') /* others are to be ignored: XDG Base Directory Specification */
+	else if (xdg && xdg[0] == '/') /* others are ignored: XDG Base Directory Specification */
 		set_config(options, xdg, "/coppice/coppice.conf");
 	else if (home && home[0])
 		set_config(options, home, "/.config/coppice/coppice.conf");

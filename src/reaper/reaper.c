@@ -233,8 +233,8 @@ take_signals(void)
 {
 	static const int wanted[] = { SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGPWR };
 	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP };
-	static const unsigned char
-	    plain[64]; /* the kernel's own struct sigaction: SIG_DFL, no flags */
+	/* the kernel's own struct sigaction: SIG_DFL, no flags */
+	static const unsigned char plain[64];
 	sigset_t set;
 	int fd;
 

@@ -15,8 +15,8 @@
 #include <sys/types.h>
 
 struct respawn {
-	char engine
-	    [PATH_MAX]; /* its program, found once, so that a replaced file of that name is what runs next */
+	/* its program, found once, so that a replaced file of that name is what runs next */
+	char engine[PATH_MAX];
 	char *config;
 	bool hold;        /* asked for on the command line: holds for the first start of a tree */
 	bool keep_trying; /* machine: also an engine that never committed is started again */

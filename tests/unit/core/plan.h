@@ -26,8 +26,8 @@ struct plan_habit {
 	uint32_t fails_from;  /* each attempt from this one on fails; 0: none */
 	span_ms life_ms;      /* after exec; SPAN_INFINITE: until somebody ends it */
 	int life_status;      /* the wait status it then has */
-	uint32_t
-	    crash_attempt; /* at this attempt, before it is up, `crash_victim` crashes; 0: never */
+	/* at this attempt, before it is up, `crash_victim` crashes; 0: never */
+	uint32_t crash_attempt;
 	char crash_victim[PLAN_NAME];
 	char stop_victim[PLAN_NAME]; /* crashes when this one is told to stop */
 };

@@ -15,8 +15,8 @@ struct shell {
 	struct engine engine; /* first: the engine's functions find the shell by it */
 	struct image_process processes[SHELL_NODES];
 	int32_t next_pid;
-	bool
-	    manual; /* starts and signals are not answered: the test does it with shell_answer and shell_end */
+	/* starts and signals are not answered: the test does it with shell_answer and shell_end */
+	bool manual;
 	const char *bad;         /* starts of the node with that path fail in exec with ENOENT */
 	struct wait_list *waits; /* gets the records, like engine.control */
 	unsigned commits;
