@@ -63,8 +63,13 @@ instances = 10
 
 
 def engine_of(daemon):
-    """The engine that /proc shows, whatever it may be doing."""
-    for one in children(daemon.pid):
+    """The engine that /proc shows, whatever it may be doing. Quick, so that it can be struck before it has recovered."""
+    try:
+        listed = pathlib.Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children").read_text().split()
+        found = [one for one in (process(int(pid)) for pid in listed) if one]
+    except FileNotFoundError:  # a kernel without that file
+        found = children(daemon.pid)
+    for one in found:
         if one.name == "coppice-engine" and not one.zombie and not one.half_made:
             return one.pid
     return None
