@@ -19,7 +19,7 @@ struct build_setting {
 	struct raw_entry *entry; /* NULL: built in */
 	/* of the section it stands in: 0 its own, 1 its supervisor's child.*, … */
 	uint32_t distance;
-	bool owned;   /* value is this setting's to free */
+	bool owned; /* value is this setting's to free */
 };
 
 struct build_variable {

@@ -33,10 +33,10 @@ struct engine {
 	struct settings settings;
 	enum link_mode mode;
 	int32_t reaper_pid;
-	uint32_t generation; /* 1 for the first engine under this reaper */
-	bool hold_requested; /* --hold */
-	int64_t started_wall_ms;      /* of this engine */
-	uint64_t event_number;        /* of the newest event; never repeats, lives in the checkpoint */
+	uint32_t generation;     /* 1 for the first engine under this reaper */
+	bool hold_requested;     /* --hold */
+	int64_t started_wall_ms; /* of this engine */
+	uint64_t event_number;   /* of the newest event; never repeats, lives in the checkpoint */
 
 	/* the shell's own parts */
 	struct loop *driver; /* loop.h */
@@ -46,7 +46,6 @@ struct engine {
 	int specs;           /* the product of compile, a memory file */
 	bool reaper_lost;
 	struct orphaned *orphaned; /* orphaned.h; for when the reaper is lost */
-	int exit_status; /* of this process, once the loop has ended */
 };
 
 int engine_main(int argc, char **argv);

@@ -13,9 +13,9 @@
 uint64_t process_ticks_now(void);
 
 enum process_life {
-	PROCESS_GONE,   /* no process with that PID and start time; a stranger may have the PID */
-	PROCESS_ZOMBIE, /* dead, not reaped yet */
-	PROCESS_STOPPED,/* state T or t */
+	PROCESS_GONE,    /* no process with that PID and start time; a stranger may have the PID */
+	PROCESS_ZOMBIE,  /* dead, not reaped yet */
+	PROCESS_STOPPED, /* state T or t */
 	PROCESS_LIVES,
 };
 enum process_life process_look(const struct image_process *process);

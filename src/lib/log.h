@@ -21,7 +21,8 @@ void log_set_direct(bool direct);
  */
 void log_line(const char *path, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same with the time of the fact, wall clock milliseconds. */
-void log_line_at(int64_t wall_ms, const char *path, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void log_line_at(int64_t wall_ms, const char *path, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 void log_flush(void);
 
 #endif

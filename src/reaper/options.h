@@ -18,7 +18,7 @@ struct options {
 	int status;             /* OPTIONS_QUIT: leave with this, everything has been said */
 	const char *compile_to; /* OPTIONS_COMPILE: "--check", "--dump" or "--keys" */
 	bool hold;
-	char config[PATH_MAX]; /* the configuration's file; empty only with OPTIONS_QUIT */
+	char config[PATH_MAX]; /* the configuration's file */
 };
 
 /*
