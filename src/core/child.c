@@ -15,10 +15,10 @@ typedef void child_step(struct core *core, uint32_t id, const struct child_event
 static void
 send_signal(struct core *core, uint32_t id, int32_t signal)
 {
-	struct core_action *action = tree_action(core, DO_SIGNAL, id);
+	struct action *action = tree_action(core, DO_SIGNAL, id);
 
-	action->signal = signal;
-	action->group = node_spec(core, id)->stop_group;
+	action->a = signal;
+	action->b = node_spec(core, id)->stop_group;
 }
 
 static void

@@ -49,14 +49,27 @@ core_free(struct core **core)
 	*core = NULL;
 }
 
-/* *array becomes `count` items long; on failure it is as before. */
+/* Powers of two, so that adding one node after the other stays cheap. */
+static size_t
+capacity(size_t count)
+{
+	size_t capacity = 16;
+
+	while (capacity < count)
+		capacity *= 2;
+	return capacity;
+}
+
+/* Makes room for `count` items in *array, which has room for `before`; on failure it is as before. */
 static int
-grow(void *array, size_t count, size_t size)
+grow(void *array, size_t before, size_t count, size_t size)
 {
 	void *old, *grown;
 
 	memcpy(&old, array, sizeof old);
-	grown = realloc(old, (count ? count : 1) * size);
+	if (old != NULL && capacity(before) >= capacity(count))
+		return 0;
+	grown = realloc(old, capacity(count) * size);
 	if (!grown)
 		return -1;
 	memcpy(array, &grown, sizeof grown);
@@ -67,30 +80,34 @@ grow(void *array, size_t count, size_t size)
 static int
 grow_area(struct core *core, enum core_area area, uint32_t count)
 {
-	if (grow(&core->dirty[area], count, sizeof *core->dirty[area]) ||
-	    grow(&core->is_dirty[area], count, sizeof *core->is_dirty[area]))
+	uint32_t before = core->area_count[area];
+
+	if (grow(&core->dirty[area], before, count, sizeof *core->dirty[area]) ||
+	    grow(&core->is_dirty[area], before, count, sizeof *core->is_dirty[area]))
 		return -1;
-	if (count > core->area_count[area])
-		memset(core->is_dirty[area] + core->area_count[area], 0,
-		    count - core->area_count[area]);
+	if (count > before)
+		memset(core->is_dirty[area] + before, 0, count - before);
 	return 0;
 }
 
 static int
 reserve(struct core *core, uint32_t nodes, uint32_t supers, uint32_t stamps)
 {
+	uint32_t had_nodes = core->area_count[CORE_AREA_NODES];
+	uint32_t had_supers = core->area_count[CORE_AREA_SUPERS];
+	uint32_t had_stamps = core->area_count[CORE_AREA_STAMPS];
 	uint32_t actions = nodes * ACTIONS_PER_NODE + ACTIONS_ALWAYS;
 
 	if (grow_area(core, CORE_AREA_HEAD, 1) || grow_area(core, CORE_AREA_NODES, nodes) ||
 	    grow_area(core, CORE_AREA_SUPERS, supers) || grow_area(core, CORE_AREA_STAMPS, stamps))
 		return -1;
-	if (grow(&core->nodes, nodes, sizeof *core->nodes) ||
-	    grow(&core->supers, supers, sizeof *core->supers) ||
-	    grow(&core->stamps, stamps, sizeof *core->stamps) ||
-	    grow(&core->heap, nodes, sizeof *core->heap) ||
-	    grow(&core->heap_at, nodes, sizeof *core->heap_at) ||
-	    grow(&core->wake_next, supers, sizeof *core->wake_next) ||
-	    grow(&core->actions, actions, sizeof *core->actions))
+	if (grow(&core->nodes, had_nodes, nodes, sizeof *core->nodes) ||
+	    grow(&core->supers, had_supers, supers, sizeof *core->supers) ||
+	    grow(&core->stamps, had_stamps, stamps, sizeof *core->stamps) ||
+	    grow(&core->heap, had_nodes, nodes, sizeof *core->heap) ||
+	    grow(&core->heap_at, had_nodes, nodes, sizeof *core->heap_at) ||
+	    grow(&core->wake_next, had_supers, supers, sizeof *core->wake_next) ||
+	    grow(&core->actions, core->action_capacity, actions, sizeof *core->actions))
 		return -1;
 	core->action_capacity = actions;
 	return 0;
@@ -105,7 +122,8 @@ add_spec(struct core *core, const struct core_spec *spec, uint32_t *index)
 	/* A difference in padding alone costs a second copy, no more. */
 	/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
 	if (last == NULL || memcmp(last, spec, sizeof *spec) != 0) {
-		if (grow(&core->specs, (size_t)core->spec_count + 1, sizeof *core->specs))
+		if (grow(&core->specs, core->spec_count, (size_t)core->spec_count + 1,
+			sizeof *core->specs))
 			return -1;
 		memcpy(&core->specs[core->spec_count++], spec, sizeof *spec);
 	}
@@ -368,9 +386,30 @@ core_handle(struct core *core, mono_ms now, const struct core_event *event)
 bool
 core_next_action(struct core *core, struct core_action *out)
 {
+	const struct action *action;
+
 	if (core->action_head == core->action_tail)
 		return false;
-	*out = core->actions[core->action_head++];
+	action = &core->actions[core->action_head++];
+	*out = (struct core_action){
+		.type = action->type, .node = action->node, .incarnation = action->incarnation
+	};
+	if (action->type == DO_SIGNAL) {
+		out->signal = action->a;
+		out->group = action->b;
+	} else if (action->type == DO_EXIT) {
+		out->status = core->head.exit_status;
+		out->escalated = core->head.escalated;
+		out->automatic = core->head.automatic;
+	} else if (action->type == DO_RECORD) {
+		out->record = (struct core_record){ .type = action->record,
+			.state = action->state,
+			.reason = action->reason,
+			.node = action->node,
+			.incarnation = action->incarnation,
+			.a = action->a,
+			.b = action->b };
+	}
 	return true;
 }
 

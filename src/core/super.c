@@ -123,11 +123,7 @@ leave(struct core *core, int32_t status, bool escalated, bool automatic)
 void
 super_leave(struct core *core)
 {
-	struct core_action *action = tree_action(core, DO_EXIT, CORE_ROOT);
-
-	action->status = core->head.exit_status;
-	action->escalated = core->head.escalated;
-	action->automatic = core->head.automatic;
+	tree_action(core, DO_EXIT, CORE_ROOT);
 }
 
 /* The root is down: the daemon leaves, unless an operator has only stopped the tree. */

@@ -61,30 +61,27 @@ tree_wake(struct core *core, uint32_t supervisor)
 	core->wake.tail = index;
 }
 
-struct core_action *
+struct action *
 tree_action(struct core *core, enum core_action_type type, uint32_t id)
 {
-	struct core_action *action;
+	struct action *action;
 
 	must(core->action_tail < core->action_capacity);
 	action = &core->actions[core->action_tail++];
-	*action = (struct core_action){ .type = type, .node = id };
-	if (id != CORE_NONE)
-		action->incarnation = core->nodes[id].incarnation;
+	*action = (struct action){
+		.type = (uint8_t)type, .node = id, .incarnation = core->nodes[id].incarnation
+	};
 	return action;
 }
 
 void
 tree_record(struct core *core, enum core_record_type type, uint32_t id, int32_t a, int64_t b)
 {
-	const struct node *node = node_get(core, id);
-	struct core_action *action = tree_action(core, DO_RECORD, id);
+	struct action *action = tree_action(core, DO_RECORD, id);
 
-	action->record = (struct core_record){ .type = type,
-		.state = node->state,
-		.reason = node->reason,
-		.node = id,
-		.incarnation = node->incarnation,
-		.a = a,
-		.b = b };
+	action->record = (uint8_t)type;
+	action->state = node_get(core, id)->state;
+	action->reason = node_get(core, id)->reason;
+	action->a = a;
+	action->b = b;
 }

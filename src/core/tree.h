@@ -122,6 +122,16 @@ struct head {
 	int32_t exit_status;
 };
 
+/* A core_action as it waits to be taken: packed, since a boot asks for some 20,000 at once and their memory stays. */
+struct action {
+	uint8_t type;
+	uint8_t record, state, reason; /* RECORD */
+	uint32_t node, incarnation;
+	int32_t a; /* SIGNAL: the signal; RECORD: its a */
+	int64_t b; /* SIGNAL: whether to the group; RECORD: its b */
+};
+_Static_assert(sizeof(struct action) == 24, "packed");
+
 struct core {
 	struct head head;
 	struct node *nodes;
@@ -133,7 +143,7 @@ struct core {
 	uint32_t *heap, *heap_at, heap_count; /* nodes by deadline; node → position + 1 */
 	uint32_t *dirty[CORE_AREAS], dirty_count[CORE_AREAS];
 	uint8_t *is_dirty[CORE_AREAS];
-	struct core_action *actions;
+	struct action *actions;
 	uint32_t action_head, action_tail, action_capacity;
 	/* supervisors to be stepped, a queue through their indices; own index: not in it */
 	uint32_t *wake_next;
@@ -182,7 +192,7 @@ bool tree_is_still(const struct core *core, uint32_t id);
 void tree_wake(struct core *core, uint32_t supervisor);
 
 /* Appends an action. */
-struct core_action *tree_action(struct core *core, enum core_action_type type, uint32_t id);
+struct action *tree_action(struct core *core, enum core_action_type type, uint32_t id);
 /* Appends a record of the node. */
 void tree_record(struct core *core, enum core_record_type type, uint32_t id, int32_t a, int64_t b);
 
