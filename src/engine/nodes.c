@@ -107,6 +107,16 @@ static const struct enum_key super_enums[] = {
 	{ NULL, 0, NULL },
 };
 
+const char *
+nodes_strategy_text(enum core_strategy strategy)
+{
+	const struct word *word = strategy_words;
+
+	while (word->text && word->value != (int)strategy)
+		word++;
+	return word->text;
+}
+
 static const char *
 read_enums(struct core_spec *spec, const json_t *object, const struct enum_key *keys)
 {

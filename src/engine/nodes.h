@@ -36,6 +36,8 @@ const struct place *nodes_find_place(const struct nodes *nodes, const char *path
 const struct place *nodes_place(const struct nodes *nodes, uint32_t node);
 /* Instance number of a node, 0 when its place is no template. */
 uint32_t nodes_instance(const struct nodes *nodes, uint32_t node);
+/* "one_for_one" …, as in the configuration; static storage. */
+const char *nodes_strategy_text(enum core_strategy strategy);
 /* Writes the path and returns out. */
 const char *nodes_path(const struct nodes *nodes, uint32_t node, char out[NODES_PATH_SIZE]);
 

@@ -31,6 +31,12 @@ slot_close(struct image_process *process, int32_t step, int32_t error)
 	    __ATOMIC_SEQ_CST);
 }
 
+void
+slot_close_killed(struct image_process *process, int32_t verdict)
+{
+	slot_close(process, verdict, verdict == STEP_STOPPED ? EINTR : ETIMEDOUT);
+}
+
 /*
  * What came of a clone: the child's own word first, then why it was killed, then where it was when
  * it vanished.
@@ -46,7 +52,7 @@ slot_judge(struct child_plan *plan, int clone_error, int32_t verdict)
 	else if (step != STEP_NONE)
 		slot_close(process, step, process->error);
 	else if (verdict != STEP_NONE)
-		slot_close(process, verdict, verdict == STEP_STOPPED ? EINTR : ETIMEDOUT);
+		slot_close_killed(process, verdict);
 	else if (plan->reached != STEP_EXEC)
 		slot_close(process, plan->reached, EINTR); /* somebody killed it */
 	else

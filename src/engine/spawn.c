@@ -31,7 +31,7 @@
  * exactly once, in end_start.
  */
 struct start {
-	/* First: a job collected is its start. An adopted one uses only the plan's process, node. */
+	/* First: a job collected is its start. An adopted one uses the plan's process, node, reached. */
 	struct workers_job job;
 	struct start *next_adopted;
 	span_ms patience; /* from the clone to the KILL */
@@ -147,7 +147,7 @@ leave_start(struct spawner *spawner, struct start *start)
 	start->left = true;
 	spawner->pending_count--; /* nothing to look at any more */
 	__atomic_store_n(&process->start_max, process_ticks_now(), __ATOMIC_RELAXED);
-	slot_close(process, start->verdict, start->verdict == STEP_STOPPED ? EINTR : ETIMEDOUT);
+	slot_close_killed(process, start->verdict);
 	workers_leave(spawner->workers, &start->job);
 	spawner->done(spawner->context, node, process->incarnation, process->step, process->error);
 }
@@ -358,23 +358,12 @@ static bool
 is_adopted_over(struct start *start)
 {
 	struct image_process *process = start->job.plan.process;
-	int32_t step;
 
 	if (!start->exited && process_is_before_exec(process) &&
 	    !is_unkillable(start, span_mono_now()))
 		return false;
-	if (process->pid == 0) { /* the engine died before it cloned */
-		slot_close(process, STEP_CLONE, ECANCELED);
-		return true;
-	}
-	step = __atomic_load_n(&process->step, __ATOMIC_ACQUIRE);
-	if (step != STEP_NONE)
-		slot_close(process, step, process->error);
-	else if (start->verdict != STEP_NONE)
-		slot_close(
-		    process, start->verdict, start->verdict == STEP_STOPPED ? EINTR : ETIMEDOUT);
-	else
-		slot_close(process, STEP_NONE, 0);
+	/* without a PID the engine died before it cloned */
+	slot_judge(&start->job.plan, process->pid == 0 ? -ECANCELED : 0, start->verdict);
 	return true;
 }
 
@@ -444,6 +433,7 @@ spawn_adopt(
 	must(start != NULL && note_pending(spawner, node, start) == 0);
 	start->job.plan.request.node = node;
 	start->job.plan.process = process;
+	start->job.plan.reached = STEP_EXEC; /* for all that is known */
 	start->job.begun = span_mono_now();
 	start->patience = start_timeout < PATIENCE_MS ? start_timeout : PATIENCE_MS;
 	start->adopted = true;

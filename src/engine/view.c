@@ -90,19 +90,6 @@ pen_exit(struct pen *pen, int32_t status, const struct image_process *process)
 	pen_text(pen, "}");
 }
 
-static const char *
-view_strategy(enum core_strategy strategy)
-{
-	static const char *const texts[] = {
-		[STRATEGY_ONE_FOR_ONE] = "one_for_one",
-		[STRATEGY_ONE_FOR_ALL] = "one_for_all",
-		[STRATEGY_REST_FOR_ONE] = "rest_for_one",
-		[STRATEGY_ESCALATE] = "escalate",
-	};
-
-	return texts[strategy];
-}
-
 void
 view_begin(struct view *view, const struct engine *engine)
 {
@@ -148,7 +135,7 @@ view_supervisor(
 {
 	const struct core_spec *spec = core_spec_of(view->engine->core, node);
 
-	pen_string(pen, ",\"strategy\":", view_strategy(spec->strategy));
+	pen_string(pen, ",\"strategy\":", nodes_strategy_text(spec->strategy));
 	pen_number(pen, ",\"intensity\":", spec->intensity);
 	pen_seconds(pen, ",\"period_s\":", spec->period);
 	pen_number(pen, ",\"restarts_in_window\":", facts->restarts_in_window);
