@@ -374,13 +374,9 @@ on_signalled(struct ev_loop *loop, struct ev_io *io, int events)
 static void
 take_signals(struct orphaned *orphaned)
 {
-	static const int wanted[] = { SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGPWR };
 	sigset_t set;
 
-	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
-		sigaddset(&set, wanted[i]);
-	sigaddset(&set, SIGRTMIN + 3);
+	link_signals(&set);
 	reap_soon(orphaned);
 	orphaned->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (orphaned->signals < 0) /* tried again after the next walk */

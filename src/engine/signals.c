@@ -46,19 +46,8 @@ reopen(struct engine *engine)
 		    "the reaper does not take the control socket; a new engine will make its own");
 }
 
-/* A service or container just leaves; a machine has to know how. */
-static enum link_leave_how
-way_of(const struct engine *engine, int number)
-{
-	if (engine->mode != MODE_MACHINE)
-		return LEAVE_EXIT;
-	if (number == SIGINT || number == SIGTERM)
-		return LEAVE_REBOOT;
-	return number == SIGUSR1 ? LEAVE_HALT : LEAVE_POWEROFF;
-}
-
 static void
-shut_down(struct engine *engine, int number)
+shut_down(struct engine *engine, int number, enum link_leave_how how)
 {
 	struct core_event event = { .type = ON_SHUTDOWN,
 		.timeout = engine->settings.shutdown_timeout };
@@ -70,24 +59,23 @@ shut_down(struct engine *engine, int number)
 	log_line(
 	    NULL, "SIG%s: shutting down%s", names_signal_text(number), event.now ? " at once" : "");
 	if (!core_is_leaving(engine->core)) /* how it leaves is settled by who asks first */
-		engine_set_leave(engine, way_of(engine, number));
+		engine_set_leave(engine, how);
 	engine_submit(engine, &event);
 }
 
 void
 signals_handle(struct engine *engine, int number)
 {
-	bool machine = engine->mode == MODE_MACHINE;
+	int how = link_leave_by(engine->mode, number);
 
-	if (number == SIGHUP)
+	if (how >= 0)
+		shut_down(engine, number, (enum link_leave_how)how);
+	else if (number == SIGHUP)
 		log_line(NULL, "SIGHUP: reload is not supported yet; nothing has changed");
-	else if (number == SIGUSR1 && !machine)
+	else if (number == SIGUSR1)
 		reopen(engine);
-	else if (number == SIGUSR2 && !machine)
+	else if (number == SIGUSR2)
 		log_tree(engine);
-	else if (number == SIGTERM || number == SIGINT || number == SIGPWR ||
-	    number == SIGRTMIN + 3 || number == SIGUSR1 || number == SIGUSR2)
-		shut_down(engine, number);
 	else
 		log_line(NULL, "SIG%s: not for us", names_signal_text(number));
 }

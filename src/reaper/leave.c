@@ -32,23 +32,15 @@ leave_init(struct leave *leave, enum link_mode mode)
 	};
 }
 
-static bool
-is_shutdown(const struct leave *leave, int signal)
-{
-	return signal == SIGTERM || signal == SIGINT || signal == SIGPWR ||
-	    signal == SIGRTMIN + 3 ||
-	    (leave->mode == MODE_MACHINE && (signal == SIGUSR1 || signal == SIGUSR2));
-}
-
 void
 leave_on_signal(struct leave *leave, int signal)
 {
-	if (is_shutdown(leave, signal))
-		leave->asked = true;
-	if (leave->mode == MODE_MACHINE && leave->phase == LEAVE_NOT && leave->asked)
-		leave->how = signal == SIGUSR1              ? LEAVE_HALT
-		    : signal == SIGUSR2 || signal == SIGPWR ? LEAVE_POWEROFF
-							    : leave->how;
+	int how = link_leave_by(leave->mode, signal);
+
+	/* who asks first settles it, as in the engine */
+	if (how >= 0 && !leave->asked && leave->phase == LEAVE_NOT)
+		leave->how = (enum link_leave_how)how;
+	leave->asked |= how >= 0;
 	if (leave->phase == LEAVE_TERM && signal == SIGINT)
 		leave->deadline = 0; /* a second one hurries */
 }

@@ -3,12 +3,14 @@
  * queued outlives a dead engine. Numbers are never reused. All integers are of the machine's own order: both ends run on one
  * machine; LINK_VERSION guards against mixed installations.
  *
- * The engine gets its end as descriptor LINK_FD, and stored descriptors by inheritance (see link_arguments in the reaper):
- *   coppice-engine engine --link VERSION --reaper PID --generation N [--hold] [--store KEY=FD]… -- [coppiced's own arguments]
+ * The engine gets its end as descriptor LINK_FD, and stored descriptors by inheritance:
+ *   coppice-engine engine --link VERSION --reaper PID --generation N --files N [--hold]
+ *                         [--store KEY=FD]… -- -c CONFIGURATION
  */
 #ifndef COPPICE_WIRE_LINK_H
 #define COPPICE_WIRE_LINK_H
 
+#include <signal.h>
 #include <stdint.h>
 
 #define LINK_VERSION   1U
@@ -30,7 +32,6 @@ enum link_type {
 	LINK_DROP = 17,      /* struct link_key */
 	LINK_COMMITTED = 18, /* struct link_value: the first commit is made; from now on a death is recovered from */
 	LINK_RECOVERED = 19, /* struct link_value: the tree is in this engine's hands and the loop runs */
-	LINK_HANDED_OVER = 20, /* struct link_value: reads the link no more */
 	LINK_LEAVE = 21,     /* struct link_leave: everything is down */
 	LINK_SHUTDOWN_TIMEOUT = 22, /* struct link_value: milliseconds */
 };
@@ -65,7 +66,12 @@ struct link_key {
 	char key[LINK_KEY_SIZE];
 };
 
-enum link_leave_how { LEAVE_EXIT = 0, LEAVE_REBOOT = 1, LEAVE_POWEROFF = 2, LEAVE_HALT = 3 };
+enum link_leave_how {
+	LEAVE_EXIT = 0,
+	LEAVE_REBOOT = 1,
+	LEAVE_POWEROFF = 2,
+	LEAVE_HALT = 3
+};
 struct link_leave {
 	struct link_head head;
 	int32_t how; /* anything but LEAVE_EXIT only on a machine */
@@ -79,9 +85,18 @@ _Static_assert(sizeof(struct link_value) == 16, "wire format");
 _Static_assert(sizeof(struct link_key) == 24, "wire format");
 _Static_assert(sizeof(struct link_leave) == 16, "wire format");
 
-/* The mode of the daemon (SEMANTICS, Restart intensity): both ends find it out for themselves. */
-enum link_mode { MODE_SERVICE, MODE_CONTAINER, MODE_MACHINE };
+/* The mode of the daemon: both ends find it out for themselves. */
+enum link_mode {
+	MODE_SERVICE,
+	MODE_CONTAINER,
+	MODE_MACHINE
+};
 /* `pid` is the reaper's. */
 enum link_mode link_mode(int32_t pid);
+
+/* The signals that are for the daemon (coppiced(8)), and CHLD: taken by the reaper; without it by the engine. */
+void link_signals(sigset_t *set);
+/* How the daemon is to leave by this signal: enum link_leave_how, or -1 when it asks for no end. */
+int link_leave_by(enum link_mode mode, int signal);
 
 #endif
