@@ -253,14 +253,15 @@ act_on_spawn_done(void *context, uint32_t node, uint32_t incarnation, int32_t st
 }
 
 uint32_t
-act_pending_by_pid(const struct act *act, int32_t pid)
+act_pending_by_pid(const struct act *act, int32_t pid, uint32_t *from)
 {
-	for (uint32_t i = 0; i < act->pending_count; i++) {
+	while (*from < act->pending_count) {
+		uint32_t node = act->pending[(*from)++];
 		/* the kernel or another thread may be writing it right now */
 		const volatile struct image_process *process =
-		    &act->engine->processes[act->pending[i]];
+		    &act->engine->processes[node];
 		if (process->pid == pid)
-			return act->pending[i];
+			return node;
 	}
 	return CORE_NONE;
 }

@@ -32,8 +32,11 @@ void act_answer_made_starts(struct act *act);
 /* spawn_done_fn; the context is the engine. */
 void act_on_spawn_done(
     void *context, uint32_t node, uint32_t incarnation, int32_t step, int32_t error);
-/* The node whose start is not over and whose process has that PID; CORE_NONE when there is none. */
-uint32_t act_pending_by_pid(const struct act *act, int32_t pid);
+/*
+ * A node whose start is not over and whose process has, or had, that PID; CORE_NONE when there is none. *from begins with 0 and leads
+ * to the next one.
+ */
+uint32_t act_pending_by_pid(const struct act *act, int32_t pid, uint32_t *from);
 
 /* DO_EXIT has been committed: the daemon is to leave; *out says how. */
 bool act_is_leaving(const struct act *act, struct core_action *out);

@@ -63,18 +63,39 @@ exits_track(struct exits *exits, int32_t pid, uint32_t node)
 		orphaned_track(exits->engine->orphaned, node);
 }
 
-/* The slot of the first process that had this PID and is gone; the capacity when there is none. */
-static uint32_t
-find_gone(const struct exits *exits, int32_t pid)
+/*
+ * Whether the exit can be this process's, which had that PID. A number is given to nobody else until its process has been reaped, so
+ * who was seen dead with it before the process's birth is another, and the first one after is the process itself. A start time is not
+ * fine enough: where numbers are scarce a stranger may have this one again within a tick. It has to do where a time is not known.
+ */
+static bool
+is_end_of(const struct link_exit *exit, const struct image_process *process)
 {
-	for (uint32_t at = home_of(exits, pid); exits->slots[at].pid; at = (at + 1) & exits->mask) {
-		const struct image_process *process =
-		    &exits->engine->processes[exits->slots[at].node];
-		if (exits->slots[at].pid == pid && process->pid == pid &&
-		    process_look(process) == PROCESS_GONE)
-			return at;
+	int64_t born = __atomic_load_n(&process->born_us, __ATOMIC_ACQUIRE);
+
+	if (born > 0 && exit->seen_us > 0)
+		return exit->seen_us >= born;
+	return process_look(process) == PROCESS_GONE;
+}
+
+/* The slot of the process that ended; the capacity when there is none. Of several it is the oldest that can be meant. */
+static uint32_t
+find_ended(const struct exits *exits, const struct link_exit *exit)
+{
+	const struct image_process *processes = exits->engine->processes;
+	uint32_t oldest = exits->mask + 1;
+
+	for (uint32_t at = home_of(exits, exit->pid); exits->slots[at].pid;
+	     at = (at + 1) & exits->mask) {
+		const struct image_process *process = &processes[exits->slots[at].node];
+		if (exits->slots[at].pid != exit->pid || process->pid != exit->pid ||
+		    !is_end_of(exit, process))
+			continue;
+		if (oldest > exits->mask ||
+		    process->born_us < processes[exits->slots[oldest].node].born_us)
+			oldest = at;
 	}
-	return exits->mask + 1;
+	return oldest;
 }
 
 /* Empties a slot and moves those behind it that would not be found any more (Knuth 6.4, algorithm R). */
@@ -139,18 +160,19 @@ bool
 exits_handle(struct exits *exits, const struct link_exit *exit)
 {
 	struct engine *engine = exits->engine;
-	uint32_t at, pending;
+	uint32_t at, pending, from = 0;
 
 	if (exit->pid <= 0)
 		return true;
-	at = find_gone(exits, exit->pid);
+	at = find_ended(exits, exit);
 	if (at <= exits->mask) {
 		note_usage(&engine->processes[exits->slots[at].node], exit);
 		feed_end(exits, at, exit->status);
 		return true;
 	}
-	pending = act_pending_by_pid(engine->act, exit->pid);
-	if (pending != CORE_NONE && process_look(&engine->processes[pending]) == PROCESS_GONE) {
+	while ((pending = act_pending_by_pid(engine->act, exit->pid, &from)) != CORE_NONE) {
+		if (!is_end_of(exit, &engine->processes[pending]))
+			continue;
 		spawn_note_exit(engine->spawner, pending);
 		return false;
 	}

@@ -309,7 +309,7 @@ reap(struct orphaned *orphaned)
 
 	while ((pid = find_dead()) > 0) {
 		struct link_exit exit = { .pid = pid };
-		uint32_t node = act_pending_by_pid(engine->act, pid);
+		uint32_t from = 0, node = act_pending_by_pid(engine->act, pid, &from);
 
 		if (node != CORE_NONE) {
 			spawn_note_exit(engine->spawner, node);

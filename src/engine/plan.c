@@ -4,6 +4,7 @@
 #include "engine/process.h"
 #include "engine/room.h"
 #include "lib/must.h"
+#include "lib/span.h"
 
 #include <signal.h>
 #include <string.h>
@@ -148,6 +149,16 @@ set_mask(const uint64_t *mask, uint64_t *old)
 	must(syscall(SYS_rt_sigprocmask, SIG_SETMASK, mask, old, sizeof(*mask)) == 0);
 }
 
+/* In the child, on its stack (see child_setup.c): from now on it surely has its PID. */
+__attribute__((no_sanitize("address"), no_sanitize("undefined"), no_sanitize("thread"))) static int
+be_born(void *argument)
+{
+	struct child_plan *plan = argument;
+
+	__atomic_store_n(&plan->process->born_us, span_mono_now_us(), __ATOMIC_RELEASE);
+	return child_setup(plan);
+}
+
 int
 plan_run(struct child_plan *plan, void *stack)
 {
@@ -157,9 +168,10 @@ plan_run(struct child_plan *plan, void *stack)
 	int result;
 
 	plan->reached = STEP_CLONE;
+	__atomic_store_n(&process->born_us, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&process->start_min, process_ticks_now(), __ATOMIC_RELAXED);
 	set_mask(&all, &old);
-	result = clone_child(child_setup, plan, stack, &process->pid);
+	result = clone_child(be_born, plan, stack, &process->pid);
 	set_mask(&old, NULL);
 	__atomic_store_n(&process->start_max, process_ticks_now(), __ATOMIC_RELAXED);
 	return result;

@@ -36,14 +36,26 @@ microseconds(struct timeval time)
 	return (uint64_t)time.tv_sec * 1000000U + (uint64_t)time.tv_usec;
 }
 
-/* wait4 and its result; what is not the engine goes into the batch, which has room. */
+/*
+ * wait4 and its result; what is not the engine goes into the batch, which has room. The look before it is for the time: as long as
+ * the dead one is there nobody else can have been given its PID.
+ */
 static pid_t
 take(struct reap *reap, pid_t which, pid_t engine, int *engine_status)
 {
 	struct rusage usage;
+	siginfo_t dead = { .si_pid = 0 };
+	int64_t seen;
 	int status;
-	pid_t pid = wait4(which, &status, WNOHANG | __WALL, &usage);
+	pid_t pid;
 
+	if (waitid(which > 0 ? P_PID : P_ALL, which > 0 ? (id_t)which : 0, &dead,
+		WEXITED | WNOHANG | WNOWAIT | __WALL) < 0)
+		return -1;
+	if (dead.si_pid == 0)
+		return 0;
+	seen = span_mono_now_us();
+	pid = wait4(dead.si_pid, &status, WNOHANG | __WALL, &usage);
 	if (pid > 0 && pid == engine)
 		*engine_status = status;
 	else if (pid > 0)
@@ -53,6 +65,7 @@ take(struct reap *reap, pid_t which, pid_t engine, int *engine_status)
 			.user_us = microseconds(usage.ru_utime),
 			.system_us = microseconds(usage.ru_stime),
 			.max_rss_kb = (uint64_t)usage.ru_maxrss,
+			.seen_us = seen,
 		};
 	return pid;
 }

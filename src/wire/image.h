@@ -32,11 +32,12 @@ struct image_process {
 	uint32_t reserved;
 	uint64_t start_min; /* it started between these */
 	uint64_t start_max; /* UINT64_MAX while the clone is not over */
+	int64_t born_us;    /* monotonic, when it was there for sure; 0: it has not said so */
 	/* what the node's last ended process used */
 	uint64_t used_cpu_us;
 	uint64_t used_memory_kb;
 };
-_Static_assert(sizeof(struct image_process) == 56, "wire format");
+_Static_assert(sizeof(struct image_process) == 64, "wire format");
 
 /* An event of the ring: a record of the core with its number and wall clock time. */
 struct image_event {

@@ -47,6 +47,7 @@ struct link_exit {
 	int32_t status; /* as of wait4(2) */
 	uint64_t user_us, system_us;
 	uint64_t max_rss_kb;
+	int64_t seen_us; /* monotonic, when it was seen dead and still had its PID; 0: not known */
 };
 
 /* `count` exits, numbered first_number, first_number + 1, …; numbers start at 1 and rise without gaps while the reaper lives. */
@@ -79,8 +80,8 @@ struct link_leave {
 };
 
 _Static_assert(sizeof(struct link_head) == 8, "wire format");
-_Static_assert(sizeof(struct link_exit) == 32, "wire format");
-_Static_assert(sizeof(struct link_exits) == 16 + 64 * 32, "wire format");
+_Static_assert(sizeof(struct link_exit) == 40, "wire format");
+_Static_assert(sizeof(struct link_exits) == 16 + 64 * 40, "wire format");
 _Static_assert(sizeof(struct link_value) == 16, "wire format");
 _Static_assert(sizeof(struct link_key) == 24, "wire format");
 _Static_assert(sizeof(struct link_leave) == 16, "wire format");

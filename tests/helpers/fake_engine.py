@@ -55,8 +55,8 @@ def receive(flags=0):
     kind, count, _ = struct.unpack_from("HHI", data)
     if kind == EXITS:
         first, = struct.unpack_from("Q", data, 8)
-        assert len(data) == 16 + 32 * count
-        return "exits", first, [struct.unpack_from("iiQQQ", data, 16 + 32 * i) for i in range(count)]
+        assert len(data) == 16 + 40 * count
+        return "exits", first, [struct.unpack_from("iiQQQ", data, 16 + 40 * i) for i in range(count)]
     assert kind == SIGNAL and len(data) == 16
     return "signal", struct.unpack_from("q", data, 8)[0]
 
