@@ -14,8 +14,8 @@ rpc_step_fn api_status, api_tree;
 rpc_step_fn api_start, api_stop, api_restart, api_signal;
 
 /*
- * Sets the nodes that call->args.path means: one, or the instances of a template. False after answering that there is no such node,
- * with the likeliest meant one as a hint.
+ * Sets the nodes that call->args.path means: one, or the instances of a template. False after
+ * answering that there is no such node, with the likeliest meant one as a hint.
  */
 bool api_find(struct rpc_call *call);
 /* Logs that the caller asked for something. */

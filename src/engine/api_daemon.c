@@ -14,7 +14,10 @@
 
 /* --- ping --- */
 
-/* Field 22 of /proc/PID/stat: when a process started, in clock ticks since boot; 0 when that cannot be read. */
+/*
+ * Field 22 of /proc/PID/stat: when a process started, in clock ticks since boot; 0 when that cannot
+ * be read.
+ */
 static uint64_t
 daemon_start_ticks(int32_t pid)
 {
@@ -29,7 +32,10 @@ daemon_start_ticks(int32_t pid)
 	if (len <= 0)
 		return 0;
 	text[len] = '\0';
-	/* The second field is the name in parentheses and may hold anything; the third follows the last parenthesis. */
+	/*
+	 * The second field is the name in parentheses and may hold anything; the third follows the
+	 * last parenthesis.
+	 */
 	const char *at = strrchr(text, ')');
 	for (int field = 2; at != NULL && field < 22; field++)
 		at = strchr(at + 1, ' ');

@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What looking for the likeliest meant path may cost: letters compared, that is some milliseconds at most. */
+/*
+ * What looking for the likeliest meant path may cost: letters compared, that is some milliseconds
+ * at most.
+ */
 #define FIND_MAX_LETTERS 1000000U
 
 /* The path of a place that is like the one asked for, or NULL. */

@@ -8,7 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What happens to a command: to each of its nodes it is handed, then some wait, then the nodes are shown. */
+/*
+ * What happens to a command: to each of its nodes it is handed, then some wait, then the nodes are
+ * shown.
+ */
 enum {
 	NODE_BEGIN,
 	NODE_SUBMIT,
@@ -81,8 +84,9 @@ node_may_in_hold(struct rpc_call *call, enum core_event_type type)
 }
 
 /*
- * A group restart of a template: under one_for_all one instance brings all; under the others each would have to be asked for, and
- * under rest_for_one each would restart what stands after them once more.
+ * A group restart of a template: under one_for_all one instance brings all; under the others each
+ * would have to be asked for, and under rest_for_one each would restart what stands after them once
+ * more.
  */
 static bool
 node_may_group(struct rpc_call *call)
@@ -176,7 +180,10 @@ node_begin(struct rpc_call *call, enum core_event_type type)
 	return true;
 }
 
-/* Hands the command to the core for as many nodes as the work allows, in one commit; whether that were all. */
+/*
+ * Hands the command to the core for as many nodes as the work allows, in one commit; whether that
+ * were all.
+ */
 static bool
 node_submit(struct rpc_call *call, int *work, enum core_event_type type)
 {

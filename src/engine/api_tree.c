@@ -13,7 +13,10 @@ enum {
 	TREE_WALK
 };
 
-/* What the reader has to know about the whole: as members of an object that has at least one more, before or after. */
+/*
+ * What the reader has to know about the whole: as members of an object that has at least one more,
+ * before or after.
+ */
 static void
 tree_put_event(const struct engine *engine, struct buf *out)
 {
@@ -25,8 +28,8 @@ tree_put_event(const struct engine *engine, struct buf *out)
 }
 
 /*
- * The node after `node` in a walk of the subtree of state->top, parents first; CORE_NONE at its end. `closed` is told of each
- * supervisor whose children are done on the way.
+ * The node after `node` in a walk of the subtree of state->top, parents first; CORE_NONE at its
+ * end. `closed` is told of each supervisor whose children are done on the way.
  */
 static uint32_t
 tree_next(

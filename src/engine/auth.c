@@ -32,7 +32,10 @@ auth_any_gid(const struct settings *settings, const gid_t *gids, size_t count)
 	return false;
 }
 
-/* The supplementary groups; where the kernel or memory does not give them, nobody is an operator by one. */
+/*
+ * The supplementary groups; where the kernel or memory does not give them, nobody is an operator by
+ * one.
+ */
 static bool
 auth_by_groups(int fd, const struct settings *settings)
 {

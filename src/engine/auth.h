@@ -1,6 +1,7 @@
 /*
- * auth: who is at the other end of a control connection, and whether they may change things. Asked once, at accept: the
- * kernel's answer is about the process that connected, whoever holds the descriptor later.
+ * auth: who is at the other end of a control connection, and whether they may change things. Asked
+ * once, at accept: the kernel's answer is about the process that connected, whoever holds the
+ * descriptor later.
  */
 #ifndef COPPICE_ENGINE_AUTH_H
 #define COPPICE_ENGINE_AUTH_H

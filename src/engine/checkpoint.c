@@ -15,8 +15,9 @@
 _Static_assert((int)CORE_AREAS == IMAGE_CORE_AREAS, "the head has a place for each area");
 
 /*
- * Commits are small but for those that stop or start everything. What a big one has used of the journal is given back to the
- * system; the next big one asks for it again before it writes: a hole must never be found by a write.
+ * Commits are small but for those that stop or start everything. What a big one has used of the
+ * journal is given back to the system; the next big one asks for it again before it writes: a hole
+ * must never be found by a write.
  */
 #define JOURNAL_KEEP 65536
 
@@ -57,7 +58,10 @@ place(struct image_head *head, struct image_area *area, uint64_t count, uint64_t
 	head->size = area->offset + count * size;
 }
 
-/* The journal has room for everything at once: each item dirty, each process ended and its group to be killed. */
+/*
+ * The journal has room for everything at once: each item dirty, each process ended and its group to
+ * be killed.
+ */
 static void
 lay_out(struct image_head *head, const struct core *core, uint32_t events)
 {

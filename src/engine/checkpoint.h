@@ -34,33 +34,47 @@ struct checkpoint_specs {
 };
 struct checkpoint_specs checkpoint_specs_of(const void *text, size_t size);
 
-/* A new one for the core as it stands (all added), with nothing committed. 0 or a negative errno. */
+/*
+ * A new one for the core as it stands (all added), with nothing committed. 0 or a negative errno.
+ */
 int checkpoint_new(struct checkpoint **out, const struct core *core, uint64_t seed,
     const struct checkpoint_specs *specs, uint32_t events);
 /*
- * Takes over that of a dead engine (the descriptor passes) and applies what was committed but not applied. 0 or a negative
- * errno with a static text in *problem: it is damaged, or belongs to other specs or to another version; it is left as it is.
+ * Takes over that of a dead engine (the descriptor passes) and applies what was committed but not
+ * applied. 0 or a negative errno with a static text in *problem: it is damaged, or belongs to other
+ * specs or to another version; it is left as it is.
  */
 int checkpoint_open(
     struct checkpoint **out, int fd, const struct checkpoint_specs *specs, const char **problem);
 void checkpoint_free(struct checkpoint **checkpoint);
 int checkpoint_fd(const struct checkpoint *checkpoint);
-/* Whether anything was ever committed to the file: whether a tree may be running that it describes. */
+/*
+ * Whether anything was ever committed to the file: whether a tree may be running that it describes.
+ */
 bool checkpoint_is_committed(int fd);
 
 uint64_t checkpoint_seed(const struct checkpoint *checkpoint);
 struct image_process *checkpoint_processes(struct checkpoint *checkpoint);
-/* Loads all of it into a core made from the same specs and seed. 0 or -EINVAL when it is another tree. */
+/*
+ * Loads all of it into a core made from the same specs and seed. 0 or -EINVAL when it is another
+ * tree.
+ */
 int checkpoint_load(const struct checkpoint *checkpoint, struct core *core);
 
 /* What the next commit will commit; change it freely before. */
 struct image_state *checkpoint_state(struct checkpoint *checkpoint);
-/* With the next commit: the node's process has ended; what is left of the group is to be killed (checkpoint_act_kills). */
+/*
+ * With the next commit: the node's process has ended; what is left of the group is to be killed
+ * (checkpoint_act_kills).
+ */
 void checkpoint_add_ended(struct checkpoint *checkpoint, uint32_t node);
 void checkpoint_add_kill(struct checkpoint *checkpoint, int32_t pid);
 void checkpoint_commit(struct checkpoint *checkpoint, struct core *core);
 
-/* Calls kill for each checkpoint_add_kill of the last commit, unless that has been done, and notes that it is done. */
+/*
+ * Calls kill for each checkpoint_add_kill of the last commit, unless that has been done, and notes
+ * that it is done.
+ */
 void checkpoint_act_kills(struct checkpoint *checkpoint, void (*kill)(int32_t pid));
 
 /* The slot of an event, whether written or not; the ring has checkpoint_events slots. */

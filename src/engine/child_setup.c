@@ -65,7 +65,7 @@ address(const void *pointer)
 /*
  * The table of descriptors is the engine's until this call has given the child its own; nothing may
  * be opened or closed before. Of the engine's descriptors only those below 32 are copied, so the
- * cost does not grow with them (ARCHITECTURE, Spawning). A child that may hang, in the very next
+ * cost does not grow with them. A child that may hang, in the very next
  * step perhaps, keeps none: it would hold what the engine closes meanwhile, a client's connection
  * for one.
  */
@@ -141,7 +141,10 @@ open_plain(const char *path, int flags)
 	return result < 0 ? result : fd;
 }
 
-/* Makes the directories above the file, as far as they are missing. 0, or why the first could not be made. */
+/*
+ * Makes the directories above the file, as far as they are missing. 0, or why the first could not
+ * be made.
+ */
 STEP_IN_CHILD
 make_directories(const char *path)
 {

@@ -221,7 +221,10 @@ conn_received(struct conn *conn, const char *data, size_t len)
 	return true;
 }
 
-/* Whether the peer has closed altogether and not only its writing end; one that is not read from cannot show it otherwise. */
+/*
+ * Whether the peer has closed altogether and not only its writing end; one that is not read from
+ * cannot show it otherwise.
+ */
 static bool
 conn_peer_is_gone(const struct conn *conn)
 {
@@ -235,7 +238,9 @@ static bool
 conn_received_eof(struct conn *conn)
 {
 	conn->eof = true;
-	/* What it has sent before it went is done all the same; nobody waits for what is under way. */
+	/*
+	 * What it has sent before it went is done all the same; nobody waits for what is under way.
+	 */
 	if (conn->waiting && conn_peer_is_gone(conn))
 		return false;
 	if (conn->phase != CONN_OPEN || conn->in.len == conn->taken ||
@@ -299,7 +304,10 @@ conn_set_timer(struct conn *conn, bool reads)
 	ev_timer_stop(loop, &conn->timer);
 	if (due == MONO_NEVER)
 		return;
-	/* One millisecond more than left, since a timer that comes too early only has to be set again. */
+	/*
+	 * One millisecond more than left, since a timer that comes too early only has to be set
+	 * again.
+	 */
 	ev_timer_set(&conn->timer, (double)(due > now ? due - now + 1 : 1) / 1000, 0);
 	ev_timer_start(loop, &conn->timer);
 }
@@ -345,7 +353,10 @@ conn_settle(struct conn *conn)
 		return;
 	}
 	if (conn->phase == CONN_LAST_WORD && conn_unsent(conn) == 0) {
-		/* Closing with unread input would reset the connection and could take our last word away. */
+		/*
+		 * Closing with unread input would reset the connection and could take our last word
+		 * away.
+		 */
 		conn->phase = shutdown(conn->fd, SHUT_WR) == 0 ? CONN_LINGERS : conn->phase;
 		conn->eof = conn->eof || conn->phase != CONN_LINGERS;
 	}

@@ -1,6 +1,7 @@
 /*
- * conn: one connection of the control socket: reading lines, answering them bit by bit, writing. Everything that happens to it ends in
- * conn_settle, which decides what is watched from now on. Private to conn.c and conns.c.
+ * conn: one connection of the control socket: reading lines, answering them bit by bit, writing.
+ * Everything that happens to it ends in conn_settle, which decides what is watched from now on.
+ * Private to conn.c and conns.c.
  */
 #ifndef COPPICE_ENGINE_CONN_H
 #define COPPICE_ENGINE_CONN_H
@@ -49,19 +50,31 @@ struct conns {
 	uint32_t count, max;
 	bool told_full;
 	size_t input; /* bytes in all `in` */
-	/* Run while the queue is not empty: one keeps the loop from sleeping, the other does a turn's work. */
+	/*
+	 * Run while the queue is not empty: one keeps the loop from sleeping, the other does a
+	 * turn's work.
+	 */
 	ev_idle idle;
 	ev_check check;
 	char scratch[CONN_READ_SIZE];
 };
 
-/* A connection on that descriptor, whose peer is known; NULL when memory is gone, the descriptor is still the caller's then. */
+/*
+ * A connection on that descriptor, whose peer is known; NULL when memory is gone, the descriptor is
+ * still the caller's then.
+ */
 struct conn *conn_new(struct conns *conns, int fd, const struct auth_peer *peer);
 /* Closes it and takes it out of every list. */
 void conn_free(struct conn *conn);
-/* Answers until there is nothing to do, or nowhere to put it, or *work is used up. conn_settle is to follow. */
+/*
+ * Answers until there is nothing to do, or nowhere to put it, or *work is used up. conn_settle is
+ * to follow.
+ */
 void conn_work(struct conn *conn, int *work);
-/* Sends, then sets watchers, timer and queue as they should be for what the connection is in now; or frees it. */
+/*
+ * Sends, then sets watchers, timer and queue as they should be for what the connection is in now;
+ * or frees it.
+ */
 void conn_settle(struct conn *conn);
 /* Sends what the socket takes; 0, or a negative errno when the connection is lost. */
 int conn_flush(struct conn *conn);

@@ -105,7 +105,10 @@ conns_free(struct conns **conns)
 		return;
 	while ((*conns)->all != NULL) {
 		must((*conns)->all->prev == NULL);
-		/* Best effort: the answer to `shutdown` is among these; whom it does not reach sees the connection close. */
+		/*
+		 * Best effort: the answer to `shutdown` is among these; whom it does not reach sees
+		 * the connection close.
+		 */
 		(void)conn_flush((*conns)->all);
 		conn_free((*conns)->all);
 	}
@@ -121,7 +124,10 @@ conns_turn_away(int fd)
 	struct buf text = { 0 };
 
 	rpc_complain(&text, RPC_BUSY, "too many connections");
-	/* A new socket's buffer is empty, and a client that is gone needs no word: nothing to handle. */
+	/*
+	 * A new socket's buffer is empty, and a client that is gone needs no word: nothing to
+	 * handle.
+	 */
 	if (text.data != NULL)
 		(void)!send(fd, text.data, text.len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	buf_free(&text);

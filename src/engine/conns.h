@@ -1,6 +1,7 @@
 /*
- * conns: the connections of the control socket: reading lines, answering them in turns, writing. What is done in one turn of the
- * loop for all of them together is bounded, and so is what one connection holds in memory.
+ * conns: the connections of the control socket: reading lines, answering them in turns, writing.
+ * What is done in one turn of the loop for all of them together is bounded, and so is what one
+ * connection holds in memory.
  */
 #ifndef COPPICE_ENGINE_CONNS_H
 #define COPPICE_ENGINE_CONNS_H

@@ -34,8 +34,9 @@ control_open_reserve(void)
 }
 
 /*
- * No descriptor is left: the one kept in reserve lets us take the client and send it away, else the loop would spin on it. 0, or why
- * that could not be done; EAGAIN: nobody is there (accept says EMFILE before it looks).
+ * No descriptor is left: the one kept in reserve lets us take the client and send it away, else the
+ * loop would spin on it. 0, or why that could not be done; EAGAIN: nobody is there (accept says
+ * EMFILE before it looks).
  */
 static int
 control_turn_one_away(struct control *control)
@@ -113,7 +114,9 @@ control_listen(struct control *control)
 	ev_io_start(control->engine->loop, &control->acceptor);
 }
 
-/* Half of the descriptors are for other things: a client must not keep a child from being started. */
+/*
+ * Half of the descriptors are for other things: a client must not keep a child from being started.
+ */
 static uint32_t
 control_max_connections(void)
 {
@@ -181,8 +184,8 @@ control_reopen(struct control *control)
 	if (listener_is_reachable(&control->listener, settings))
 		return;
 	/*
-	 * The old one goes first, since its file may be where the new one is to be; but not before those who knocked in time have been let
-	 * in. Whoever is connected stays so.
+	 * The old one goes first, since its file may be where the new one is to be; but not before
+	 * those who knocked in time have been let in. Whoever is connected stays so.
 	 */
 	for (int i = 0; i < SOMAXCONN && control->listener.fd >= 0 && control_accept(control);
 	     i++) {

@@ -1,6 +1,6 @@
 /*
- * control: the JSON-RPC socket: listener, connections, framing, limits. A connection can cost the engine a bounded amount of memory
- * and of time per turn of the loop, whatever its peer does.
+ * control: the JSON-RPC socket: listener, connections, framing, limits. A connection can cost the
+ * engine a bounded amount of memory and of time per turn of the loop, whatever its peer does.
  */
 #ifndef COPPICE_ENGINE_CONTROL_H
 #define COPPICE_ENGINE_CONTROL_H
@@ -11,8 +11,9 @@ struct control;
 struct engine;
 
 /*
- * Serves on `listener` (a listening, non-blocking descriptor; ownership passes), or makes the socket that the settings name when
- * it is -1. NULL only when memory is gone: a socket that cannot be made is a logged warning, and control_reopen tries again.
+ * Serves on `listener` (a listening, non-blocking descriptor; ownership passes), or makes the
+ * socket that the settings name when it is -1. NULL only when memory is gone: a socket that cannot
+ * be made is a logged warning, and control_reopen tries again.
  */
 struct control *control_new(struct engine *engine, int listener);
 void control_free(struct control **control);

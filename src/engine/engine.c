@@ -100,7 +100,9 @@ set_files(struct engine *engine, rlim_t soft)
 		engine->files.rlim_cur = soft;
 }
 
-/* Settings, core and nodes from the product, which is freed. 0 or a status, with everything said. */
+/*
+ * Settings, core and nodes from the product, which is freed. 0 or a status, with everything said.
+ */
 static int
 build_tree(struct engine *engine, struct load_product *product, uint64_t seed)
 {
@@ -128,7 +130,10 @@ make_parts(struct engine *engine, int listener)
 {
 	engine->processes = checkpoint_processes(engine->checkpoint);
 	engine->event_number = checkpoint_state(engine->checkpoint)->event_number;
-	/* never the default loop: its child watcher would wait for everybody's children (FIELD 2.C.2) */
+	/*
+	 * never the default loop: its child watcher would wait for everybody's children (FIELD
+	 * 2.C.2)
+	 */
 	engine->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
 	if (engine->loop)
 		engine->spawner = spawner_new(engine->loop, act_on_spawn_done, engine);

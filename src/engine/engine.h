@@ -1,6 +1,7 @@
 /*
- * engine: the one context of the engine process. It turns kernel facts into core events and carries the core's actions out.
- * Each event goes: core_handle → commit of everything that changed → actions. Nothing is acted on before it is committed.
+ * engine: the one context of the engine process. It turns kernel facts into core events and carries
+ * the core's actions out. Each event goes: core_handle → commit of everything that changed →
+ * actions. Nothing is acted on before it is committed.
  */
 #ifndef COPPICE_ENGINE_ENGINE_H
 #define COPPICE_ENGINE_ENGINE_H
@@ -52,12 +53,21 @@ int engine_main(int argc, char **argv);
 
 /* Hands one event to the core, commits and acts. Also for the control socket. */
 void engine_submit(struct engine *engine, const struct core_event *event);
-/* The two halves, for several events in one commit: what engine_feed brings is acted on by the next engine_commit. */
+/*
+ * The two halves, for several events in one commit: what engine_feed brings is acted on by the next
+ * engine_commit.
+ */
 void engine_feed(struct engine *engine, const struct core_event *event);
 void engine_commit(struct engine *engine);
-/* Signals a node's process on an operator's word, outside the core: 0 or a negative errno (-ESRCH: it has none). */
+/*
+ * Signals a node's process on an operator's word, outside the core: 0 or a negative errno (-ESRCH:
+ * it has none).
+ */
 int engine_signal(struct engine *engine, uint32_t node, int signal, bool group);
-/* How the daemon is to leave once everything is down (a machine's poweroff, reboot, halt); set before ON_SHUTDOWN. */
+/*
+ * How the daemon is to leave once everything is down (a machine's poweroff, reboot, halt); set
+ * before ON_SHUTDOWN.
+ */
 void engine_set_leave(struct engine *engine, enum link_leave_how how);
 
 /* Wall clock milliseconds of a monotonic time. */

@@ -15,8 +15,9 @@
 #define LINES_A_FLUSH 64 /* what the log's buffer surely holds */
 
 /*
- * A burst must not push events out of the ring that nobody has seen. The core's state may be committed before all actions of its
- * last event are taken: what is not carried out is asked for again by ON_RESUME.
+ * A burst must not push events out of the ring that nobody has seen. The core's state may be
+ * committed before all actions of its last event are taken: what is not carried out is asked for
+ * again by ON_RESUME.
  */
 static void
 make_room(struct engine *engine)
@@ -260,7 +261,10 @@ write_line(const struct engine *engine, const struct image_event *event)
 {
 	char text[TEXT_SIZE] = "", path[NODES_PATH_SIZE];
 
-	/* the ring may have been written by an engine that died; it is memory that others could have damaged */
+	/*
+	 * the ring may have been written by an engine that died; it is memory that others could
+	 * have damaged
+	 */
 	if (event->type >= RECORD_COUNT || event->node >= core_count(engine->core))
 		return;
 	LINES[event->type](engine, event, text);

@@ -1,7 +1,8 @@
 /*
- * events: facts of the core become numbered events in the checkpoint's ring, and the ring's events lines of the log. A line is
- * written once its event is committed; how far the log has come is in the checkpoint, so a new engine writes what a dead one
- * had decided and not yet said. (Dead between write(2) and noting it, the same line with the same time comes twice.)
+ * events: facts of the core become numbered events in the checkpoint's ring, and the ring's events
+ * lines of the log. A line is written once its event is committed; how far the log has come is in
+ * the checkpoint, so a new engine writes what a dead one had decided and not yet said. (Dead
+ * between write(2) and noting it, the same line with the same time comes twice.)
  */
 #ifndef COPPICE_ENGINE_EVENTS_H
 #define COPPICE_ENGINE_EVENTS_H

@@ -1,7 +1,8 @@
 /*
- * exits: what comes from the reaper. Messages are peeked, handed to the core, committed, and only then taken off the link. A number
- * that has been committed is never handled again. An exit whose process may still be in the hands of a spawner thread makes the
- * link wait until that start is over: bounded, as the process is dead.
+ * exits: what comes from the reaper. Messages are peeked, handed to the core, committed, and only
+ * then taken off the link. A number that has been committed is never handled again. An exit whose
+ * process may still be in the hands of a spawner thread makes the link wait until that start is
+ * over: bounded, as the process is dead.
  */
 #ifndef COPPICE_ENGINE_EXITS_H
 #define COPPICE_ENGINE_EXITS_H
@@ -14,7 +15,10 @@
 struct engine;
 struct exits;
 
-/* For a core with all its nodes; NULL when memory is gone. Nothing of it allocates later. Does not watch the link yet. */
+/*
+ * For a core with all its nodes; NULL when memory is gone. Nothing of it allocates later. Does not
+ * watch the link yet.
+ */
 struct exits *exits_new(struct engine *engine);
 void exits_free(struct exits **exits);
 /* Begins to watch the link in the engine's loop. */
@@ -23,15 +27,15 @@ void exits_watch(struct exits *exits);
 /* From now on the exit of this process is that of the node. */
 void exits_track(struct exits *exits, int32_t pid, uint32_t node);
 /*
- * One exit, for the commit to come; of a process that is no node's: nothing. False when the node's start is not over: exits_resume
- * (and so orphaned_resume) comes when it is.
+ * One exit, for the commit to come; of a process that is no node's: nothing. False when the node's
+ * start is not over: exits_resume (and so orphaned_resume) comes when it is.
  */
 bool exits_handle(struct exits *exits, const struct link_exit *exit);
 /* The same for the process that the node has, if it is tracked; whoever else may have its PID. */
 void exits_end(struct exits *exits, uint32_t node, int32_t status);
 /*
- * Handles what is in the link. True when it was empty then (or the reaper is gone); false when there is more than one turn's
- * share, or it waits for a start.
+ * Handles what is in the link. True when it was empty then (or the reaper is gone); false when
+ * there is more than one turn's share, or it waits for a start.
  */
 bool exits_poll(struct exits *exits);
 /* Whether the link waits for a start to be over; exits_resume: one is. */

@@ -25,7 +25,10 @@ listener_warn(const char *path, const char *what, int error)
 	return error != 0 ? -error : -EINVAL;
 }
 
-/* The directory of the socket, made where it is missing; one that others could put sockets into is refused. */
+/*
+ * The directory of the socket, made where it is missing; one that others could put sockets into is
+ * refused.
+ */
 static int
 listener_make_directory(const char *path)
 {
@@ -67,9 +70,11 @@ listener_address(struct sockaddr_un *address, const char *path)
 }
 
 /*
- * Clears the way (FIELD 2.G.1): knocks at a socket that is there and removes it if nobody is in. Between this and bind another daemon
- * that starts at the same moment can do the same; the one whose socket file is lost then finds out at the next USR1 and finds the
- * other one in. A lock file would outlive us and a lock on the directory could be held by any reader of it; neither is worth it.
+ * Clears the way (FIELD 2.G.1): knocks at a socket that is there and removes it if nobody is in.
+ * Between this and bind another daemon that starts at the same moment can do the same; the one
+ * whose socket file is lost then finds out at the next USR1 and finds the other one in. A lock file
+ * would outlive us and a lock on the directory could be held by any reader of it; neither is worth
+ * it.
  */
 static int
 listener_clear(const struct sockaddr_un *address)
@@ -116,7 +121,10 @@ listener_bind(
 	const char *path = address->sun_path;
 	mode_t mode = settings->control_mode;
 
-	/* The file gets the mode of the socket's own inode (unix(7) does not say so, but af_unix.c does), so no umask is touched. */
+	/*
+	 * The file gets the mode of the socket's own inode (unix(7) does not say so, but af_unix.c
+	 * does), so no umask is touched.
+	 */
 	if (fchmod(listener->fd, 0600) != 0)
 		return listener_warn(path, "its mode cannot be set", errno);
 	if (bind(listener->fd, (const struct sockaddr *)address, sizeof *address) != 0)
@@ -161,7 +169,10 @@ void
 listener_adopt(struct listener *listener, int fd, const struct settings *settings)
 {
 	*listener = (struct listener){ .fd = fd };
-	/* Nothing tells cheaply which file a socket was bound to: the one that is there is taken for it. */
+	/*
+	 * Nothing tells cheaply which file a socket was bound to: the one that is there is taken
+	 * for it.
+	 */
 	listener_note_inode(listener, settings->control_socket);
 }
 

@@ -1,6 +1,6 @@
 /*
- * listener: the control socket in the file system. Whose it is, is told by the inode: a path that leads elsewhere is somebody
- * else's and is never removed.
+ * listener: the control socket in the file system. Whose it is, is told by the inode: a path that
+ * leads elsewhere is somebody else's and is never removed.
  */
 #ifndef COPPICE_ENGINE_LISTENER_H
 #define COPPICE_ENGINE_LISTENER_H
@@ -14,8 +14,9 @@ struct listener {
 };
 
 /*
- * Makes the socket that the settings name: 0; or a negative errno, having said why in the log, and fd is -1. A dead socket in its
- * place is replaced, a living one and anything else that is there is left alone.
+ * Makes the socket that the settings name: 0; or a negative errno, having said why in the log, and
+ * fd is -1. A dead socket in its place is replaced, a living one and anything else that is there is
+ * left alone.
  */
 int listener_open(struct listener *listener, const struct settings *settings);
 /* Takes a listening socket over from a former engine. */

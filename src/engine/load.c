@@ -24,7 +24,10 @@
 
 /* ---- running compile ---- */
 
-/* In the child: a new session, no signal blocked or ignored, the product's descriptor open over exec. */
+/*
+ * In the child: a new session, no signal blocked or ignored, the product's descriptor open over
+ * exec.
+ */
 static _Noreturn void
 become_compile(char *const *argv, int product)
 {
@@ -58,7 +61,10 @@ start(pid_t *pid, char *const *argv, int product)
 	return *pid < 0 ? -errno : 0;
 }
 
-/* Waits for the process's end, at most so long; then kills it. Its wait status, or -1 when it had to be killed. */
+/*
+ * Waits for the process's end, at most so long; then kills it. Its wait status, or -1 when it had
+ * to be killed.
+ */
 static int
 wait_for(pid_t pid)
 {

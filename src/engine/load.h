@@ -1,5 +1,6 @@
 /*
- * load: effective specs: made by the compile role from the files on disk, or read again from the memory file that it filled.
+ * load: effective specs: made by the compile role from the files on disk, or read again from the
+ * memory file that it filled.
  */
 #ifndef COPPICE_ENGINE_LOAD_H
 #define COPPICE_ENGINE_LOAD_H
@@ -10,8 +11,8 @@
 #include <stddef.h>
 
 /*
- * Runs `coppice-engine compile` on the configuration. The descriptor of its product (CLOEXEC), or −1 and in *status what the
- * daemon is to exit with; everything has been said on stderr then.
+ * Runs `coppice-engine compile` on the configuration. The descriptor of its product (CLOEXEC), or
+ * −1 and in *status what the daemon is to exit with; everything has been said on stderr then.
  */
 int load_compile(const char *config, enum link_mode mode, int *status);
 

@@ -54,8 +54,9 @@ arm(struct loop *loop)
 }
 
 /*
- * When all descriptors have been looked at once, the engine counts as recovered: before it makes starts, so that on a busy machine
- * its next death is not taken for one in recovery. True while that has not come.
+ * When all descriptors have been looked at once, the engine counts as recovered: before it makes
+ * starts, so that on a busy machine its next death is not taken for one in recovery. True while
+ * that has not come.
  */
 static bool
 report(struct loop *loop)

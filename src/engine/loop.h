@@ -1,6 +1,6 @@
 /*
- * loop: the engine's turn of libev's loop. Before it sleeps it makes a few starts, writes the log and arms the one timer for the
- * core's next deadline. With nothing to do it sleeps for ever.
+ * loop: the engine's turn of libev's loop. Before it sleeps it makes a few starts, writes the log
+ * and arms the one timer for the core's next deadline. With nothing to do it sleeps for ever.
  */
 #ifndef COPPICE_ENGINE_LOOP_H
 #define COPPICE_ENGINE_LOOP_H

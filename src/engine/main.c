@@ -1,6 +1,6 @@
 /*
- * coppice-engine: one binary, several roles; the first argument says which. coppiced starts the engine, the engine starts
- * the others; people do not.
+ * coppice-engine: one binary, several roles; the first argument says which. coppiced starts the
+ * engine, the engine starts the others; people do not.
  */
 #include "config/compile.h"
 #include "engine/engine.h"

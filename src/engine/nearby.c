@@ -28,7 +28,10 @@ nearby_init(struct nearby *nearby)
 	nearby->mounts[1] = mount_of("/proc/self/exe");
 }
 
-/* What the kernel remembers of a file, without asking whoever serves it. A disk's device has a major number, a server's has none. */
+/*
+ * What the kernel remembers of a file, without asking whoever serves it. A disk's device has a
+ * major number, a server's has none.
+ */
 static bool
 is_near(const struct nearby *nearby, int fd)
 {

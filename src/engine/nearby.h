@@ -1,7 +1,7 @@
 /*
  * nearby: whether a command can be executed without waiting for anybody. The main thread may only
- * clone what cannot hang: a child that waits for a file system whose server has gone cannot always be
- * killed, and holds the thread that cloned it until the server is back.
+ * clone what cannot hang: a child that waits for a file system whose server has gone cannot always
+ * be killed, and holds the thread that cloned it until the server is back.
  */
 #ifndef COPPICE_ENGINE_NEARBY_H
 #define COPPICE_ENGINE_NEARBY_H
@@ -16,8 +16,9 @@ struct nearby {
 
 void nearby_init(struct nearby *nearby);
 /*
- * Whether the first of these (NULL-terminated) that exists is on a disk or on a mount of ours, and all on the way to it is in the
- * kernel's memory. False where the kernel cannot tell without waiting (Linux < 5.12, a filter).
+ * Whether the first of these (NULL-terminated) that exists is on a disk or on a mount of ours, and
+ * all on the way to it is in the kernel's memory. False where the kernel cannot tell without
+ * waiting (Linux < 5.12, a filter).
  */
 bool nearby_command(const struct nearby *nearby, const char *const *commands);
 

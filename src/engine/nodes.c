@@ -271,7 +271,10 @@ read_spec(struct core_spec *spec, const json_t *object)
 
 /* ---- building ---- */
 
-/* The id of the supervisor that holds the path; CORE_NONE for the root, or when there is none (*found false). */
+/*
+ * The id of the supervisor that holds the path; CORE_NONE for the root, or when there is none
+ * (*found false).
+ */
 static uint32_t
 parent_of(const struct nodes *nodes, const char *path, bool *found)
 {
@@ -405,7 +408,10 @@ nodes_find(const struct nodes *nodes, const char *path)
 	return place->first + (uint32_t)instance - 1;
 }
 
-/* The last place that begins at or before the node: an empty template begins where the next place does. */
+/*
+ * The last place that begins at or before the node: an empty template begins where the next place
+ * does.
+ */
 const struct place *
 nodes_place(const struct nodes *nodes, uint32_t node)
 {

@@ -1,6 +1,7 @@
 /*
- * nodes: from effective specs (the JSON that `compile` makes) to the core's tree, and names for its nodes. A node's path is its
- * place's path, with @N for an instance; nothing is stored per instance.
+ * nodes: from effective specs (the JSON that `compile` makes) to the core's tree, and names for its
+ * nodes. A node's path is its place's path, with @N for an instance; nothing is stored per
+ * instance.
  */
 #ifndef COPPICE_ENGINE_NODES_H
 #define COPPICE_ENGINE_NODES_H
@@ -23,8 +24,8 @@ struct place {
 
 struct nodes;
 /*
- * Reads the "nodes" array (see docs of the compile product in config/compile.h) and adds every place to the core. NULL on error,
- * with a text in *problem (static or to be freed never).
+ * Reads the "nodes" array (see docs of the compile product in config/compile.h) and adds every
+ * place to the core. NULL on error, with a text in *problem (static or to be freed never).
  */
 struct nodes *nodes_new(struct core *core, const json_t *array, const char **problem);
 void nodes_free(struct nodes **nodes);

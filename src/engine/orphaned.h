@@ -1,8 +1,10 @@
 /*
- * orphaned: what the engine does when the reaper is gone. The running children have become those of whoever takes orphans
- * here; they are watched through pidfds, and what their ends were is asked of the kernel (Linux ≥ 6.15; else it stays unknown).
- * New children are the engine's own; it waits for them, and for the orphans that they leave. The signals that the reaper took
- * come to the engine. When that dies too nothing is recovered: whoever finds this state restarts the daemon when convenient.
+ * orphaned: what the engine does when the reaper is gone. The running children have become those of
+ * whoever takes orphans here; they are watched through pidfds, and what their ends were is asked of
+ * the kernel (Linux ≥ 6.15; else it stays unknown). New children are the engine's own; it waits for
+ * them, and for the orphans that they leave. The signals that the reaper took come to the engine.
+ * When that dies too nothing is recovered: whoever finds this state restarts the daemon when
+ * convenient.
  */
 #ifndef COPPICE_ENGINE_ORPHANED_H
 #define COPPICE_ENGINE_ORPHANED_H
@@ -19,7 +21,10 @@ struct orphaned;
 struct orphaned *orphaned_new(struct engine *engine);
 void orphaned_free(struct orphaned **orphaned);
 
-/* The reaper has gone, and all that it had sent is handled. For good. The ends follow from the loop. */
+/*
+ * The reaper has gone, and all that it had sent is handled. For good. The ends follow from the
+ * loop.
+ */
 void orphaned_begin(struct orphaned *orphaned);
 /* After that: the node has a process through exec, which may be anybody's child. */
 void orphaned_track(struct orphaned *orphaned, uint32_t node);

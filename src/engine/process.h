@@ -1,6 +1,7 @@
 /*
- * process: the identity of a process, and signals that cannot hit a stranger. A process is its PID and its start time; the
- * engine knows the start time as an interval of clock ticks, taken around the clone, so that no /proc file is read for a start.
+ * process: the identity of a process, and signals that cannot hit a stranger. A process is its PID
+ * and its start time; the engine knows the start time as an interval of clock ticks, taken around
+ * the clone, so that no /proc file is read for a start.
  */
 #ifndef COPPICE_ENGINE_PROCESS_H
 #define COPPICE_ENGINE_PROCESS_H
@@ -23,11 +24,15 @@ enum process_life process_look(const struct image_process *process);
 bool process_is_before_exec(const struct image_process *process);
 
 /*
- * Sends the signal and then CONT (not after KILL, STOP, CONT) to the main process, or with `group` to its process group.
- * 0, -ESRCH (gone: its exit is in the link, or will be), or another negative errno.
+ * Sends the signal and then CONT (not after KILL, STOP, CONT) to the main process, or with `group`
+ * to its process group. 0, -ESRCH (gone: its exit is in the link, or will be), or another negative
+ * errno.
  */
 int process_signal(const struct image_process *process, int signal, bool group);
-/* After its leader has been reaped: kills what is left of the group `pid`, unless a living process has that number. */
+/*
+ * After its leader has been reaped: kills what is left of the group `pid`, unless a living process
+ * has that number.
+ */
 void process_kill_leftovers(int32_t pid);
 
 #endif

@@ -341,7 +341,10 @@ rpc_begin_call(struct rpc_session *session, json_t *request)
 	*call = (struct rpc_call){ .session = session, .state.deadline = MONO_NEVER };
 	int code = rpc_read_envelope(call, request);
 	if (code != 0) {
-		/* Without an id it cannot be told from a notification, but what is none gets an answer. */
+		/*
+		 * Without an id it cannot be told from a notification, but what is none gets an
+		 * answer.
+		 */
 		if (call->id == NULL)
 			call->id = strdup("null");
 		rpc_refuse(call, (enum rpc_error)code, NULL, NULL, "%s",
@@ -371,8 +374,8 @@ rpc_end_call(struct rpc_session *session)
 /* --- lines --- */
 
 /*
- * How many values the text holds, about: jansson takes some 50 ns and 40 bytes for each, so that a line full of them would hold
- * the loop up. Counts only until it is too many.
+ * How many values the text holds, about: jansson takes some 50 ns and 40 bytes for each, so that a
+ * line full of them would hold the loop up. Counts only until it is too many.
  */
 static bool
 rpc_has_too_many_values(const char *text, size_t len)

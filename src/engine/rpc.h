@@ -1,7 +1,8 @@
 /*
- * rpc: JSON-RPC 2.0: the envelope, the table of methods, and how a request is answered bit by bit. A session answers one line at a
- * time, a request or a batch, in order; it does so in steps that each cost a bounded amount of work, and writes every answer as
- * text straight into the connection's buffer.
+ * rpc: JSON-RPC 2.0: the envelope, the table of methods, and how a request is answered bit by bit.
+ * A session answers one line at a time, a request or a batch, in order; it does so in steps that
+ * each cost a bounded amount of work, and writes every answer as text straight into the
+ * connection's buffer.
  */
 #ifndef COPPICE_ENGINE_RPC_H
 #define COPPICE_ENGINE_RPC_H
@@ -17,8 +18,9 @@
 struct engine;
 
 /*
- * Work is counted in nodes written; what else takes time is put in terms of that. Whoever calls rpc_begin and rpc_step says how
- * much may be done and gets back what is left, which is below zero when the last thing was a large one.
+ * Work is counted in nodes written; what else takes time is put in terms of that. Whoever calls
+ * rpc_begin and rpc_step says how much may be done and gets back what is left, which is below zero
+ * when the last thing was a large one.
  */
 #define RPC_WORK_REQUEST 16     /* a request, or a command handed to the core */
 #define RPC_WORK_BYTES   256    /* that many bytes parsed */
@@ -57,7 +59,10 @@ struct rpc_args {
 };
 
 struct rpc_call;
-/* Called until it says RPC_DONE; takes what it costs from *work and stops (RPC_MORE) when that is used up. */
+/*
+ * Called until it says RPC_DONE; takes what it costs from *work and stops (RPC_MORE) when that is
+ * used up.
+ */
 typedef enum rpc_progress rpc_step_fn(struct rpc_call *call, int *work);
 
 struct rpc_method {
@@ -116,8 +121,10 @@ void rpc_end(struct rpc_session *session);
 /* An error line that answers no request in particular. */
 void rpc_complain(struct buf *out, enum rpc_error code, const char *message);
 
-/* For handlers. The result is to be written after what rpc_result returns and be ended by rpc_finish; for a notification it
- * returns NULL and nothing is to be written. */
+/*
+ * For handlers. The result is to be written after what rpc_result returns and be ended by
+ * rpc_finish; for a notification it returns NULL and nothing is to be written.
+ */
 struct buf *rpc_result(struct rpc_call *call);
 enum rpc_progress rpc_finish(struct rpc_call *call);
 /* Answers with an error instead; path and hint may be NULL. */

@@ -17,7 +17,9 @@ struct settings {
 	char control_socket[108];
 	mode_t control_mode;
 	gid_t control_gid; /* (gid_t)-1: unchanged */
-	/* control_socket is in runtime_dir: made 0700 (0755 as root) where missing, owner checked */
+	/*
+	 * control_socket is in runtime_dir: made 0700 (0755 as root) where missing, owner checked
+	 */
 	bool make_runtime_dir;
 	uid_t operator_uids[SETTINGS_MAX_OPERATORS];
 	uint32_t operator_uid_count;

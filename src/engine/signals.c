@@ -53,7 +53,10 @@ shut_down(struct engine *engine, int number, enum link_leave_how how)
 		.timeout = engine->settings.shutdown_timeout };
 	struct image_state *next = checkpoint_state(engine->checkpoint);
 
-	/* only a second SIGINT hurries: an impatient person, not a script that sends TERM twice (FIELD 2.A.20) */
+	/*
+	 * only a second SIGINT hurries: an impatient person, not a script that sends TERM twice
+	 * (FIELD 2.A.20)
+	 */
 	if (number == SIGINT)
 		event.now = next->interrupts++ > 0;
 	log_line(

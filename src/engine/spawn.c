@@ -31,7 +31,10 @@
  * exactly once, in end_start.
  */
 struct start {
-	/* First: a job collected is its start. An adopted one uses the plan's process, node, reached. */
+	/*
+	 * First: a job collected is its start. An adopted one uses the plan's process, node,
+	 * reached.
+	 */
 	struct workers_job job;
 	struct start *next_adopted;
 	span_ms patience; /* from the clone to the KILL */
@@ -199,8 +202,9 @@ out:
 
 /*
  * Nothing in such a start waits for a file that a user named, and the child has the engine's own
- * rights until exec, so only root or the engine's own user could stop it half-made. A command that is
- * not at hand goes to the threads too (engine/nearby). What is left (an interpreter on a dead mount, a stop from our own user) is the guard's.
+ * rights until exec, so only root or the engine's own user could stop it half-made. A command that
+ * is not at hand goes to the threads too (engine/nearby). What is left (an interpreter on a dead
+ * mount, a stop from our own user) is the guard's.
  */
 static bool
 is_direct(const struct spawn_request *request)
@@ -225,7 +229,10 @@ make_scratch(struct spawner *spawner, size_t size)
 	return 0;
 }
 
-/* True when the start is over; false when it must be made by a thread that may wait, unless `forced`. */
+/*
+ * True when the start is over; false when it must be made by a thread that may wait, unless
+ * `forced`.
+ */
 static bool
 start_directly(struct spawner *spawner, const struct spawn_request *request,
     struct image_process *process, bool forced)
@@ -335,7 +342,10 @@ is_unkillable(const struct start *start, mono_ms now)
 	    process_is_before_exec(start->job.plan.process);
 }
 
-/* Those for which no thread was free in all that time: the others may be tried again, and so may they. */
+/*
+ * Those for which no thread was free in all that time: the others may be tried again, and so may
+ * they.
+ */
 static void
 give_up_queued(struct spawner *spawner, mono_ms now)
 {

@@ -1,9 +1,11 @@
 /*
- * spawn: starts programs as children of the reaper (clone3 with CLONE_PARENT | CLONE_VM | CLONE_VFORK | CLONE_FILES …), never
- * by fork. A start that changes neither identity nor directory nor opens a user's file is cloned by the calling thread; any other
- * goes to a spawner thread, since a half-made child can be stopped by a stranger or hang (FIELD, ARCHITECTURE "Spawning").
- * 50 ms after its beginning a start that is not through exec is looked at: stopped → killed; any other gets the shorter of 5 s
- * and its start_timeout, then KILL; and later starts go to another thread (at most 8).
+ * spawn: starts programs as children of the reaper (clone3 with CLONE_PARENT | CLONE_VM |
+ * CLONE_VFORK | CLONE_FILES …), never by fork. A start that changes neither identity nor directory
+ * nor opens a user's file is cloned by the calling thread; any other goes to a spawner thread,
+ * since a half-made child can be stopped by a stranger or hang (measured: an unprivileged kill(-1,
+ * SIGSTOP) loop froze an engine that waited for it itself). 50 ms after its beginning a start that
+ * is not through exec is looked at: stopped → killed; any other gets the shorter of 5 s and its
+ * start_timeout, then KILL; and later starts go to another thread (at most 8).
  */
 #ifndef COPPICE_ENGINE_SPAWN_H
 #define COPPICE_ENGINE_SPAWN_H
@@ -18,7 +20,10 @@
 
 struct ev_loop;
 
-/* X-macro of the steps between clone and exec: enumerator, text for people ("cannot open the log file"). Number 0 is no step. */
+/*
+ * X-macro of the steps between clone and exec: enumerator, text for people ("cannot open the log
+ * file"). Number 0 is no step.
+ */
 #define SPAWN_STEPS(X)                                             \
 	X(STEP_NONE, "")                                           \
 	X(STEP_PREPARE, "preparing the start")                     \
@@ -57,7 +62,10 @@ enum spawn_input {
 	INPUT_FILE
 };
 
-/* Everything a start needs. spawn_start copies what it keeps; the caller's memory is its own again when it returns. */
+/*
+ * Everything a start needs. spawn_start copies what it keeps; the caller's memory is its own again
+ * when it returns.
+ */
 struct spawn_request {
 	uint32_t node, incarnation;
 	const char *const *argv; /* NULL-terminated, argv[0] is the command */
@@ -81,28 +89,41 @@ struct spawn_request {
 	span_ms start_timeout;
 };
 
-/* Told once for each spawn_start: step 0 when exec succeeded, else where and why (errno) it failed and no process is left. */
+/*
+ * Told once for each spawn_start: step 0 when exec succeeded, else where and why (errno) it failed
+ * and no process is left.
+ */
 typedef void spawn_done_fn(
     void *context, uint32_t node, uint32_t incarnation, int32_t step, int32_t error);
 
 struct spawner;
-/* NULL when memory or descriptors are gone. `done` is called only from within loop callbacks of the spawner. */
+/*
+ * NULL when memory or descriptors are gone. `done` is called only from within loop callbacks of the
+ * spawner.
+ */
 struct spawner *spawner_new(struct ev_loop *loop, spawn_done_fn *done, void *context);
 void spawner_free(struct spawner **spawner);
 
 /*
- * Begins a start. Fills *process (in shared memory; valid until done has been called) as its header says: incarnation, STARTING,
- * then the kernel sets pid, then STARTED or FAILED. Returns true when it is over already (done is not called then; *process tells
- * the result), false when done will be called.
+ * Begins a start. Fills *process (in shared memory; valid until done has been called) as its header
+ * says: incarnation, STARTING, then the kernel sets pid, then STARTED or FAILED. Returns true when
+ * it is over already (done is not called then; *process tells the result), false when done will be
+ * called.
  */
 bool spawn_start(
     struct spawner *spawner, const struct spawn_request *request, struct image_process *process);
-/* A start taken over from a dead engine: process->pid is a child not yet through exec. Watched like any other; done is called. */
+/*
+ * A start taken over from a dead engine: process->pid is a child not yet through exec. Watched like
+ * any other; done is called.
+ */
 void spawn_adopt(
     struct spawner *spawner, uint32_t node, struct image_process *process, span_ms start_timeout);
 /* Whether this node has a start that is not over. */
 bool spawn_is_pending(const struct spawner *spawner, uint32_t node);
-/* The exit of a process whose start was pending has been seen: nothing is left of it, its start is over as soon as its thread is free. */
+/*
+ * The exit of a process whose start was pending has been seen: nothing is left of it, its start is
+ * over as soon as its thread is free.
+ */
 void spawn_note_exit(struct spawner *spawner, uint32_t node);
 
 #endif

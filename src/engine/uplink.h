@@ -1,6 +1,6 @@
 /*
- * uplink: the engine's messages to the reaper. They are few; the reaper always reads; so they are sent at once, waiting where
- * that is needed.
+ * uplink: the engine's messages to the reaper. They are few; the reaper always reads; so they are
+ * sent at once, waiting where that is needed.
  */
 #ifndef COPPICE_ENGINE_UPLINK_H
 #define COPPICE_ENGINE_UPLINK_H

@@ -10,7 +10,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A node's object at its longest: a path of NODES_PATH_SIZE, some twenty names, numbers and texts from our own tables. */
+/*
+ * A node's object at its longest: a path of NODES_PATH_SIZE, some twenty names, numbers and texts
+ * from our own tables.
+ */
 #define VIEW_NODE_SIZE 1536U
 
 struct pen {
@@ -55,7 +58,10 @@ pen_seconds(struct pen *pen, const char *name, int64_t ms)
 		pen_text(pen, fraction);
 }
 
-/* A text of our own or a path: letters that JSON would have escaped do not occur in them, and are replaced if they do. */
+/*
+ * A text of our own or a path: letters that JSON would have escaped do not occur in them, and are
+ * replaced if they do.
+ */
 static void
 pen_string(struct pen *pen, const char *name, const char *text)
 {

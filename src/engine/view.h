@@ -1,6 +1,6 @@
 /*
- * view: a node as JSON text: the only maker of it. Written straight into a buffer, without building values: the status of 10,000
- * nodes must not hold the loop up.
+ * view: a node as JSON text: the only maker of it. Written straight into a buffer, without building
+ * values: the status of 10,000 nodes must not hold the loop up.
  */
 #ifndef COPPICE_ENGINE_VIEW_H
 #define COPPICE_ENGINE_VIEW_H
@@ -20,8 +20,8 @@ struct view {
 
 void view_begin(struct view *view, const struct engine *engine);
 /*
- * Appends the object of a node but for its closing brace, so that the caller may add members, and tells what it is made from.
- * Members whose value is unknown are left out.
+ * Appends the object of a node but for its closing brace, so that the caller may add members, and
+ * tells what it is made from. Members whose value is unknown are left out.
  */
 void view_open(const struct view *view, uint32_t node, struct buf *out, struct core_view *facts);
 /* The whole object. */

@@ -152,7 +152,10 @@ wait_up_state(struct wait *wait, uint32_t *need, const struct core_record *recor
 	}
 }
 
-/* The end of the awaited incarnation. One that somebody has told to stop is judged by the state that follows. */
+/*
+ * The end of the awaited incarnation. One that somebody has told to stop is judged by the state
+ * that follows.
+ */
 static void
 wait_up_exited(struct wait *wait, const uint32_t *need, const struct core_record *record)
 {
@@ -174,7 +177,10 @@ wait_one(struct wait *wait, const struct core_record *record)
 	if (*need == 0 || wait_is_over(wait))
 		return;
 	if (wait->kind == WAIT_DOWN) {
-		/* What is told to stop leaves `stopping` only by being down, also when another start is waiting for that. */
+		/*
+		 * What is told to stop leaves `stopping` only by being down, also when another
+		 * start is waiting for that.
+		 */
 		if (record->type == RECORD_STATE && record->state != STATE_STOPPING &&
 		    *need != UINT32_MAX)
 			wait_satisfy(wait, need);

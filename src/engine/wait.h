@@ -1,6 +1,7 @@
 /*
- * wait: somebody waits until nodes are up, or down, or until the first attempt to start one has failed. Fed with every record
- * of the core, so that a state that lasts no longer than one turn of the loop is seen too.
+ * wait: somebody waits until nodes are up, or down, or until the first attempt to start one has
+ * failed. Fed with every record of the core, so that a state that lasts no longer than one turn of
+ * the loop is seen too.
  */
 #ifndef COPPICE_ENGINE_WAIT_H
 #define COPPICE_ENGINE_WAIT_H
@@ -26,7 +27,10 @@ struct wait {
 	const struct core *core;
 	enum wait_kind kind;
 	uint32_t first, count;
-	/* Per node the lowest incarnation that counts; 0: it is where it should be. NULL: this wait is not in use. */
+	/*
+	 * Per node the lowest incarnation that counts; 0: it is where it should be. NULL: this wait
+	 * is not in use.
+	 */
 	uint32_t *need;
 	uint32_t remaining;
 	enum wait_failure failure; /* the first one */
@@ -40,10 +44,16 @@ struct wait_list {
 	struct wait *head;
 };
 
-/* Fills a zeroed wait for nodes first … first+count−1 and adds it. wake and context are the caller's to set. 0 or -ENOMEM. */
+/*
+ * Fills a zeroed wait for nodes first … first+count−1 and adds it. wake and context are the
+ * caller's to set. 0 or -ENOMEM.
+ */
 int wait_begin(struct wait *wait, struct wait_list *list, const struct core *core,
     enum wait_kind kind, uint32_t first, uint32_t count);
-/* Before the command is handed to the core: says what the node has to reach. A restart has to bring a new incarnation. */
+/*
+ * Before the command is handed to the core: says what the node has to reach. A restart has to bring
+ * a new incarnation.
+ */
 void wait_expect(struct wait *wait, uint32_t node, bool restart);
 /* After that: the node may be there already. */
 void wait_look(struct wait *wait, uint32_t node);

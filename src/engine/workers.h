@@ -53,7 +53,10 @@ struct workers_job *workers_collect(struct workers *workers);
 size_t workers_slow(struct workers *workers, mono_ms before, struct workers_job *out[WORKERS_ROOM]);
 /* The thread of this job, which workers_slow has listed, is not counted on any more. */
 void workers_leave(struct workers *workers, const struct workers_job *job);
-/* Takes back a job that was submitted at or before `before` and that no thread has taken; NULL when there is none. */
+/*
+ * Takes back a job that was submitted at or before `before` and that no thread has taken; NULL when
+ * there is none.
+ */
 struct workers_job *workers_take_back(struct workers *workers, mono_ms before);
 
 #endif

@@ -83,7 +83,9 @@ parent_of(pid_t pid)
 	return parent;
 }
 
-/* Signals every child of ours; as PID 1 every process there is. Without opendir, which allocates. */
+/*
+ * Signals every child of ours; as PID 1 every process there is. Without opendir, which allocates.
+ */
 static void
 sweep(const struct leave *leave, int signal)
 {

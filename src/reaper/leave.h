@@ -1,7 +1,7 @@
 /*
- * leave: how the daemon ends. Usually on the engine's word (LINK_LEAVE), once the engine has ended too. When people ask for a
- * shutdown and no engine has been in charge for a while, the reaper makes an end itself: TERM to every child of ours, KILL
- * when the shutdown timeout is over.
+ * leave: how the daemon ends. Usually on the engine's word (LINK_LEAVE), once the engine has ended
+ * too. When people ask for a shutdown and no engine has been in charge for a while, the reaper
+ * makes an end itself: TERM to every child of ours, KILL when the shutdown timeout is over.
  */
 #ifndef COPPICE_REAPER_LEAVE_H
 #define COPPICE_REAPER_LEAVE_H
@@ -37,7 +37,8 @@ void leave_on_exit(const struct leave *leave, pid_t pid);
 /* LINK_LEAVE came. */
 void leave_on_word(struct leave *leave, const struct link_leave *word);
 /*
- * One step on; absent_since as in struct respawn, engine its PID or 0. Returns true when it is time to go.
+ * One step on; absent_since as in struct respawn, engine its PID or 0. Returns true when it is time
+ * to go.
  */
 bool leave_step(struct leave *leave, mono_ms absent_since, pid_t engine, bool childless);
 /* When leave_step is to be called next at the latest. */

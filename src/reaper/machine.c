@@ -86,7 +86,10 @@ machine_leave(enum link_leave_how how)
 	kill(-1, SIGKILL); /* strays; ESRCH when there are none */
 	sync_in_time();
 	for (;;) {
-		/* Some kernels end the process that calls this; PID 1's end is a panic, so a child calls (FIELD 2.C.16). */
+		/*
+		 * Some kernels end the process that calls this; PID 1's end is a panic, so a child
+		 * calls (FIELD 2.C.16).
+		 */
 		pid_t pid = fork();
 		if (pid <= 0 && reboot(command) < 0)
 			log_line(

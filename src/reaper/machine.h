@@ -1,5 +1,6 @@
 /*
- * machine: what PID 1 of a machine does beside reaping. Nothing here ends the program: what fails is logged.
+ * machine: what PID 1 of a machine does beside reaping. Nothing here ends the program: what fails
+ * is logged.
  */
 #ifndef COPPICE_REAPER_MACHINE_H
 #define COPPICE_REAPER_MACHINE_H
@@ -8,7 +9,10 @@
 
 /* Mounts /proc where it is missing, which link_mode needs; for any PID 1. */
 void machine_mount_proc(void);
-/* Mounts /sys, /dev, /run and cgroup2 where missing, opens the console where the kernel could not, takes over ctrl-alt-del. */
+/*
+ * Mounts /sys, /dev, /run and cgroup2 where missing, opens the console where the kernel could not,
+ * takes over ctrl-alt-del.
+ */
 void machine_prepare(void);
 /* Ends everything and leaves by reboot(2). */
 _Noreturn void machine_leave(enum link_leave_how how);

@@ -22,8 +22,8 @@ struct options {
 };
 
 /*
- * Fills *options. Where `lenient` (PID 1 of a machine, to which the kernel passes what it does not know itself) wrong
- * options are reported and passed over, as PID 1 must not end.
+ * Fills *options. Where `lenient` (PID 1 of a machine, to which the kernel passes what it does not
+ * know itself) wrong options are reported and passed over, as PID 1 must not end.
  */
 void options_read(struct options *options, int argc, char **argv, bool lenient);
 

@@ -1,10 +1,12 @@
 /*
- * reap: waits for ended children and sends their exits over the link, numbered without gaps. At most one batch is held here;
- * until it is sent nothing more is waited for, so the kernel's zombies are the queue and nothing is ever dropped.
+ * reap: waits for ended children and sends their exits over the link, numbered without gaps. At
+ * most one batch is held here; until it is sent nothing more is waited for, so the kernel's zombies
+ * are the queue and nothing is ever dropped.
  *
- * wait4(-1) looks at each child and locks the kernel's list of processes meanwhile: 1 µs with 100 children, 800 µs with
- * 10,000, in which the engine cannot clone either. Waiting for the one that SIGCHLD names costs 0.5 µs. So that one is taken
- * at once; the sweep for others, whose SIGCHLD may have been merged into its, follows after a pause in proportion to its cost.
+ * wait4(-1) looks at each child and locks the kernel's list of processes meanwhile: 1 µs with 100
+ * children, 800 µs with 10,000, in which the engine cannot clone either. Waiting for the one that
+ * SIGCHLD names costs 0.5 µs. So that one is taken at once; the sweep for others, whose SIGCHLD may
+ * have been merged into its, follows after a pause in proportion to its cost.
  */
 #ifndef COPPICE_REAPER_REAP_H
 #define COPPICE_REAPER_REAP_H
@@ -28,8 +30,8 @@ void reap_init(struct reap *reap);
 /* SIGCHLD came, for that child and perhaps for others. */
 void reap_noticed(struct reap *reap, pid_t pid);
 /*
- * Fills up the batch without blocking. `engine` is our own child and goes into no batch: returns true when it was among the
- * dead, its wait status in *status.
+ * Fills up the batch without blocking. `engine` is our own child and goes into no batch: returns
+ * true when it was among the dead, its wait status in *status.
  */
 bool reap_gather(struct reap *reap, pid_t engine, int *status);
 /* Waits for the engine alone, for when the link is full; true as above. */

@@ -1,7 +1,8 @@
 /*
- * reaper: coppiced itself. The parent of every supervised process and of the engine: it waits for the dead, tells the engine,
- * keeps descriptors, and starts the engine again when that dies. One loop around poll; nothing in it blocks, each turn is
- * bounded, and after start nothing is allocated. What it does not know it reports and passes over: it must not end.
+ * reaper: coppiced itself. The parent of every supervised process and of the engine: it waits for
+ * the dead, tells the engine, keeps descriptors, and starts the engine again when that dies. One
+ * loop around poll; nothing in it blocks, each turn is bounded, and after start nothing is
+ * allocated. What it does not know it reports and passes over: it must not end.
  */
 #include "lib/fd.h"
 #include "lib/log.h"
@@ -225,8 +226,8 @@ turn(struct reaper *reaper)
 }
 
 /*
- * Whatever started us may have left signals ignored or blocked: a SIGCHLD ignored would lose every exit status.
- * Returns the signalfd or a negative errno.
+ * Whatever started us may have left signals ignored or blocked: a SIGCHLD ignored would lose every
+ * exit status. Returns the signalfd or a negative errno.
  */
 static int
 take_signals(void)
@@ -242,7 +243,10 @@ take_signals(void)
 		syscall(SYS_rt_sigaction, number, plain, NULL, 8); /* EINVAL for KILL and STOP */
 	/* A child that is only stopped is none of our business. */
 	sigaction(SIGCHLD, &(struct sigaction){ .sa_flags = SA_NOCLDSTOP }, NULL);
-	/* Everything else is blocked too: neither a terminal's TSTP and TTOU nor a stray ALRM may stop or end us. */
+	/*
+	 * Everything else is blocked too: neither a terminal's TSTP and TTOU nor a stray ALRM may
+	 * stop or end us.
+	 */
 	sigfillset(&set);
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
 		sigdelset(&set, faults[i]);
@@ -278,7 +282,9 @@ make_link(struct reaper *reaper)
 	return error;
 }
 
-/* What the reaper needs before its loop: 0, or a negative errno and in *what what could not be had. */
+/*
+ * What the reaper needs before its loop: 0, or a negative errno and in *what what could not be had.
+ */
 static int
 prepare(struct reaper *reaper, const char **what)
 {

@@ -4,7 +4,10 @@
 #include <stddef.h>
 #include <sys/stat.h>
 
-/* The first PID namespace's inode is fixed: PROC_PID_INIT_INO in the kernel's include/linux/proc_ns.h. */
+/*
+ * The first PID namespace's inode is fixed: PROC_PID_INIT_INO in the kernel's
+ * include/linux/proc_ns.h.
+ */
 #define FIRST_PID_NAMESPACE 0xEFFFFFFCU
 
 enum link_mode

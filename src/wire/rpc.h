@@ -1,6 +1,7 @@
 /*
- * rpc: the error codes of the control API, which the engine sends and coppicectl turns into exit statuses. Numbers are never
- * reused; those of JSON-RPC 2.0 itself are negative, our own positive (coppicectl(1) lists them).
+ * rpc: the error codes of the control API, which the engine sends and coppicectl turns into exit
+ * statuses. Numbers are never reused; those of JSON-RPC 2.0 itself are negative, our own positive
+ * (coppicectl(1) lists them).
  */
 #ifndef COPPICE_WIRE_RPC_H
 #define COPPICE_WIRE_RPC_H

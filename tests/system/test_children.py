@@ -1,4 +1,4 @@
-"""What a child is started into, and starts that fail, hang or are stopped (SEMANTICS, Starting; CONFIG, surroundings).
+"""What a child is started into, and starts that fail, hang or are stopped (coppice-semantics(7), Starting; coppice.conf(5)).
 
 A start that fails is that child's failed start, with step and reason; the others do not notice.
 """
