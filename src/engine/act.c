@@ -33,8 +33,8 @@ struct act {
 	uint32_t queue_first, queue_count, queue_cap;
 	uint32_t *pending; /* nodes whose start is not over */
 	uint32_t pending_count;
-	uint8_t
-	    *signals; /* [node] to be sent once the start is over: number and GROUP_FLAG; 0: none */
+	/* [node] to be sent once the start is over: number and GROUP_FLAG; 0: none */
+	uint8_t *signals;
 
 	bool leaving;
 	struct core_action exit;
@@ -100,7 +100,10 @@ queue_pop(struct act *act)
 	return start;
 }
 
-/* The core may have changed its mind since, by an end that it was told of; then nobody waits for an answer. */
+/*
+ * The core may have changed its mind since, by an end that it was told of; then nobody waits for an
+ * answer.
+ */
 static bool
 is_wanted(const struct act *act, const struct start *start)
 {
@@ -153,8 +156,9 @@ answer_from_table(struct act *act, const struct start *start)
 }
 
 /*
- * Whether what an earlier start has left is still there: a process that cannot even be killed, and that will never be a program.
- * Until it has gone every further start fails too; nothing is gained by a second one that hangs.
+ * Whether what an earlier start has left is still there: a process that cannot even be killed, and
+ * that will never be a program. Until it has gone every further start fails too; nothing is gained
+ * by a second one that hangs.
  */
 static bool
 is_left_over(const struct act *act, uint32_t node)
@@ -258,8 +262,7 @@ act_pending_by_pid(const struct act *act, int32_t pid, uint32_t *from)
 	while (*from < act->pending_count) {
 		uint32_t node = act->pending[(*from)++];
 		/* the kernel or another thread may be writing it right now */
-		const volatile struct image_process *process =
-		    &act->engine->processes[node];
+		const volatile struct image_process *process = &act->engine->processes[node];
 		if (process->pid == pid)
 			return node;
 	}
@@ -340,7 +343,10 @@ act_collect(struct act *act)
 			events_add(engine, &action->record);
 		act->count++;
 	}
-	/* the list holds more than any event brings; a crash here loses nothing, the next engine asks again */
+	/*
+	 * the list holds more than any event brings; a crash here loses nothing, the next engine
+	 * asks again
+	 */
 	must(act->count < act->cap);
 }
 
@@ -366,7 +372,10 @@ do_one(struct act *act, const struct core_action *action)
 void
 act_carry_out(struct act *act)
 {
-	/* somebody who waited for a record may submit an event: its actions join the end of the list */
+	/*
+	 * somebody who waited for a record may submit an event: its actions join the end of the
+	 * list
+	 */
 	if (act->carrying)
 		return;
 	act->carrying = true;

@@ -1,6 +1,7 @@
 /*
- * act: the only bridge from the core's decisions to the kernel. Actions are collected when an event has been handled and carried
- * out when its consequences are committed. Starts go into a queue of their own, from which the loop takes a few a turn.
+ * act: the only bridge from the core's decisions to the kernel. Actions are collected when an event
+ * has been handled and carried out when its consequences are committed. Starts go into a queue of
+ * their own, from which the loop takes a few a turn.
  */
 #ifndef COPPICE_ENGINE_ACT_H
 #define COPPICE_ENGINE_ACT_H
@@ -17,7 +18,10 @@ struct engine;
 struct act *act_new(struct engine *engine);
 void act_free(struct act **act);
 
-/* Takes all actions of the core; its facts become events, its kill-trees go into the commit to come. */
+/*
+ * Takes all actions of the core; its facts become events, its kill-trees go into the commit to
+ * come.
+ */
 void act_collect(struct act *act);
 /* After the commit: carries out what was collected. */
 void act_carry_out(struct act *act);
@@ -25,16 +29,16 @@ void act_carry_out(struct act *act);
 /* Makes up to `most` starts of the queue. Whether some are left that can be made now. */
 bool act_spawn_some(struct act *act, unsigned most);
 /*
- * In a new engine, after ON_RESUME and before any exit is looked at: answers those queued starts that the dead engine had
- * already made.
+ * In a new engine, after ON_RESUME and before any exit is looked at: answers those queued starts
+ * that the dead engine had already made.
  */
 void act_answer_made_starts(struct act *act);
 /* spawn_done_fn; the context is the engine. */
 void act_on_spawn_done(
     void *context, uint32_t node, uint32_t incarnation, int32_t step, int32_t error);
 /*
- * A node whose start is not over and whose process has, or had, that PID; CORE_NONE when there is none. *from begins with 0 and leads
- * to the next one.
+ * A node whose start is not over and whose process has, or had, that PID; CORE_NONE when there is
+ * none. *from begins with 0 and leads to the next one.
  */
 uint32_t act_pending_by_pid(const struct act *act, int32_t pid, uint32_t *from);
 

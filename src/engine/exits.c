@@ -17,8 +17,11 @@
 
 #define MESSAGES_A_TURN 16 /* of up to 64 exits: some milliseconds */
 
-/* PID → node, open addressing; empty where pid is 0. At most three quarters full: a node has one process. */
-struct slot {
+/*
+ * PID → node, open addressing; empty where pid is 0. At most three quarters full: a node has one
+ * process.
+ */
+struct entry {
 	int32_t pid;
 	uint32_t node;
 };
@@ -26,7 +29,7 @@ struct slot {
 struct exits {
 	struct engine *engine;
 	struct ev_io watcher;
-	struct slot *slots;
+	struct entry *slots;
 	uint32_t mask;
 	bool deferred;
 	bool polling; /* events handled inside must not come back here */
@@ -46,8 +49,9 @@ home_of(const struct exits *exits, int32_t pid)
 }
 
 /*
- * Two nodes can have the same PID for a moment: the one's process is dead and its exit still in the link, and the other's has just
- * been given the number. Entries of one PID stay in the order in which they came.
+ * Two nodes can have the same PID for a moment: the one's process is dead and its exit still in the
+ * link, and the other's has just been given the number. Entries of one PID stay in the order in
+ * which they came.
  */
 void
 exits_track(struct exits *exits, int32_t pid, uint32_t node)
@@ -58,15 +62,17 @@ exits_track(struct exits *exits, int32_t pid, uint32_t node)
 	while (
 	    exits->slots[at].pid && (exits->slots[at].pid != pid || exits->slots[at].node != node))
 		at = (at + 1) & exits->mask;
-	exits->slots[at] = (struct slot){ pid, node };
+	exits->slots[at] = (struct entry){ pid, node };
 	if (exits->engine->reaper_lost)
 		orphaned_track(exits->engine->orphaned, node);
 }
 
 /*
- * Whether the exit can be this process's, which had that PID. A number is given to nobody else until its process has been reaped, so
- * who was seen dead with it before the process's birth is another, and the first one after is the process itself. A start time is not
- * fine enough: where numbers are scarce a stranger may have this one again within a tick. It has to do where a time is not known.
+ * Whether the exit can be this process's, which had that PID. A number is given to nobody else
+ * until its process has been reaped, so who was seen dead with it before the process's birth is
+ * another, and the first one after is the process itself. A start time is not fine enough: where
+ * numbers are scarce a stranger may have this one again within a tick. It has to do where a time is
+ * not known.
  */
 static bool
 is_end_of(const struct link_exit *exit, const struct image_process *process)
@@ -78,7 +84,10 @@ is_end_of(const struct link_exit *exit, const struct image_process *process)
 	return process_look(process) == PROCESS_GONE;
 }
 
-/* The slot of the process that ended; the capacity when there is none. Of several it is the oldest that can be meant. */
+/*
+ * The slot of the process that ended; the capacity when there is none. Of several it is the oldest
+ * that can be meant.
+ */
 static uint32_t
 find_ended(const struct exits *exits, const struct link_exit *exit)
 {
@@ -98,7 +107,10 @@ find_ended(const struct exits *exits, const struct link_exit *exit)
 	return oldest;
 }
 
-/* Empties a slot and moves those behind it that would not be found any more (Knuth 6.4, algorithm R). */
+/*
+ * Empties a slot and moves those behind it that would not be found any more (Knuth 6.4, algorithm
+ * R).
+ */
 static void
 forget(struct exits *exits, uint32_t hole)
 {
@@ -177,15 +189,18 @@ exits_handle(struct exits *exits, const struct link_exit *exit)
 		return false;
 	}
 	/*
-	 * An orphan's; or that of a child that did not get to exec, which has been told of otherwise; or of an earlier process that
-	 * had a number which one of ours has now.
+	 * An orphan's; or that of a child that did not get to exec, which has been told of
+	 * otherwise; or of an earlier process that had a number which one of ours has now.
 	 */
 	return true;
 }
 
 /* ---- messages ---- */
 
-/* Feeds those exits of the message that are new. False when one has to wait; the ones before it are in the commit to come. */
+/*
+ * Feeds those exits of the message that are new. False when one has to wait; the ones before it are
+ * in the commit to come.
+ */
 static bool
 handle_exits(struct exits *exits, const struct link_exits *message)
 {
@@ -276,8 +291,9 @@ poll_one(struct exits *exits)
 }
 
 /*
- * A turn's share of messages; with `lazy` only as long as they are full: after another there is most likely nothing, and what is
- * left makes the descriptor readable again. True when the link was seen to be empty.
+ * A turn's share of messages; with `lazy` only as long as they are full: after another there is
+ * most likely nothing, and what is left makes the descriptor readable again. True when the link was
+ * seen to be empty.
  */
 static bool
 poll_some(struct exits *exits, bool lazy)

@@ -77,7 +77,10 @@ end(struct orphaned *orphaned, uint32_t node, int32_t status)
 	engine_commit(orphaned->engine);
 }
 
-/* A process through exec whose end has not been told. One that is not, comes by orphaned_track, or has been seen to. */
+/*
+ * A process through exec whose end has not been told. One that is not, comes by orphaned_track, or
+ * has been seen to.
+ */
 static bool
 is_tracked(const struct orphaned *orphaned, uint32_t node)
 {
@@ -97,8 +100,9 @@ close_watch(struct watch *watch)
 }
 
 /*
- * Asks how the process of a readable pidfd has ended. False while nobody has waited for it: the kernel tells only then. Kernels
- * that do not tell know no such request, or say that there is no such process.
+ * Asks how the process of a readable pidfd has ended. False while nobody has waited for it: the
+ * kernel tells only then. Kernels that do not tell know no such request, or say that there is no
+ * such process.
  */
 static bool
 read_status(int pidfd, int32_t *status)
@@ -132,7 +136,10 @@ ask(struct watch *watch)
 	}
 	orphaned->patience = told ? PATIENCE_MS : NEGLECT_MS;
 	close_watch(watch);
-	/* it is, unless its number was given to an orphan that died here before its own end was seen */
+	/*
+	 * it is, unless its number was given to an orphan that died here before its own end was
+	 * seen
+	 */
 	if (is_tracked(orphaned, watch->node) &&
 	    orphaned->engine->processes[watch->node].incarnation == watch->incarnation)
 		end(orphaned, watch->node, status);
@@ -208,7 +215,10 @@ is_watched(const struct orphaned *orphaned, uint32_t node)
 	    orphaned->watches[node].incarnation == orphaned->engine->processes[node].incarnation;
 }
 
-/* Sees to it that the end of this process will be noticed. PROCESS_GONE: it has ended, and nobody will say how. */
+/*
+ * Sees to it that the end of this process will be noticed. PROCESS_GONE: it has ended, and nobody
+ * will say how.
+ */
 static enum process_life
 watch_process(struct orphaned *orphaned, uint32_t node)
 {
@@ -297,8 +307,8 @@ find_dead(void)
 }
 
 /*
- * What the reaper did. A child whose start is not over stays a zombie until it is: its thread is free as it is dead, so that is
- * soon, and orphaned_resume comes.
+ * What the reaper did. A child whose start is not over stays a zombie until it is: its thread is
+ * free as it is dead, so that is soon, and orphaned_resume comes.
  */
 static void
 reap(struct orphaned *orphaned)

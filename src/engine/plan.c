@@ -27,16 +27,6 @@ copy_texts(struct room *room, const char **to, const char *const *from)
 		to[count] = NULL;
 }
 
-static const char **
-take_vector(struct room *room, const char *const *texts)
-{
-	size_t count = 0;
-
-	while (texts[count] != NULL)
-		count++;
-	return room_take(room, (count + 1) * sizeof(*texts));
-}
-
 static size_t
 count_places(const char *path)
 {
@@ -128,8 +118,8 @@ plan_lay_out(struct child_plan *plan, const struct spawn_request *request, bool 
 		const char **vectors[2];
 		gid_t *groups;
 
-		vectors[0] = take_vector(&room, request->argv);
-		vectors[1] = take_vector(&room, request->envp);
+		vectors[0] = room_vector(&room, request->argv);
+		vectors[1] = room_vector(&room, request->envp);
 		groups = room_take(&room, request->group_count * sizeof(*groups));
 		copy_request(&room, plan, request, vectors, groups);
 	} else if (memory != NULL) {

@@ -416,24 +416,14 @@ replace_all(struct room *room, const struct program *program, const char *const 
 	return to;
 }
 
-static const char **
-take_vector(struct room *room, const char *const *texts)
-{
-	size_t count = 0;
-
-	while (texts[count] != NULL)
-		count++;
-	return room_take(room, (count + 1) * sizeof(*texts));
-}
-
 /* Twice, as read_program. */
 static void
 make_instance(
     struct room *room, const struct program *program, const char *number, struct spawn_request *out)
 {
 	const struct spawn_request *shared = &program->request;
-	const char **argv = take_vector(room, shared->argv);
-	const char **envp = take_vector(room, shared->envp);
+	const char **argv = room_vector(room, shared->argv);
+	const char **envp = room_vector(room, shared->envp);
 
 	out->argv = replace_all(room, program, shared->argv, argv, number);
 	out->envp = replace_all(room, program, shared->envp, envp, number);

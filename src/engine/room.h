@@ -24,6 +24,17 @@ room_take(struct room *room, size_t size)
 	return at;
 }
 
+/* Room for a vector as long as `texts`, which ends in NULL; NULL while counting. */
+static inline const char **
+room_vector(struct room *room, const char *const *texts)
+{
+	size_t count = 0;
+
+	while (texts[count] != NULL)
+		count++;
+	return room_take(room, (count + 1) * sizeof(*texts));
+}
+
 /* A copy of the text; NULL while counting and for NULL. */
 static inline const char *
 room_text(struct room *room, const char *text)

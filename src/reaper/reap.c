@@ -37,8 +37,8 @@ microseconds(struct timeval time)
 }
 
 /*
- * wait4 and its result; what is not the engine goes into the batch, which has room. The look before it is for the time: as long as
- * the dead one is there nobody else can have been given its PID.
+ * wait4 and its result; what is not the engine goes into the batch, which has room. The look before
+ * it is for the time: as long as the dead one is there nobody else can have been given its PID.
  */
 static pid_t
 take(struct reap *reap, pid_t which, pid_t engine, int *engine_status)

@@ -1,10 +1,12 @@
 /*
- * image: the checkpoint, a shared memory file that outlives the engine. Layout: one page of struct image_head, then the table
- * of processes (one a node), then the areas of the core, then the journal; offsets are in the head.
+ * image: the checkpoint, a shared memory file that outlives the engine. Layout: one page of struct
+ * image_head, then the table of processes (one a node), then the areas of the core, then the
+ * journal; offsets are in the head.
  *
- * The table of processes is written in place, without the journal: the kernel itself writes the PID (CLONE_PARENT_SETTID)
- * before the child runs, and a child that fails before exec writes step and error. Everything else changes only by commit:
- * the journal is filled, `committed` is set to its number, it is applied in place, `applied` follows.
+ * The table of processes is written in place, without the journal: the kernel itself writes the PID
+ * (CLONE_PARENT_SETTID) before the child runs, and a child that fails before exec writes step and
+ * error. Everything else changes only by commit: the journal is filled, `committed` is set to its
+ * number, it is applied in place, `applied` follows.
  */
 #ifndef COPPICE_WIRE_IMAGE_H
 #define COPPICE_WIRE_IMAGE_H
@@ -22,12 +24,14 @@ enum image_process_state {
 	PROCESS_ENDED,    /* its exit has been committed */
 };
 
-/* The last process of a node. Start times in clock ticks since boot, as field 22 of /proc/PID/stat. */
+/*
+ * The last process of a node. Start times in clock ticks since boot, as field 22 of /proc/PID/stat.
+ */
 struct image_process {
 	uint32_t incarnation;
 	uint32_t state; /* enum image_process_state */
 	int32_t pid;    /* 0: not cloned yet */
-	int32_t step;   /* enum child_step in which it failed; 0: none */
+	int32_t step;   /* enum spawn_step in which it failed; 0: none */
 	int32_t error;  /* errno of that step */
 	uint32_t reserved;
 	uint64_t start_min; /* it started between these */
@@ -80,7 +84,10 @@ struct image_head {
 };
 _Static_assert(sizeof(struct image_head) <= IMAGE_HEAD_SIZE, "one page");
 
-/* The journal: this, then entries. An entry of a core's area is followed by the item, padded to 8 bytes. */
+/*
+ * The journal: this, then entries. An entry of a core's area is followed by the item, padded to 8
+ * bytes.
+ */
 struct image_journal {
 	uint64_t number;
 	uint64_t length; /* of all entries, bytes */
@@ -88,8 +95,8 @@ struct image_journal {
 };
 struct image_entry {
 	uint32_t kind; /* enum core_area, IMAGE_ENTRY_ENDED or IMAGE_ENTRY_KILL */
-	uint32_t
-	    index; /* of the item; the node whose process has ended; the PID whose group is to be killed */
+	/* of the item; the node whose process has ended; the PID whose group is to be killed */
+	uint32_t index;
 };
 #define IMAGE_ENTRY_ENDED 16U
 #define IMAGE_ENTRY_KILL  17U

@@ -1,7 +1,8 @@
 /*
- * link: the messages between reaper and engine, on one SOCK_SEQPACKET socketpair. The reaper keeps both ends open, so what is
- * queued outlives a dead engine. Numbers are never reused. All integers are of the machine's own order: both ends run on one
- * machine; LINK_VERSION guards against mixed installations.
+ * link: the messages between reaper and engine, on one SOCK_SEQPACKET socketpair. The reaper keeps
+ * both ends open, so what is queued outlives a dead engine. Numbers are never reused. All integers
+ * are of the machine's own order: both ends run on one machine; LINK_VERSION guards against mixed
+ * installations.
  *
  * The engine gets its end as descriptor LINK_FD, and stored descriptors by inheritance:
  *   coppice-engine engine --link VERSION --reaper PID --generation N --files N [--hold]
@@ -28,11 +29,13 @@ enum link_type {
 	LINK_EXITS = 1,  /* struct link_exits */
 	LINK_SIGNAL = 2, /* struct link_value: a signal that the reaper got */
 	/* engine → reaper */
-	LINK_STORE = 16,     /* struct link_key + one descriptor; replaces what has that key */
-	LINK_DROP = 17,      /* struct link_key */
-	LINK_COMMITTED = 18, /* struct link_value: the first commit is made; from now on a death is recovered from */
-	LINK_RECOVERED = 19, /* struct link_value: the tree is in this engine's hands and the loop runs */
-	LINK_LEAVE = 21,     /* struct link_leave: everything is down */
+	LINK_STORE = 16, /* struct link_key + one descriptor; replaces what has that key */
+	LINK_DROP = 17,  /* struct link_key */
+	/* struct link_value: the first commit is made; from now on a death is recovered from */
+	LINK_COMMITTED = 18,
+	/* struct link_value: the tree is in this engine's hands and the loop runs */
+	LINK_RECOVERED = 19,
+	LINK_LEAVE = 21,            /* struct link_leave: everything is down */
 	LINK_SHUTDOWN_TIMEOUT = 22, /* struct link_value: milliseconds */
 };
 
@@ -50,7 +53,10 @@ struct link_exit {
 	int64_t seen_us; /* monotonic, when it was seen dead and still had its PID; 0: not known */
 };
 
-/* `count` exits, numbered first_number, first_number + 1, …; numbers start at 1 and rise without gaps while the reaper lives. */
+/*
+ * `count` exits, numbered first_number, first_number + 1, …; numbers start at 1 and rise without
+ * gaps while the reaper lives.
+ */
 struct link_exits {
 	struct link_head head;
 	uint64_t first_number;
@@ -95,7 +101,10 @@ enum link_mode {
 /* `pid` is the reaper's. */
 enum link_mode link_mode(int32_t pid);
 
-/* The signals that are for the daemon (coppiced(8)), and CHLD: taken by the reaper; without it by the engine. */
+/*
+ * The signals that are for the daemon (coppiced(8)), and CHLD: taken by the reaper; without it by
+ * the engine.
+ */
 void link_signals(sigset_t *set);
 /* How the daemon is to leave by this signal: enum link_leave_how, or -1 when it asks for no end. */
 int link_leave_by(enum link_mode mode, int signal);
