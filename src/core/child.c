@@ -17,8 +17,8 @@ send_signal(struct core *core, uint32_t id, int32_t signal)
 {
 	struct action *action = tree_action(core, DO_SIGNAL, id);
 
-	action->a = signal;
-	action->b = node_spec(core, id)->stop_group;
+	action->signal = signal;
+	action->group = node_spec(core, id)->stop_group;
 }
 
 static void

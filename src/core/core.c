@@ -395,16 +395,16 @@ core_next_action(struct core *core, struct core_action *out)
 		.type = action->type, .node = action->node, .incarnation = action->incarnation
 	};
 	if (action->type == DO_SIGNAL) {
-		out->signal = action->a;
-		out->group = action->b;
+		out->signal = action->signal;
+		out->group = action->group;
 	} else if (action->type == DO_EXIT) {
 		out->status = core->head.exit_status;
 		out->escalated = core->head.escalated;
 		out->automatic = core->head.automatic;
 	} else if (action->type == DO_RECORD) {
 		out->record = (struct core_record){ .type = action->record,
-			.state = action->state,
-			.reason = action->reason,
+			.state = action->node_state,
+			.reason = action->node_reason,
 			.node = action->node,
 			.incarnation = action->incarnation,
 			.a = action->a,

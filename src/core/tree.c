@@ -80,8 +80,8 @@ tree_record(struct core *core, enum core_record_type type, uint32_t id, int32_t 
 	struct action *action = tree_action(core, DO_RECORD, id);
 
 	action->record = (uint8_t)type;
-	action->state = node_get(core, id)->state;
-	action->reason = node_get(core, id)->reason;
+	action->node_state = node_get(core, id)->state;
+	action->node_reason = node_get(core, id)->reason;
 	action->a = a;
 	action->b = b;
 }

@@ -122,13 +122,22 @@ struct head {
 	int32_t exit_status;
 };
 
-/* A core_action as it waits to be taken: packed, since a boot asks for some 20,000 at once and their memory stays. */
+/*
+ * A core_action as it waits to be taken: packed, since a boot asks for some 20,000 at once and
+ * their memory stays.
+ */
 struct action {
 	uint8_t type;
-	uint8_t record, state, reason; /* RECORD */
+	uint8_t record, node_state, node_reason; /* RECORD */
 	uint32_t node, incarnation;
-	int32_t a; /* SIGNAL: the signal; RECORD: its a */
-	int64_t b; /* SIGNAL: whether to the group; RECORD: its b */
+	union {
+		int32_t signal; /* SIGNAL */
+		int32_t a;      /* RECORD */
+	};
+	union {
+		bool group; /* SIGNAL */
+		int64_t b;  /* RECORD */
+	};
 };
 _Static_assert(sizeof(struct action) == 24, "packed");
 
