@@ -296,7 +296,7 @@ stopped(struct core *core, uint32_t id)
 	case GOAL_TERMINATE:
 	case GOAL_ABORT:
 	case GOAL_LEAVE:
-	case GOAL_COUNT: must(!"a goal of supervisors");
+	case GOAL_COUNT: never("a goal of supervisors");
 	}
 }
 
@@ -336,7 +336,7 @@ impossible(struct core *core, uint32_t id, const struct child_event *event)
 	(void)core;
 	(void)id;
 	(void)event;
-	must(!"an event that this state of a child cannot see");
+	never("an event that this state of a child cannot see");
 }
 
 /*

@@ -365,7 +365,7 @@ dispatch(struct core *core, const struct core_event *event)
 	case ON_TIMER: on_timer(core); break;
 	case ON_HOLD: tree_head_touch(core)->hold = 1; break;
 	case ON_RELEASE: on_release(core); break;
-	case EVENT_COUNT: must(!"no event");
+	case EVENT_COUNT: never("no event");
 	}
 }
 

@@ -121,6 +121,6 @@ core_load(struct core *core, enum core_area area, uint32_t index, const void *it
 	case CORE_AREA_STAMPS:
 		memcpy(&core->stamps[index], item, sizeof core->stamps[index]);
 		break;
-	case CORE_AREAS: must(!"no area");
+	case CORE_AREAS: never("no area");
 	}
 }

@@ -57,7 +57,7 @@ goal_settle(struct core *core, uint32_t id, enum node_goal goal, enum core_reaso
 	case GOAL_TERMINATE:
 	case GOAL_ABORT:
 	case GOAL_LEAVE:
-	case GOAL_COUNT: must(!"a goal that is no state");
+	case GOAL_COUNT: never("a goal that is no state");
 	}
 }
 

@@ -155,7 +155,7 @@ root_ended(struct core *core, enum node_goal goal, enum core_reason reason)
 	case GOAL_FINISHED:
 	case GOAL_GIVEN_UP:
 	case GOAL_FAILED_START:
-	case GOAL_COUNT: must(!"a goal that only a node with a supervisor can have");
+	case GOAL_COUNT: never("a goal that only a node with a supervisor can have");
 	}
 }
 
@@ -190,7 +190,7 @@ ended(struct core *core, uint32_t id)
 	case GOAL_NONE:
 	case GOAL_FAILED_START:
 	case GOAL_LEAVE:
-	case GOAL_COUNT: must(!"a goal that only a child or the root can have");
+	case GOAL_COUNT: never("a goal that only a child or the root can have");
 	}
 }
 
@@ -316,7 +316,7 @@ impossible(struct core *core, uint32_t id, const struct super_event *event)
 	(void)core;
 	(void)id;
 	(void)event;
-	must(!"an event that this state of a supervisor cannot see");
+	never("an event that this state of a supervisor cannot see");
 }
 
 static super_step *const table[STATE_COUNT][SUPER_EVENT_COUNT] = {
