@@ -20,7 +20,12 @@
 
 #define FIRST_DELAY_MS   10
 #define LONGEST_DELAY_MS 1000
-#define DEATHS_TO_HOLD   3
+/*
+ * A recovery that dies by itself is given up soon. KILL comes from somebody else (a person, the kernel's memory killer), who may hit
+ * a recovery a few times in a row without anything being wrong with it.
+ */
+#define FAULTS_TO_HOLD 3
+#define DEATHS_TO_HOLD 10
 
 /* Words for execv, in memory of the caller's frame. */
 struct words {
@@ -146,10 +151,17 @@ become_engine(const struct respawn *respawn, bool hold, int link, const struct s
 	_exit(become(respawn->engine, &words));
 }
 
+static bool
+must_hold(const struct respawn *respawn)
+{
+	return respawn->committed &&
+	    (respawn->faults >= FAULTS_TO_HOLD || respawn->deaths >= DEATHS_TO_HOLD);
+}
+
 int
 respawn_start(struct respawn *respawn, int link, const struct store *store)
 {
-	bool hold = respawn->committed ? respawn->deaths >= DEATHS_TO_HOLD : respawn->hold;
+	bool hold = respawn->committed ? must_hold(respawn) : respawn->hold;
 
 	respawn->generation++;
 	respawn->recovered = false;
@@ -178,6 +190,7 @@ respawn_reported(struct respawn *respawn, bool recovered)
 	if (recovered) {
 		respawn->recovered = true;
 		respawn->deaths = 0;
+		respawn->faults = 0;
 	}
 }
 
@@ -227,11 +240,11 @@ respawn_ended(struct respawn *respawn, int status)
 			delay *= 2;
 		delay = delay < LONGEST_DELAY_MS ? delay : LONGEST_DELAY_MS;
 		respawn->deaths++;
+		if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+			respawn->faults++;
 	}
 	tell(pid, status,
-	    respawn->committed && respawn->deaths >= DEATHS_TO_HOLD
-		? "; the next one starts with --hold"
-		: "; starting another");
+	    must_hold(respawn) ? "; the next one starts with --hold" : "; starting another");
 	respawn->due = span_after(span_mono_now(), delay);
 	return -1;
 }

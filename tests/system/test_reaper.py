@@ -457,7 +457,7 @@ if generation == 1 or generation == 5:
 if generation == 5:
     tell(at=time.monotonic())
 if generation < 6:
-    os.kill(os.getpid(), 9)
+    os.kill(os.getpid(), 6)
 receive()
 """)
     told = [world.told("hold") for _ in range(6)]
@@ -481,6 +481,19 @@ receive()
     gaps = [after - before for before, after in zip(at[1:], at[2:])]
     assert gaps[6] >= 0.64 and gaps[7] >= 1 and gaps[8] >= 1, gaps
     assert gaps[8] < 2.5, "2.56 without the limit"
+
+
+def test_kills_from_outside_do_not_bring_a_hold_soon(world):
+    """KILL is somebody's doing and no fault of the recovery: ten of them in a row bring a hold, not three."""
+    world.start("""
+tell(hold=args["hold"])
+if generation == 1:
+    commit_and_recover()
+if generation <= 11:
+    os.kill(os.getpid(), 9)
+receive()
+""")
+    assert [world.told("hold")["hold"] for _ in range(12)] == [False] * 11 + [True]
 
 
 def test_hold_on_the_command_line(world):
