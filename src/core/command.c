@@ -223,7 +223,11 @@ command_shutdown(struct core *core, bool now, span_ms timeout)
 		super_leave(core);
 		return;
 	}
-	node_stop(core, CORE_ROOT, GOAL_LEAVE, REASON_SHUTDOWN, now);
-	if (!now && timeout > 0 && node_get(core, CORE_ROOT)->deadline == MONO_NEVER)
+	if (now) {
+		super_hurry(core);
+		return;
+	}
+	node_stop(core, CORE_ROOT, GOAL_LEAVE, REASON_SHUTDOWN, false);
+	if (timeout > 0 && node_get(core, CORE_ROOT)->deadline == MONO_NEVER)
 		node_set_deadline(core, CORE_ROOT, span_after(core->head.now, timeout));
 }

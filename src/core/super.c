@@ -10,8 +10,10 @@
 #include "core/strategy.h"
 #include "lib/must.h"
 
-#define EXIT_ESCALATED 70
-#define SIGNAL_BASE    128
+#define EXIT_ESCALATED  70
+#define EXIT_UNKILLABLE 71
+#define KILL_GRACE_MS   10000 /* between KILL everywhere and leaving whatever is left behind */
+#define SIGNAL_BASE     128
 
 typedef void super_step(struct core *core, uint32_t id, const struct super_event *event);
 
@@ -299,7 +301,21 @@ hurry(struct core *core, uint32_t id, const struct super_event *event)
 {
 	(void)event;
 	must(id == CORE_ROOT);
-	node_stop(core, id, GOAL_LEAVE, REASON_SHUTDOWN, true);
+	if (core->head.hurried) {
+		/* A process that even KILL does not end (state D, a dead mount): nothing more can be done. */
+		leave(core, EXIT_UNKILLABLE, false, false);
+		return;
+	}
+	super_hurry(core);
+}
+
+void
+super_hurry(struct core *core)
+{
+	tree_head_touch(core)->hurried = 1;
+	node_stop(core, CORE_ROOT, GOAL_LEAVE, REASON_SHUTDOWN, true);
+	if (node_get(core, CORE_ROOT)->state == STATE_STOPPING)
+		node_set_deadline(core, CORE_ROOT, span_after(core->head.now, KILL_GRACE_MS));
 }
 
 static void

@@ -51,6 +51,8 @@ void super_handle(struct core *core, uint32_t id, const struct super_event *even
 const struct super *super_get(const struct core *core, uint32_t id);
 struct super *super_touch(struct core *core, uint32_t id);
 
+/* The last stage of a shutdown: KILL everywhere; what survives that for ten seconds is left behind. */
+void super_hurry(struct core *core);
 /* Asks the shell to leave, as head says. */
 void super_leave(struct core *core);
 

@@ -118,7 +118,8 @@ struct head {
 	struct rng rng;
 	uint8_t hold, booted;
 	uint8_t left, escalated, automatic; /* DO_EXIT was asked for, and how */
-	uint8_t reserved[3];
+	uint8_t hurried; /* KILL was sent everywhere: the shutdown's last stage */
+	uint8_t reserved[2];
 	int32_t exit_status;
 };
 

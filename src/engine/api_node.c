@@ -79,7 +79,7 @@ node_may_in_hold(struct rpc_call *call, enum core_event_type type)
 	if (type == ON_STOP || type == ON_RELEASE || !core_is_holding(call->session->engine->core))
 		return true;
 	rpc_refuse(call, RPC_HOLD, call->args.path, "start /",
-	    "the daemon holds after repeated failures of its engine");
+	    "the daemon holds: it starts nothing by itself until that is ended");
 	return false;
 }
 

@@ -118,7 +118,8 @@ options_read(struct options *options, int argc, char **argv, bool lenient)
 	     i += read_one(options, argv + i)) {
 		;
 	}
-	if (!options->config[0] && options->action != OPTIONS_QUIT)
+	if (!options->config[0] && options->action != OPTIONS_QUIT &&
+	    !(options->action == OPTIONS_COMPILE && str_equal(options->compile_to, "--keys")))
 		default_config(options);
 	if (lenient && options->action != OPTIONS_RUN) {
 		/* One wrong word must not keep a machine from booting. */

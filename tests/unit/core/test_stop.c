@@ -344,6 +344,48 @@ test_a_group_waits_for_a_member_that_an_operator_is_stopping(void **state)
 	world_end(world);
 }
 
+/* Takes all actions; the status of the last DO_EXIT among them, else -1. */
+static int
+exit_asked_for(struct core *core)
+{
+	struct core_action action;
+	int status = -1;
+
+	while (core_next_action(core, &action)) {
+		if (action.type == DO_EXIT)
+			status = action.status;
+	}
+	return status;
+}
+
+/* A process in state D on a dead mount outlives KILL; the daemon must not wait for it for ever. */
+static void
+test_a_shutdown_ends_though_a_process_cannot_be_killed(void **state)
+{
+	struct core *core = core_new(1);
+	struct core_spec root, child;
+	struct core_event stop = { .type = ON_SHUTDOWN, .timeout = 1000 };
+
+	(void)state;
+	spec_defaults(&root, KIND_SUPERVISOR);
+	spec_defaults(&child, KIND_CHILD);
+	assert_int_equal(core_add(core, CORE_NONE, &root, 1, NULL), 0);
+	assert_int_equal(core_add(core, CORE_ROOT, &child, 1, NULL), 0);
+	core_handle(core, 1, &(struct core_event){ .type = ON_BOOT });
+	core_handle(
+	    core, 1, &(struct core_event){ .type = ON_SPAWNED, .node = 1, .incarnation = 1 });
+	core_handle(core, 1, &stop);
+	while (core_next_deadline(core) < 11001) {
+		core_handle(
+		    core, core_next_deadline(core), &(struct core_event){ .type = ON_TIMER });
+		assert_int_equal(exit_asked_for(core), -1);
+	}
+	core_handle(core, core_next_deadline(core), &(struct core_event){ .type = ON_TIMER });
+	assert_int_equal(exit_asked_for(core), 71);
+	assert_null(core_check(core));
+	core_free(&core);
+}
+
 int
 main(void)
 {
@@ -363,6 +405,7 @@ main(void)
 		cmocka_unit_test(test_shutdown_now_kills_everywhere),
 		cmocka_unit_test(test_shutdown_now_after_a_shutdown),
 		cmocka_unit_test(test_shutdown_timeout_ends_the_patience),
+		cmocka_unit_test(test_a_shutdown_ends_though_a_process_cannot_be_killed),
 		cmocka_unit_test(test_a_stop_while_it_is_spawned),
 		cmocka_unit_test(test_a_group_waits_for_a_member_that_an_operator_is_stopping),
 	};
