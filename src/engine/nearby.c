@@ -8,7 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define NO_MOUNT UINT64_MAX
+#define NO_MOUNT    UINT64_MAX
+#define REMEMBER_MS 5000
 
 static uint64_t
 mount_of(const char *path)
@@ -24,6 +25,7 @@ mount_of(const char *path)
 void
 nearby_init(struct nearby *nearby)
 {
+	*nearby = (struct nearby){ .mounts = { NO_MOUNT, NO_MOUNT } };
 	nearby->mounts[0] = mount_of("/");
 	nearby->mounts[1] = mount_of("/proc/self/exe");
 }
@@ -64,4 +66,18 @@ nearby_command(const struct nearby *nearby, const char *const *commands)
 		return near;
 	}
 	return true; /* none is there: its failure is quick too */
+}
+
+bool
+nearby_node(struct nearby *nearby, uint32_t node, mono_ms now, const char *const *commands)
+{
+	size_t at = node % (sizeof(nearby->known) / sizeof(nearby->known[0]));
+
+	if (nearby->known[at].node == node && now < nearby->known[at].until)
+		return true;
+	if (!nearby_command(nearby, commands))
+		return false;
+	nearby->known[at].node = node;
+	nearby->known[at].until = span_after(now, REMEMBER_MS);
+	return true;
 }

@@ -248,7 +248,8 @@ start_directly(struct spawner *spawner, const struct spawn_request *request,
 		return true;
 	}
 	plan_lay_out(&plan, request, false, spawner->scratch);
-	if (!forced && !nearby_command(&spawner->nearby, plan.commands))
+	if (!forced &&
+	    !nearby_node(&spawner->nearby, request->node, span_mono_now(), plan.commands))
 		return false;
 	if (spawner->guard == NULL)
 		spawner->guard = guard_new();

@@ -7,7 +7,7 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 
-#define CHEAP_US 8 /* a sweep that costs no more is made at once */
+#define CHEAP_US 25 /* a sweep that costs no more is made at once */
 #define PAUSE \
 	8 /* before others, in terms of their cost: at most a ninth of the time goes into them */
 #define MOST_US 20000 /* however long the last one took */
@@ -71,16 +71,22 @@ take(struct reap *reap, pid_t which, pid_t engine, int *engine_status)
 }
 
 bool
-reap_gather(struct reap *reap, pid_t engine, int *status)
+reap_named(struct reap *reap, pid_t engine, int *status)
+{
+	pid_t pid = reap->named;
+
+	reap->named = 0; /* whatever this gives, the sweep will see */
+	if (pid <= 0 || reap->batch.head.count == LINK_MAX_EXITS)
+		return false;
+	return take(reap, pid, engine, status) == engine && pid == engine;
+}
+
+bool
+reap_sweep(struct reap *reap, pid_t engine, int *status)
 {
 	bool engine_ended = false;
 	int64_t cost, most;
 
-	if (reap->named > 0 && reap->batch.head.count < LINK_MAX_EXITS) {
-		pid_t pid = take(reap, reap->named, engine, status);
-		engine_ended = pid > 0 && pid == engine;
-	}
-	reap->named = 0; /* whatever that gave, the sweep will see */
 	while (reap->sweep_at_us != REAP_NEVER && reap->batch.head.count < LINK_MAX_EXITS) {
 		int64_t now = span_mono_now_us();
 		if (now < reap->sweep_at_us)

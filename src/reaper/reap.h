@@ -30,10 +30,12 @@ void reap_init(struct reap *reap);
 /* SIGCHLD came, for that child and perhaps for others. */
 void reap_noticed(struct reap *reap, pid_t pid);
 /*
- * Fills up the batch without blocking. `engine` is our own child and goes into no batch: returns
- * true when it was among the dead, its wait status in *status.
+ * Puts the child that SIGCHLD named into the batch. `engine` is our own child and goes into no
+ * batch: returns true when it was the dead one, its wait status in *status.
  */
-bool reap_gather(struct reap *reap, pid_t engine, int *status);
+bool reap_named(struct reap *reap, pid_t engine, int *status);
+/* Fills up the batch with whoever else is dead, when it is time for that; as above. */
+bool reap_sweep(struct reap *reap, pid_t engine, int *status);
 /* Waits for the engine alone, for when the link is full; true as above. */
 bool reap_engine(pid_t engine, int *status);
 /* Sends the batch, if there is one: 0, or a negative errno and the batch is kept. */

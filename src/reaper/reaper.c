@@ -192,6 +192,23 @@ bury(struct reaper *reaper)
 	reaper->link_full = false;
 }
 
+/* Whether the reaper itself ends everything, since no engine does. */
+static bool
+is_ending(const struct reaper *reaper)
+{
+	return reaper->leave.phase == LEAVE_TERM || reaper->leave.phase == LEAVE_KILL;
+}
+
+/* What has been gathered goes to the engine; or to nobody. */
+static void
+hand_on(struct reaper *reaper)
+{
+	if (is_ending(reaper))
+		bury(reaper);
+	else
+		send_all(reaper);
+}
+
 static void
 turn(struct reaper *reaper)
 {
@@ -209,14 +226,18 @@ turn(struct reaper *reaper)
 	if (wait[0].revents)
 		read_signals(reaper);
 	full = reaper->link_full && !(wait[1].revents & POLLOUT);
-	if (full)
+	if (full) {
 		ended = reap_engine(reaper->respawn.pid, &status);
-	else
-		ended = reap_gather(&reaper->reap, reaper->respawn.pid, &status);
-	if (reaper->leave.phase == LEAVE_TERM || reaper->leave.phase == LEAVE_KILL)
-		bury(reaper);
-	else if (!full)
-		send_all(reaper);
+		if (is_ending(reaper))
+			bury(reaper);
+	} else {
+		/* A single death is on its way before anybody looks for more. */
+		ended = reap_named(&reaper->reap, reaper->respawn.pid, &status);
+		hand_on(reaper);
+		if (!reaper->link_full)
+			ended |= reap_sweep(&reaper->reap, reaper->respawn.pid, &status);
+		hand_on(reaper);
+	}
 	if (wait[1].revents & POLLIN)
 		read_link(reaper);
 	if (ended)

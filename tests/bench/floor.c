@@ -1,15 +1,19 @@
 /*
- * floor COUNT PROGRAM ARGS…: what the budgets are held against: the least that any supervisor must
- * do. Keeps COUNT processes alive: poll, waitid, vfork and exec, and nothing else.
+ * floor [-s] COUNT PROGRAM ARGS…: what the budgets are held against: the least that any supervisor must
+ * do. Keeps COUNT processes alive: poll, waitid, vfork and exec, and nothing else; with -s each in
+ * a session of its own, as every supervisor here does (where the kernel groups sessions for its
+ * scheduler, sched_autogroup, the session is what costs).
  */
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t failed;
+static int sessions;
 
 static void
 spawn(char **argv)
@@ -20,6 +24,8 @@ spawn(char **argv)
 	sigemptyset(&none);
 	pid = vfork();
 	if (pid == 0) {
+		if (sessions)
+			setsid();
 		sigprocmask(SIG_SETMASK, &none, NULL);
 		execv(argv[0], argv);
 		_exit(127);
@@ -36,7 +42,9 @@ main(int argc, char **argv)
 	siginfo_t dead;
 	sigset_t set;
 
-	if (argc < 3)
+	sessions = argc > 1 && strcmp(argv[1], "-s") == 0;
+	argv += sessions;
+	if (argc - sessions < 3)
 		return 64;
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);

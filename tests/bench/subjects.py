@@ -137,6 +137,16 @@ class Floor(Subject):
         return [f"{BUILD}/tests/bench/floor", str(self.idle), BEAT, self.fifo.path] + ([self.mode] if self.mode else [])
 
 
+class FloorOfSessions(Floor):
+    """The floor with a session for each child, as every supervisor here has it."""
+
+    name = "floor -s"
+
+    def command(self):
+        command = super().command()
+        return [command[0], "-s", *command[1:]]
+
+
 class Coppice(Subject):
     name = "coppice"
 
