@@ -125,6 +125,7 @@ add_spec(struct core *core, const struct core_spec *spec, uint32_t *index)
 		if (grow(&core->specs, core->spec_count, (size_t)core->spec_count + 1,
 			sizeof *core->specs))
 			return -1;
+		must(core->specs != NULL);
 		memcpy(&core->specs[core->spec_count++], spec, sizeof *spec);
 	}
 	*index = core->spec_count - 1;
