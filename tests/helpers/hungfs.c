@@ -63,7 +63,12 @@ main(int argc, char **argv)
 	    getuid(), getgid());
 	if (mount("hungfs", argv[2], "fuse", MS_NOSUID | MS_NODEV, options) < 0)
 		return NOT_HERE;
-	if (greet(fuse) == 0 && puts("ready") >= 0 && fflush(stdout) == 0)
+	/*
+	 * A request that poll() has seen may be taken back before it is read: its sender was
+	 * killed. The read must not wait for the next one then.
+	 */
+	if (greet(fuse) == 0 && fcntl(fuse, F_SETFL, O_RDWR | O_NONBLOCK) == 0 &&
+	    puts("ready") >= 0 && fflush(stdout) == 0)
 		hang(fuse, strcmp(argv[1], "mute") == 0);
 	/*
 	 * Closing ends the connection, and with it every wait; lazily, since somebody may be

@@ -152,7 +152,8 @@ class Client:
         if not line:
             raise ConnectionResetError("closed by the daemon")
         reply = json.loads(line)
-        assert reply["jsonrpc"] == "2.0" and reply["id"] == self.number, reply
+        turned_away = "error" in reply and reply["id"] is None
+        assert reply["jsonrpc"] == "2.0" and (turned_away or reply["id"] == self.number), reply
         if "error" in reply:
             raise RpcError(reply["error"])
         return reply["result"]
