@@ -191,11 +191,10 @@ def test_own_children_are_waited_for(orphan):
 
 
 def test_orphans_of_own_children_come_to_the_engine(orphan):
-    o = orphan("[child:one]\ncommand = /bin/sh -c '(setsid sleep 1000 & echo $! > orphan); exec sleep 1000'\n")
+    o = orphan("[child:one]\ncommand = /bin/sh -c '(setsid sleep 1000 & echo $! > orphan.$$); exec sleep 1000'\n")
     d = o.d
-    (d.dir / "orphan").unlink(missing_ok=True)
-    d.call("restart", path="one", wait=True)
-    number = int(until("the orphan", lambda: (d.dir / "orphan").exists() and (d.dir / "orphan").read_text()))
+    note = d.dir / f"orphan.{d.call('restart', path='one', wait=True)['pid']}"
+    number = int(until("the orphan", lambda: note.exists() and note.read_text()))
     until("it to be the engine's", lambda: process(number).parent == o.engine)
     os.kill(number, signal.SIGKILL)
     until("it to be waited for", lambda: process(number) is None)
