@@ -78,55 +78,6 @@ api_ping(struct rpc_call *call, int *work)
 	return rpc_finish(call);
 }
 
-/* --- help --- */
-
-static void
-help_method(const struct rpc_method *method, struct buf *out)
-{
-	const char *comma = "";
-
-	buf_puts(out, "{\"name\":");
-	buf_json_string(out, method->name);
-	buf_printf(out, ",\"changes\":%s,\"doc\":", method->changes ? "true" : "false");
-	buf_json_string(out, method->doc);
-	buf_puts(out, ",\"params\":[");
-	for (unsigned i = 0; i < PARAM_COUNT; i++) {
-		if ((method->takes & PARAM_BIT(i)) == 0)
-			continue;
-		buf_printf(
-		    out, "%s{\"name\":\"%s\",\"type\":", comma, rpc_param_name((enum rpc_param)i));
-		buf_json_string(out, rpc_param_type((enum rpc_param)i));
-		buf_printf(out, ",\"required\":%s}",
-		    (method->needs & PARAM_BIT(i)) != 0 ? "true" : "false");
-		comma = ",";
-	}
-	buf_puts(out, "]}");
-}
-
-enum rpc_progress
-api_help(struct rpc_call *call, int *work)
-{
-	struct buf *out = rpc_result(call);
-	size_t count;
-	const struct rpc_method *methods = rpc_methods(&count);
-	bool any = false;
-
-	*work -= (int)count;
-	if (out == NULL)
-		return rpc_finish(call);
-	buf_puts(out, "{\"methods\":[");
-	for (size_t i = 0; i < count; i++) {
-		if (methods[i].step == NULL)
-			continue;
-		if (any)
-			buf_puts(out, ",");
-		any = true;
-		help_method(&methods[i], out);
-	}
-	buf_puts(out, "]}");
-	return rpc_finish(call);
-}
-
 /* --- shutdown --- */
 
 static const struct {

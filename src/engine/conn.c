@@ -85,10 +85,10 @@ conn_drop_input(struct conn *conn, size_t len)
 
 /* Answers with an error and closes; what is in progress is dropped. */
 static void
-conn_last_word(struct conn *conn, enum rpc_error code, const char *text)
+conn_last_word(struct conn *conn, enum rpc_error code, const char *text, const char *hint)
 {
 	rpc_end(&conn->session);
-	rpc_complain(&conn->out, code, text);
+	rpc_complain(&conn->out, code, text, hint);
 	conn_drop_input(conn, conn->in.len);
 	conn->taken = conn->searched = conn->line_end = 0;
 	conn->waiting = false;
@@ -176,7 +176,8 @@ conn_take_line(struct conn *conn, int *work)
 	conn->partial_since = MONO_NEVER;
 	--*work;
 	if (len > RPC_MAX_REQUEST)
-		conn_last_word(conn, RPC_TOO_LONG, "the request is longer than 1 MiB");
+		conn_last_word(conn, RPC_TOO_LONG, "the request is longer than 1 MiB",
+		    "send it as several requests");
 	else if (len > 0)
 		rpc_begin(&conn->session, line, len, work);
 }
@@ -215,9 +216,10 @@ conn_received(struct conn *conn, const char *data, size_t len)
 		return false;
 	conns->input += len;
 	if (!conn_has_line(conn) && conn->in.len - conn->taken > RPC_MAX_REQUEST)
-		conn_last_word(conn, RPC_TOO_LONG, "the request is longer than 1 MiB");
+		conn_last_word(conn, RPC_TOO_LONG, "the request is longer than 1 MiB",
+		    "send it as several requests");
 	else if (conns->input > CONNS_MAX_INPUT && conn->in.len > CONN_AHEAD)
-		conn_last_word(conn, RPC_BUSY, "too many long requests at once");
+		conn_last_word(conn, RPC_BUSY, "too many long requests at once", "try again later");
 	return true;
 }
 
@@ -326,7 +328,8 @@ conn_on_timer(struct ev_loop *loop, ev_timer *watcher, int revents)
 		return;
 	}
 	if (conn->partial_since != MONO_NEVER && now - conn->partial_since >= CONN_PARTIAL_MS)
-		conn_last_word(conn, RPC_BUSY, "the request was not complete within 30 s");
+		conn_last_word(conn, RPC_BUSY, "the request was not complete within 30 s",
+		    "send a request in one go");
 	else if (conn->waiting && now >= rpc_deadline(&conn->session))
 		conn_wake(conn);
 	conn_settle(conn);

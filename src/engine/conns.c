@@ -123,7 +123,7 @@ conns_turn_away(int fd)
 {
 	struct buf text = { 0 };
 
-	rpc_complain(&text, RPC_BUSY, "too many connections");
+	rpc_complain(&text, RPC_BUSY, "too many connections", "try again when others have gone");
 	/*
 	 * A new socket's buffer is empty, and a client that is gone needs no word: nothing to
 	 * handle.

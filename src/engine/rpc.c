@@ -52,7 +52,7 @@ rpc_param_name(enum rpc_param param)
 	return rpc_params[param].name;
 }
 
-const char *
+static const char *
 rpc_param_type(enum rpc_param param)
 {
 	static const char *const words[] = {
@@ -83,20 +83,33 @@ rpc_close(struct rpc_session *session)
 		buf_append(session->out, "\n", 1);
 }
 
-/* The error object and the end of the answer. */
+/* The whole answer; path and hint may be NULL. The id can be a long text: not through printf. */
 static void
-rpc_put_error(struct buf *out, const char *id, enum rpc_error code, const char *message)
+rpc_put_error(struct buf *out, const char *id, enum rpc_error code, const char *message,
+    const char *path, const char *hint)
 {
-	buf_printf(out, "{\"jsonrpc\":\"2.0\",\"id\":%s,\"error\":{\"code\":%d,\"message\":",
-	    id != NULL ? id : "null", (int)code);
+	buf_puts(out, "{\"jsonrpc\":\"2.0\",\"id\":");
+	buf_puts(out, id);
+	buf_printf(out, ",\"error\":{\"code\":%d,\"message\":", (int)code);
 	buf_json_string(out, message);
+	if (path != NULL || hint != NULL)
+		buf_puts(out, ",\"data\":{");
+	if (path != NULL) {
+		buf_puts(out, "\"path\":");
+		buf_json_string(out, path);
+	}
+	if (hint != NULL) {
+		buf_puts(out, path != NULL ? ",\"hint\":" : "\"hint\":");
+		buf_json_string(out, hint);
+	}
+	buf_puts(out, path != NULL || hint != NULL ? "}}}" : "}}");
 }
 
 void
-rpc_complain(struct buf *out, enum rpc_error code, const char *message)
+rpc_complain(struct buf *out, enum rpc_error code, const char *message, const char *hint)
 {
-	rpc_put_error(out, NULL, code, message);
-	buf_puts(out, "}}\n");
+	rpc_put_error(out, "null", code, message, NULL, hint);
+	buf_puts(out, "\n");
 }
 
 struct buf *
@@ -138,21 +151,9 @@ rpc_refuse(struct rpc_call *call, enum rpc_error code, const char *path, const c
 	vsnprintf(message, sizeof message, format, list);
 	va_end(list);
 	rpc_open(call->session);
-	rpc_put_error(out, call->id, code, message);
-	if (path != NULL || hint != NULL) {
-		buf_puts(out, ",\"data\":{");
-		if (path != NULL) {
-			buf_puts(out, "\"path\":");
-			buf_json_string(out, path);
-		}
-		if (hint != NULL) {
-			buf_puts(out, path != NULL ? ",\"hint\":" : "\"hint\":");
-			buf_json_string(out, hint);
-		}
-		buf_puts(out, "}");
-	}
-	buf_puts(out, "}");
-	return rpc_finish(call);
+	rpc_put_error(out, call->id, code, message, path, hint);
+	rpc_close(call->session);
+	return RPC_DONE;
 }
 
 /* --- parameters --- */
@@ -302,7 +303,9 @@ rpc_look_up(struct rpc_call *call, const char *name)
 	if (call->method == NULL)
 		return rpc_refuse_unknown_method(call, name);
 	if (call->method->step == NULL) {
-		rpc_refuse(call, RPC_UNSUPPORTED, NULL, NULL, "%s is not supported yet", name);
+		rpc_refuse(call, RPC_UNSUPPORTED, NULL,
+		    "a later version will have it; `help` lists what this one has",
+		    "%s is not supported yet", name);
 		return false;
 	}
 	if (call->method->changes && !call->session->peer.may_change) {
@@ -347,10 +350,12 @@ rpc_begin_call(struct rpc_session *session, json_t *request)
 		 */
 		if (call->id == NULL)
 			call->id = strdup("null");
-		rpc_refuse(call, (enum rpc_error)code, NULL, NULL, "%s",
-		    code == RPC_INTERNAL
-			? "memory is gone"
-			: "no request: {\"jsonrpc\": \"2.0\", \"id\": …, \"method\": \"…\", \"params\": {…}}");
+		bool memory = code == RPC_INTERNAL;
+		rpc_refuse(call, (enum rpc_error)code, NULL,
+		    memory
+			? NULL
+			: "{\"jsonrpc\": \"2.0\", \"id\": …, \"method\": \"…\", \"params\": {…}}",
+		    "%s", memory ? "memory is gone" : "no request of JSON-RPC 2.0");
 	} else {
 		session->active = rpc_look_up(call, name) &&
 		    rpc_read_params(call, json_object_get(request, "params"));
@@ -402,15 +407,16 @@ rpc_begin(struct rpc_session *session, const char *text, size_t len, int *work)
 	must(session->line == NULL);
 	*work -= (int)(len / RPC_WORK_BYTES);
 	if (rpc_has_too_many_values(text, len)) {
-		rpc_complain(
-		    session->out, RPC_INVALID_REQUEST, "more than 16384 values in one line");
+		rpc_complain(session->out, RPC_INVALID_REQUEST,
+		    "more than 16384 values in one line", "send it as several requests");
 		return;
 	}
 	session->line = json_loadb(text, len, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
 	if (session->line == NULL) {
 		bool memory = json_error_code(&error) == json_error_out_of_memory;
 		rpc_complain(session->out, memory ? RPC_INTERNAL : RPC_PARSE_ERROR,
-		    memory ? "memory is gone" : error.text);
+		    memory ? "memory is gone" : error.text,
+		    memory ? NULL : "one JSON object a line");
 		return;
 	}
 	session->batch = json_is_array(session->line) && json_array_size(session->line) > 0;

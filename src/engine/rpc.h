@@ -71,6 +71,7 @@ struct rpc_method {
 	bool changes;          /* for operators only, and logged */
 	uint32_t takes, needs; /* PARAM_BITs */
 	const char *doc;
+	const char *result; /* its schema: a name in schemas.def */
 };
 
 /* What a handler remembers between its steps; zeroed at first. */
@@ -118,8 +119,8 @@ enum rpc_progress rpc_step(struct rpc_session *session, int *work);
 mono_ms rpc_deadline(const struct rpc_session *session);
 /* Drops what is in progress: the peer has gone. */
 void rpc_end(struct rpc_session *session);
-/* An error line that answers no request in particular. */
-void rpc_complain(struct buf *out, enum rpc_error code, const char *message);
+/* An error line that answers no request in particular; the hint may be NULL. */
+void rpc_complain(struct buf *out, enum rpc_error code, const char *message, const char *hint);
 
 /*
  * For handlers. The result is to be written after what rpc_result returns and be ended by
@@ -134,6 +135,5 @@ enum rpc_progress rpc_refuse(struct rpc_call *call, enum rpc_error code, const c
 /* The table, and its words, for `help`. */
 const struct rpc_method *rpc_methods(size_t *count);
 const char *rpc_param_name(enum rpc_param param);
-const char *rpc_param_type(enum rpc_param param);
 
 #endif

@@ -496,7 +496,16 @@ help_knows_every_method_that_works(void **unused)
 	json_t *signal = json_array_get(methods, 6);
 	assert_string_equal(json_string_value(json_object_get(signal, "name")), "signal");
 	assert_true(json_is_true(json_object_get(signal, "changes")));
-	assert_int_equal(json_array_size(json_object_get(signal, "params")), 3);
+	json_t *params = json_object_get(json_object_get(signal, "params"), "properties");
+	assert_int_equal(json_object_size(params), 3);
+	json_t *schema, *name;
+	size_t i;
+	json_array_foreach(methods, i, schema)
+	{
+		name = json_object_get(json_object_get(schema, "result"), "$ref");
+		assert_non_null(json_object_get(
+		    json_object_get(value, "$defs"), json_string_value(name) + strlen("#/$defs/")));
+	}
 	json_decref(value);
 	finish(&peer);
 }
