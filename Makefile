@@ -36,6 +36,9 @@ OPTIMISE := -O2 -g
 ifdef SANITIZE
 OPTIMISE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 STACK_WARNING :=
+else ifdef FUZZ
+OPTIMISE := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+STACK_WARNING :=
 else ifdef COVERAGE
 OPTIMISE := -O0 -g --coverage
 else
@@ -72,6 +75,7 @@ ENGINE := $(BUILD)/libexec/coppice/coppice-engine
 UNIT    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*/test_*.c))
 HELPERS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/helpers/*.c))
 BENCHES := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/*.c))
+FUZZERS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(filter-out tests/fuzz/fuzz.c,$(wildcard tests/fuzz/*.c)))
 SIM_OBJECTS := $(patsubst %.c,$(OBJ)/%.o,$(wildcard tests/sim/*.c))
 SIM     := $(if $(SIM_OBJECTS),$(BUILD)/tests/sim)
 
@@ -96,7 +100,7 @@ WAIT := $(filter deps,$(MAKECMDGOALS))
 export BUILD PYTHON
 
 .PHONY: all check check-unit check-sim check-system check-lint check-asan check-valgrind coverage lint lint-all \
-	bench demo deps install clean help programs tests force
+	fuzz fuzzers bench demo deps install clean help programs tests force
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY:
@@ -118,6 +122,7 @@ help:
 #: coverage        lines covered by unit tests and simulator, per file of src/core
 #: lint            layers, purity, names, sizes, analyzers on what changed since the last commit upstream
 #: lint-all        the same, analyzers on everything
+#: fuzz            every reader of bytes from outside under libFuzzer (clang), FUZZ_SECONDS=10 each
 #: bench           measure against the floor program and other supervisors; under 5 minutes
 #: install         to DESTDIR and PREFIX (/usr/local)
 #: clean           remove the build directories
@@ -136,6 +141,10 @@ coverage: | $(WAIT)
 	@BUILD=$(BUILD)-coverage tests/check unit sim coverage
 lint lint-all: programs | $(WAIT)
 	@tests/lint/run $@
+fuzz: | $(WAIT)
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)-fuzz CC=clang FUZZ=1 fuzzers
+	@BUILD=$(BUILD)-fuzz tests/fuzz/run
+fuzzers: $(FUZZERS)
 bench: programs $(HELPERS) $(BENCHES) | $(WAIT)
 	@tests/bench/run
 demo: programs | $(WAIT)
@@ -161,7 +170,7 @@ install: programs
 		install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$$section/$${page##*/} || exit 1; done
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-coverage
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-coverage $(BUILD)-fuzz
 
 # --- rules ----------------------------------------------------------------------------------------------------
 
@@ -206,6 +215,12 @@ $(UNIT): $(BUILD)/tests/unit/%: $(OBJ)/tests/unit/%.o $$(call support,$$(call la
     $$(call archive,$$(TEST_LAYERS_$$(call layer_of,$$*)))
 	@mkdir -p $(@D)
 	$(call say,LINK)$(LINK) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -lcmocka $(LIBS_engine)
+# reaper.o has a main of its own; its target includes what it needs of it.
+$(FUZZERS): $(BUILD)/tests/fuzz/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/tests/fuzz/fuzz.o $(OBJ)/tests/unit/engine/shell.o \
+    $(call archive,engine config core reaper wire lib)
+	@mkdir -p $(@D)
+	$(call say,LINK)$(LINK) -fsanitize=fuzzer -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
+		-lcmocka $(LIBS_engine)
 $(SIM): $(SIM_OBJECTS) $(call archive,core lib)
 	@mkdir -p $(@D)
 	$(call say,LINK)$(LINK) -o $@ $^ -lm
