@@ -161,6 +161,29 @@ act_restart(struct ctl *ctl)
 	return act_waiting(ctl, (struct action){ .method = "restart", .window = 1 });
 }
 
+/* A command that is done when it is answered. */
+static int
+act_at_once(struct ctl *ctl, const char *method)
+{
+	struct action action = {
+		.method = method, .extra = "", .window = ACT_WINDOW, .patience = CLIENT_PATIENCE_MS
+	};
+
+	return act_on(ctl, &action, ctl->arg_count);
+}
+
+int
+act_reset(struct ctl *ctl)
+{
+	return act_at_once(ctl, "reset");
+}
+
+int
+act_drain(struct ctl *ctl)
+{
+	return act_at_once(ctl, "drain");
+}
+
 int
 act_signal(struct ctl *ctl)
 {

@@ -44,6 +44,7 @@ struct option {
 
 struct command {
 	const char *name, *args, *doc, *more; /* args and more may be NULL */
+	const char *examples;                 /* for help: a line each, or NULL */
 	unsigned min, max;                    /* how many arguments */
 	uint32_t options; /* bit n: takes option n, besides those that go everywhere */
 	ctl_run_fn *run;
@@ -86,7 +87,9 @@ int ctl_unknown_command(struct ctl *ctl, const char *name, const char *nearest);
 
 /* Handlers, one file a family. */
 ctl_run_fn show_status, show_tree, show_ping;
-ctl_run_fn act_start, act_stop, act_restart, act_signal, act_shutdown, act_raw;
+ctl_run_fn act_start, act_stop, act_restart, act_reset, act_drain, act_signal, act_shutdown,
+    act_raw;
+ctl_run_fn explain_show, explain_why;
 ctl_run_fn local_check, local_help;
 
 #endif

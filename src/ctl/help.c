@@ -1,5 +1,7 @@
 #include "ctl/help.h"
 
+#include <string.h>
+
 static const char general_head[] =
     "usage: coppicectl [-s PATH] [--json] COMMAND [ARGUMENTS]\n"
     "\n"
@@ -53,6 +55,20 @@ help_put_all(struct buf *out)
 	buf_puts(out, general_tail);
 }
 
+/* Each of the lines, a little in from the left. */
+static void
+help_put_examples(struct buf *out, const char *lines)
+{
+	if (lines == NULL)
+		return;
+	buf_puts(out, "\nExamples:\n");
+	while (*lines != '\0') {
+		size_t len = strcspn(lines, "\n");
+		buf_printf(out, "  %.*s\n", (int)len, lines);
+		lines += lines[len] == '\n' ? len + 1 : len;
+	}
+}
+
 void
 help_put(struct buf *out, const struct command *command)
 {
@@ -68,4 +84,5 @@ help_put(struct buf *out, const struct command *command)
 	if (command->options != 0)
 		buf_puts(out, "\n");
 	help_put_options(out, command);
+	help_put_examples(out, command->examples);
 }

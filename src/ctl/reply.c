@@ -176,6 +176,16 @@ reply_free(struct reply *reply)
 	*reply = (struct reply){ 0 };
 }
 
+json_t *
+reply_load(const struct reply *reply)
+{
+	json_t *line = json_loadb(reply->line.at, reply->line.len, JSON_ALLOW_NUL, NULL);
+	json_t *result = json_incref(json_object_get(line, "result"));
+
+	json_decref(line);
+	return result;
+}
+
 int
 reply_refused(struct ctl *ctl, const struct reply *reply)
 {

@@ -8,6 +8,8 @@
 
 #include "ctl/ctl.h"
 
+#include <jansson.h>
+
 /* One answer: either `result` stands at its value, or is_error. */
 struct reply {
 	/* as it came; belongs to the client, until the next answer is read */
@@ -28,6 +30,8 @@ int reply_next(struct ctl *ctl, span_ms patience, struct reply *reply);
  */
 int reply_read(struct ctl *ctl, const char *method, const char *params, struct reply *reply);
 void reply_free(struct reply *reply);
+/* The result as a value of the caller's; NULL when it is no JSON. For answers that are not large. */
+json_t *reply_load(const struct reply *reply);
 
 /* Complains about an error answer and returns the exit status that belongs to its code. */
 int reply_refused(struct ctl *ctl, const struct reply *reply);

@@ -1,0 +1,250 @@
+/* show and why: what is configured, and what became of it. */
+#include "ctl/ctl.h"
+#include "ctl/event.h"
+#include "ctl/member.h"
+#include "ctl/paths.h"
+#include "ctl/reply.h"
+#include "ctl/term.h"
+
+#include "lib/str.h"
+#include "wire/rpc.h"
+
+#include <string.h>
+
+#define MAX_VALUE_WIDTH 40 /* longer values do not move the origins of the others */
+
+typedef void explain_put_fn(struct buf *out, json_t *result);
+
+/* One node: the answer as it is, or as `put` writes it. */
+static int
+explain_one(struct ctl *ctl, const char *path, const char *extra, explain_put_fn *put)
+{
+	struct buf params = { 0 };
+	struct reply reply;
+
+	buf_puts(&params, "{\"path\":");
+	buf_json_string(&params, path);
+	buf_printf(&params, "%s}", extra);
+	int status = reply_read(ctl, ctl->command->name, params.data, &reply);
+	buf_free(&params);
+	if (status == 0 && ctl->options[OPT_JSON] != NULL) {
+		buf_append(&ctl->out, reply.line.at, reply.line.len);
+		buf_puts(&ctl->out, "\n");
+	}
+	if (status == 0 && reply.is_error) {
+		status = reply_refused(ctl, &reply);
+	} else if (status == 0 && ctl->options[OPT_JSON] == NULL) {
+		json_t *result = reply_load(&reply);
+		if (json_is_object(result)) {
+			buf_puts(&ctl->out, ctl->out.len > 0 ? "\n" : "");
+			put(&ctl->out, result);
+		} else {
+			status = reply_garbled(ctl, "its result is no object");
+		}
+		json_decref(result);
+	}
+	reply_free(&reply);
+	return status;
+}
+
+/* The nodes that the arguments name; one that is refused does not keep the others back. */
+static int
+explain_all(struct ctl *ctl, const char *extra, explain_put_fn *put)
+{
+	struct paths paths;
+	int status = paths_expand(ctl, ctl->arg_count, CTL_REFUSED, &paths);
+	int worst = 0;
+
+	for (unsigned i = 0; status == 0 && i < paths.count; i++) {
+		int one = explain_one(ctl, paths.all[i], extra, put);
+		worst = one > worst ? one : worst;
+		status = one == CTL_NO_DAEMON || one == CTL_TIMED_OUT ? one : 0;
+	}
+	paths_free(&paths);
+	return status != 0 ? status : worst;
+}
+
+/* --- show --- */
+
+/* A value is its text, or {value, origin}. */
+static const char *
+value_text(const json_t *value)
+{
+	return json_is_string(value) ? json_string_value(value) : member_text(value, "value");
+}
+
+static void
+put_value(
+    struct buf *out, const char *key, size_t key_width, const json_t *value, size_t value_width)
+{
+	const char *text = value_text(value), *origin = member_text(value, "origin");
+	size_t start = out->len;
+
+	member_put(out, key);
+	term_put_blanks(out, key_width - strlen(key));
+	buf_puts(out, " = ");
+	member_put(out, text);
+	if (*origin != '\0') {
+		size_t len = strlen(text);
+		term_put_blanks(out, len < value_width ? value_width - len + 2 : 2);
+		buf_puts(out, "# ");
+		member_put(out, origin);
+	}
+	term_trim(out, start);
+	buf_puts(out, "\n");
+}
+
+static void
+put_show(struct buf *out, json_t *result)
+{
+	json_t *values = json_object_get(result, "values"), *value;
+	size_t key_width = 0, value_width = 0;
+	const char *key;
+
+	buf_puts(out, "[");
+	member_put(out, member_text(result, "kind"));
+	buf_puts(out, ":");
+	member_put(out, member_text(result, "path"));
+	buf_puts(out, "]\n");
+	json_object_foreach(values, key, value)
+	{
+		size_t key_len = strlen(key), len = strlen(value_text(value));
+		key_width = key_len > key_width ? key_len : key_width;
+		if (len <= MAX_VALUE_WIDTH)
+			value_width = len > value_width ? len : value_width;
+	}
+	json_object_foreach(values, key, value) put_value(out, key, key_width, value, value_width);
+	if (json_object_size(values) == 0)
+		buf_puts(out, "# nothing is set for it; show --effective tells what holds\n");
+}
+
+int
+explain_show(struct ctl *ctl)
+{
+	return explain_all(
+	    ctl, ctl->options[OPT_EFFECTIVE] != NULL ? ",\"effective\":true" : "", put_show);
+}
+
+/* --- why --- */
+
+/* "in " or nothing, a span, " ago" or nothing; cells of a table are as wide as that takes. */
+static void
+put_cell(struct buf *out, size_t start, size_t width)
+{
+	size_t len = out->len - start;
+
+	term_put_blanks(out, len < width ? width - len : 1);
+}
+
+static void
+put_title(struct buf *out, const struct term *term, const json_t *result)
+{
+	const char *state = member_text(result, "state"), *reason = member_text(result, "reason");
+	struct node node = { .state = { state, strlen(state) } };
+	double since = member_number(result, "since_at", 0);
+
+	member_put(out, member_text(result, "path"));
+	buf_puts(out, " is ");
+	term_put_state(out, term, &node, 0);
+	if (*reason != '\0') {
+		buf_puts(out, " (");
+		member_put(out, reason);
+		buf_puts(out, ")");
+	}
+	if (since > 0) {
+		double now = (double)span_wall_now_ms() / 1000;
+		buf_puts(out, ", for ");
+		node_put_span(out, now > since ? now - since : 0);
+	}
+	buf_puts(out, "\n");
+}
+
+static void
+put_budget(struct buf *out, const json_t *budget, size_t path_width)
+{
+	size_t start = out->len;
+
+	buf_puts(out, "  ");
+	member_put(out, member_text(budget, "path"));
+	put_cell(out, start, path_width + 4);
+	start = out->len;
+	buf_printf(out, "%.0f of %.0f in ", member_number(budget, "used", 0),
+	    member_number(budget, "intensity", 0));
+	node_put_span(out, member_number(budget, "period_s", 0));
+	put_cell(out, start, 22);
+	start = out->len;
+	double next_free = member_number(budget, "next_free_in_s", -1);
+	buf_puts(out, next_free >= 0 ? "in " : "-");
+	node_put_span(out, next_free);
+	put_cell(out, start, 12);
+	member_put(out, member_text(budget, "on_limit"));
+	buf_puts(out, "\n");
+}
+
+static void
+put_budgets(struct buf *out, const json_t *budgets)
+{
+	size_t width = strlen("BUDGET"), i;
+	const json_t *budget;
+
+	json_array_foreach(budgets, i, budget)
+	{
+		size_t len = strlen(member_text(budget, "path"));
+		width = len > width ? len : width;
+	}
+	if (json_array_size(budgets) == 0)
+		return;
+	buf_puts(out, "\n  BUDGET");
+	term_put_blanks(out, width - strlen("BUDGET") + 2);
+	buf_puts(out, "USED                  NEXT FREE   WHEN SPENT\n");
+	json_array_foreach(budgets, i, budget) put_budget(out, budget, width);
+}
+
+static void
+put_events(struct buf *out, const json_t *events)
+{
+	double now = (double)span_wall_now_ms() / 1000;
+	json_t *event;
+	size_t i;
+
+	if (json_array_size(events) == 0)
+		return;
+	buf_puts(out, "\n  LAST EVENTS\n");
+	json_array_foreach(events, i, event)
+	{
+		double at = member_number(event, "at", now);
+		size_t start = out->len;
+		buf_puts(out, "  ");
+		node_put_span(out, at < now ? now - at : 0);
+		buf_puts(out, " ago");
+		put_cell(out, start, 14);
+		event_put_words(out, event);
+		buf_puts(out, "\n");
+	}
+}
+
+static void
+put_why(struct buf *out, json_t *result)
+{
+	const json_t *sentences = json_object_get(result, "text");
+	const json_t *sentence;
+	struct term term = term_look();
+	size_t i;
+
+	put_title(out, &term, result);
+	json_array_foreach(sentences, i, sentence)
+	{
+		const char *text = json_string_value(sentence);
+		buf_puts(out, "  ");
+		member_put(out, text != NULL ? text : "");
+		buf_puts(out, "\n");
+	}
+	put_budgets(out, json_object_get(result, "budgets"));
+	put_events(out, json_object_get(result, "events"));
+}
+
+int
+explain_why(struct ctl *ctl)
+{
+	return explain_all(ctl, "", put_why);
+}
