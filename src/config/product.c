@@ -165,6 +165,50 @@ put_program(const struct build_place *place, const char *log_dir, struct buf *ou
 	buf_puts(out, "}");
 }
 
+/* --- what files say, and where --------------------------------------------------------------- */
+
+/* "key": ["text", "file:line"] */
+static void
+put_origin(const struct build_setting *setting, const char *name, const char *suffix,
+    const char **between, struct buf *out)
+{
+	const struct raw_entry *entry = setting->entry;
+	char *key = mem_printf("%s%s", name, suffix);
+	char *origin = mem_printf("%s:%" PRIu32, entry->section->file, entry->line);
+	struct buf text = { 0 };
+
+	buf_puts(&text, "");
+	value_print(entry->info, setting->value, &text);
+	buf_puts(out, *between);
+	buf_json_string(out, key);
+	buf_puts(out, ": [");
+	buf_json_string(out, text.data);
+	buf_puts(out, ", ");
+	buf_json_string(out, origin);
+	buf_puts(out, "]");
+	*between = ", ";
+	out->failed = out->failed || text.failed;
+	buf_free(&text);
+	free(origin);
+	free(key);
+}
+
+static void
+put_settings(const struct build_place *place, struct buf *out)
+{
+	const char *between = "";
+
+	put_name("settings", out);
+	buf_puts(out, "{");
+	for (size_t i = 0; i < KEY_COUNT; i++)
+		if (place->settings[i].entry != NULL)
+			put_origin(&place->settings[i], keys_table[i].name, "", &between, out);
+	for (size_t i = 0; i < place->variable_count; i++)
+		put_origin(&place->variables[i].setting, keys_table[KEY_ENV].name,
+		    place->variables[i].name, &between, out);
+	buf_puts(out, "}");
+}
+
 /* --- all ------------------------------------------------------------------------------------ */
 
 /*
@@ -185,7 +229,8 @@ put_node(const struct build_place *place, const char *log_dir, struct buf *out)
 			put_setting(place, (enum keys_id)i, out);
 	if (is_child)
 		put_program(place, log_dir, out);
-	buf_puts(out, "}");
+	put_settings(place, out);
+	buf_puts(out, "}\n");
 }
 
 static void
@@ -219,13 +264,10 @@ put_daemon(const struct daemon_settings *settings, struct buf *out)
 void
 product_write(const struct build *build, const struct daemon_settings *settings, struct buf *out)
 {
-	buf_puts(out, "{\"version\": 1,\n\"coppice\": ");
+	buf_puts(out, "{\"version\": 2, \"coppice\": ");
 	put_daemon(settings, out);
-	buf_puts(out, ",\n\"nodes\": [");
+	buf_puts(out, "}\n");
 	for (const struct build_place *place = build->places[0]; place != NULL;
-	     place = build_next(place)) {
-		buf_puts(out, place == build->places[0] ? "\n" : ",\n");
+	     place = build_next(place))
 		put_node(place, settings->log_dir, out);
-	}
-	buf_puts(out, "\n]}\n");
 }

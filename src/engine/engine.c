@@ -4,6 +4,7 @@
 #include "engine/arguments.h"
 #include "engine/checkpoint.h"
 #include "engine/control.h"
+#include "engine/event.h"
 #include "engine/events.h"
 #include "engine/exits.h"
 #include "engine/load.h"
@@ -107,15 +108,14 @@ static int
 build_tree(struct engine *engine, struct load_product *product, uint64_t seed)
 {
 	const char *problem;
-	int error =
-	    settings_read(&engine->settings, json_object_get(product->root, "coppice"), &problem);
+	int error = settings_read(&engine->settings, product->coppice, &problem);
 
 	if (!error) {
 		problem = "out of memory";
 		engine->core = core_new(seed);
 		if (engine->core)
-			engine->nodes = nodes_new(
-			    engine->core, json_object_get(product->root, "nodes"), &problem);
+			engine->nodes = nodes_new(engine->core, product->text, product->size,
+			    product->nodes_at, &problem);
 	}
 	load_release(product);
 	if (engine->nodes)
@@ -308,7 +308,7 @@ free_all(struct engine *engine)
 int
 engine_main(int argc, char **argv)
 {
-	struct engine engine = { .specs = -1 };
+	struct engine engine = { .specs = -1, .caller = EVENT_NOBODY };
 	struct arguments arguments;
 	const char *problem;
 	int status;

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define TIME_LIMIT_MS 10000
+#define VERSION       2 /* of the product */
 
 /* ---- running compile ---- */
 
@@ -137,11 +138,34 @@ load_compile(const char *config, enum link_mode mode, int *status)
 
 /* ---- its product ---- */
 
+/* The first line: which version, and the daemon's settings. */
+static int
+read_first(struct load_product *product, const char **problem)
+{
+	const char *end = memchr(product->text, '\n', product->size);
+	size_t len = end ? (size_t)(end - product->text) : product->size;
+	json_error_t error;
+	json_t *first = json_loadb(product->text, len, 0, &error);
+	int result = -EINVAL;
+
+	if (!first) {
+		*problem = "the specs are no JSON";
+	} else if (json_integer_value(json_object_get(first, "version")) != VERSION) {
+		*problem = "the specs are of another version";
+	} else {
+		product->coppice = json_incref(json_object_get(first, "coppice"));
+		product->nodes_at = end ? len + 1 : len;
+		result = 0;
+	}
+	json_decref(first);
+	return result;
+}
+
 int
 load_read(struct load_product *product, int fd, const char **problem)
 {
 	struct stat st;
-	json_error_t error;
+	int error;
 
 	memset(product, 0, sizeof(*product));
 	*problem = "the specs cannot be read";
@@ -155,22 +179,33 @@ load_read(struct load_product *product, int fd, const char **problem)
 		return -errno;
 	}
 	product->size = (size_t)st.st_size;
-	product->root = json_loadb(product->text, product->size, 0, &error);
-	if (!product->root || json_integer_value(json_object_get(product->root, "version")) != 1) {
-		*problem =
-		    product->root ? "the specs are of another version" : "the specs are no JSON";
+	error = read_first(product, problem);
+	if (error)
 		load_release(product);
-		return -EINVAL;
-	}
-	return 0;
+	return error;
 }
 
 void
 load_release(struct load_product *product)
 {
-	json_decref(product->root);
+	json_decref(product->coppice);
 	if (product->text)
 		(void)munmap(product->text, product->size);
 	memset(product, 0, sizeof(*product));
 	(void)malloc_trim(0);
+}
+
+json_t *
+load_place(int specs, const struct place *place)
+{
+	char *line = malloc(place->specs_len);
+	json_t *object = NULL;
+	ssize_t got = -1;
+
+	if (line)
+		got = pread(specs, line, place->specs_len, (off_t)place->specs_at);
+	if (got == (ssize_t)place->specs_len)
+		object = json_loadb(line, place->specs_len, 0, NULL);
+	free(line);
+	return object;
 }

@@ -5,6 +5,7 @@
 #ifndef COPPICE_ENGINE_LOAD_H
 #define COPPICE_ENGINE_LOAD_H
 
+#include "engine/nodes.h"
 #include "wire/link.h"
 
 #include <jansson.h>
@@ -19,11 +20,19 @@ int load_compile(const char *config, enum link_mode mode, int *status);
 struct load_product {
 	char *text; /* mapped */
 	size_t size;
-	json_t *root;
+	size_t nodes_at; /* where the lines of the places begin */
+	json_t *coppice;
 };
-/* Maps and parses a product. 0 or a negative errno with a static text in *problem. */
+/*
+ * Maps a product and reads its first line. 0 or a negative errno with a static text in *problem.
+ */
 int load_read(struct load_product *product, int fd, const char **problem);
 /* Frees it and gives the memory that parsing took back to the system. */
 void load_release(struct load_product *product);
+/*
+ * What the product in the memory file says of a place, as in config/compile.h, to be json_decref'd;
+ * NULL when memory is gone or the file is damaged. Reads that line alone.
+ */
+json_t *load_place(int specs, const struct place *place);
 
 #endif

@@ -4,6 +4,7 @@
 #include "lib/str.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -346,10 +347,42 @@ allocate(struct nodes *nodes, size_t count)
 	return true;
 }
 
-struct nodes *
-nodes_new(struct core *core, const json_t *array, const char **problem)
+static size_t
+count_lines(const char *text, size_t size)
 {
-	size_t count = json_array_size(array);
+	size_t count = 0;
+
+	for (const char *end = text + size; text < end; count++) {
+		const char *stop = memchr(text, '\n', (size_t)(end - text));
+		text = stop ? stop + 1 : end;
+	}
+	return count;
+}
+
+/* A line at a time: parsed, all of them would be our largest use of memory. */
+static const char *
+add_lines(struct nodes *nodes, struct core *core, const char *product, size_t size, size_t at)
+{
+	const char *problem = NULL;
+
+	for (uint32_t index = 0; at < size && !problem; index++) {
+		const char *stop = memchr(product + at, '\n', size - at);
+		size_t len = stop ? (size_t)(stop - product) - at : size - at;
+		json_t *object = json_loadb(product + at, len, 0, NULL);
+		nodes->places[index].specs_at = at;
+		nodes->places[index].specs_len = (uint32_t)len;
+		problem = !object || len > UINT32_MAX ? "a node of the specs is no JSON"
+						      : add_place(nodes, core, object, index);
+		json_decref(object);
+		at += len + 1;
+	}
+	return problem;
+}
+
+struct nodes *
+nodes_new(struct core *core, const char *product, size_t size, size_t at, const char **problem)
+{
+	size_t count = at < size ? count_lines(product + at, size - at) : 0;
 	struct nodes *nodes = calloc(1, sizeof(*nodes));
 
 	*problem = NULL;
@@ -357,8 +390,8 @@ nodes_new(struct core *core, const json_t *array, const char **problem)
 		*problem = "the specs name no nodes";
 	else if (!nodes || !allocate(nodes, count))
 		*problem = "out of memory";
-	for (size_t i = 0; i < count && !*problem; i++)
-		*problem = add_place(nodes, core, json_array_get(array, i), (uint32_t)i);
+	else
+		*problem = add_lines(nodes, core, product, size, at);
 	if (*problem)
 		nodes_free(&nodes);
 	return nodes;

@@ -9,8 +9,6 @@
 #include "core/core.h"
 #include "engine/program.h"
 
-#include <jansson.h>
-
 #define NODES_PATH_SIZE 272 /* 255 bytes, @65535, NUL */
 
 /* One place of the configuration: a supervisor, a child, or a template with its instances. */
@@ -20,14 +18,18 @@ struct place {
 	struct program *program; /* NULL for a supervisor */
 	bool is_template;
 	uint32_t first, count; /* node ids first … first+count−1 */
+	uint32_t specs_len;    /* its line in the compile product, without the line end, and … */
+	size_t specs_at;       /* … where it begins */
 };
 
 struct nodes;
 /*
- * Reads the "nodes" array (see docs of the compile product in config/compile.h) and adds every
- * place to the core. NULL on error, with a text in *problem (static or to be freed never).
+ * Reads the lines of the places (config/compile.h) in a compile product, from offset `at` on, and
+ * adds every place to the core. NULL on error, with a text in *problem (static or to be freed
+ * never).
  */
-struct nodes *nodes_new(struct core *core, const json_t *array, const char **problem);
+struct nodes *nodes_new(
+    struct core *core, const char *product, size_t size, size_t at, const char **problem);
 void nodes_free(struct nodes **nodes);
 
 /* The node with that path, or CORE_NONE. "/" is the root. The path of a template is no node. */

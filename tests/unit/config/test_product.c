@@ -74,12 +74,15 @@ static const char root[] =
     "{\"path\": \"/\", \"kind\": \"supervisor\", " MEMBER
     ", \"strategy\": \"one_for_one\", \"on_limit\": \"backoff\", \"intensity\": 5, \"period\": 60000, "
     "\"auto_shutdown\": \"never\", \"start_order\": \"ordered\", \"stop_order\": \"ordered\", \"max_starting\": 0, "
-    "\"start_queue_timeout\": null, \"on_start_failure\": \"retry\"}";
+    "\"start_queue_timeout\": null, \"on_start_failure\": \"retry\", \"settings\": {}}";
 static const char shop[] =
     "{\"path\": \"shop\", \"kind\": \"supervisor\", " MEMBER
     ", \"strategy\": \"rest_for_one\", \"on_limit\": \"escalate\", \"intensity\": 3, \"period\": 120000, "
     "\"auto_shutdown\": \"never\", \"start_order\": \"ordered\", \"stop_order\": \"ordered\", \"max_starting\": 2, "
-    "\"start_queue_timeout\": 30000, \"on_start_failure\": \"retry\"}";
+    "\"start_queue_timeout\": 30000, \"on_start_failure\": \"retry\", "
+    "\"settings\": {\"strategy\": [\"rest_for_one\", \"t.conf:13\"], \"intensity\": [\"3\", \"t.conf:14\"], "
+    "\"period\": [\"2m\", \"t.conf:15\"], \"restart\": [\"temporary\", \"t.conf:16\"], "
+    "\"max_starting\": [\"2\", \"t.conf:17\"], \"start_queue_timeout\": [\"30s\", \"t.conf:18\"]}}";
 static const char web[] =
     "{\"path\": \"shop/web\", \"kind\": \"child\", \"instances\": 4, " MEMBER
     ", \"ready\": \"spawn\", \"start_timeout\": 10000, \"stop\": [[\"TERM\", 10000], [\"KILL\", null]], "
@@ -87,7 +90,13 @@ static const char web[] =
     "\"escalate_exit\": [], \"program\": {\"argv\": [\"/srv/web\", \"--port\", \"80\\u0001\", \"--name=web@\\u0001\"], "
     "\"env\": [\"WHO=shop/web@\\u0001\", \"TZ=UTC\"], \"clear_env\": false, \"directory\": null, \"stdin\": \"null\", "
     "\"log\": \"file\", \"log_file\": \"/logs/shop.web@\\u0001.log\", \"log_stderr\": \"file\", "
-    "\"log_stderr_file\": \"/logs/shop.web@\\u0001.err.log\", \"umask\": 18, \"identity\": null}}";
+    "\"log_stderr_file\": \"/logs/shop.web@\\u0001.err.log\", \"umask\": 18, \"identity\": null}, "
+    "\"settings\": {\"command\": [\"/srv/web --port 80%i --name=web@%i\", \"t.conf:20\"], "
+    "\"instances\": [\"4\", \"t.conf:21\"], \"restart\": [\"transient\", \"t.conf:22\"], "
+    "\"success_exit\": [\"0 TERM\", \"t.conf:23\"], \"no_restart_exit\": [\"78\", \"t.conf:24\"], "
+    "\"stop\": [\"TERM 10s KILL\", \"t.conf:10\"], \"log\": [\"file\", \"t.conf:25\"], "
+    "\"log_stderr\": [\"file\", \"t.conf:26\"], \"env.WHO\": [\"shop/web@%i\", \"t.conf:27\"], "
+    "\"env.TZ\": [\"UTC\", \"t.conf:11\"]}}";
 static const char job[] =
     "{\"path\": \"job\", \"kind\": \"child\", \"instances\": null, " MEMBER
     ", \"ready\": \"exit\", \"start_timeout\": null, \"stop\": [[\"KILL\", null]], "
@@ -95,21 +104,31 @@ static const char job[] =
     "\"escalate_exit\": [], \"program\": {\"argv\": [\"job\"], "
     "\"env\": [\"TZ=UTC\"], \"clear_env\": false, \"directory\": null, \"stdin\": \"null\", "
     "\"log\": \"file\", \"log_file\": \"/logs/jobs/job.log\", \"log_stderr\": \"null\", "
-    "\"log_stderr_file\": null, \"umask\": 18, \"identity\": null}}";
+    "\"log_stderr_file\": null, \"umask\": 18, \"identity\": null}, "
+    "\"settings\": {\"command\": [\"job\", \"t.conf:29\"], \"ready\": [\"exit\", \"t.conf:30\"], "
+    "\"start_timeout\": [\"infinity\", \"t.conf:31\"], \"stop\": [\"KILL\", \"t.conf:32\"], "
+    "\"log_file\": [\"jobs/job.log\", \"t.conf:33\"], \"log_stderr\": [\"null\", \"t.conf:34\"], "
+    "\"env.TZ\": [\"UTC\", \"t.conf:11\"]}}";
 
+/* The lines, as an array. */
 static json_t *
 product_of(struct compiled *compiled)
 {
 	struct buf out = { 0 };
+	json_t *lines = json_array();
 	json_error_t error;
 
 	assert_int_equal(diag_errors(compiled->diag), 0);
 	product_write(compiled->build, &compiled->settings, &out);
-	json_t *product = json_loads(out.data, JSON_REJECT_DUPLICATES, &error);
-	if (product == NULL)
-		fail_msg("line %d: %s", error.line, error.text);
+	assert_int_equal(out.data[out.len - 1], '\n');
+	for (char *line = strtok(out.data, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+		json_t *object = json_loads(line, JSON_REJECT_DUPLICATES, &error);
+		if (object == NULL)
+			fail_msg("column %d: %s: %s", error.column, error.text, line);
+		json_array_append_new(lines, object);
+	}
 	buf_free(&out);
-	return product;
+	return lines;
 }
 
 /* JSON of the same meaning; order of keys does not matter, an additional key does. */
@@ -150,14 +169,14 @@ test_rich(void **state)
 	(void)state;
 	compiled_make(&compiled, rich, sizeof rich - 1, BUILD_SERVICE);
 	assert_string_equal(compiled.messages.data, "");
-	json_t *product = product_of(&compiled), *nodes = json_object_get(product, "nodes");
-	assert_int_equal(json_integer_value(json_object_get(product, "version")), 1);
-	assert_json(json_object_get(product, "coppice"), coppice);
-	assert_int_equal(json_array_size(nodes), 4);
-	assert_node(nodes, 0, root, "permanent");
-	assert_node(nodes, 1, shop, "temporary");
-	assert_node(nodes, 2, web, "transient");
-	assert_node(nodes, 3, job, "permanent");
+	json_t *product = product_of(&compiled), *first = json_array_get(product, 0);
+	assert_int_equal(json_integer_value(json_object_get(first, "version")), 2);
+	assert_json(json_object_get(first, "coppice"), coppice);
+	assert_int_equal(json_array_size(product), 5);
+	assert_node(product, 1, root, "permanent");
+	assert_node(product, 2, shop, "temporary");
+	assert_node(product, 3, web, "transient");
+	assert_node(product, 4, job, "permanent");
 	json_decref(product);
 	compiled_free(&compiled);
 }
@@ -167,7 +186,7 @@ test_rich(void **state)
 static json_t *
 first_program(json_t *product)
 {
-	return json_object_get(json_array_get(json_object_get(product, "nodes"), 1), "program");
+	return json_object_get(json_array_get(product, 2), "program");
 }
 
 /* A start as ourselves needs no privilege, but has the user's variables all the same. */

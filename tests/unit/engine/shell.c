@@ -2,6 +2,8 @@
 
 #include "engine/control.h"
 #include "engine/spawn.h"
+#include "lib/buf.h"
+#include "lib/fd.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -10,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
@@ -136,7 +139,7 @@ engine_wall_ms(mono_ms at)
 /* --- for the tests --- */
 
 static void
-add_row(json_t *array, const char *row)
+add_row(struct buf *product, const char *row)
 {
 	char path[64], ready[16] = "spawn", more[16] = "null", text[2048];
 	bool off;
@@ -152,21 +155,33 @@ add_row(json_t *array, const char *row)
 		snprintf(text, sizeof text, CHILD, path, off ? "null" : more,
 		    off ? "false" : "true", ready);
 	}
-	json_t *place = json_loads(text, 0, NULL);
-	assert_non_null(place);
-	json_array_append_new(array, place);
+	buf_printf(product, "%s\n", text);
+}
+
+/* The places as a product, which load_place can read again. */
+static struct nodes *
+make_nodes(struct shell *shell, const char *const *rows)
+{
+	struct buf product = { 0 };
+	const char *problem = NULL;
+
+	for (; *rows != NULL; rows++)
+		add_row(&product, *rows);
+	shell->engine.specs = memfd_create("specs", MFD_CLOEXEC);
+	assert_true(shell->engine.specs >= 0);
+	assert_int_equal(fd_write_all(shell->engine.specs, product.data, product.len), 0);
+	struct nodes *nodes = nodes_new(shell->engine.core, product.data, product.len, 0, &problem);
+	assert_null(problem);
+	buf_free(&product);
+	return nodes;
 }
 
 struct shell *
 shell_new(const char *const *rows)
 {
 	struct shell *shell = calloc(1, sizeof *shell);
-	json_t *array = json_array();
-	const char *problem = NULL;
 
 	assert_non_null(shell);
-	for (; *rows != NULL; rows++)
-		add_row(array, *rows);
 	shell->next_pid = 1000;
 	shell->engine.processes = shell->processes;
 	shell->engine.reaper_pid = 1;
@@ -176,10 +191,8 @@ shell_new(const char *const *rows)
 		.control_mode = 0600, .control_gid = (gid_t)-1, .shutdown_timeout = 90000
 	};
 	shell->engine.core = core_new(1);
-	shell->engine.nodes = nodes_new(shell->engine.core, array, &problem);
-	assert_null(problem);
+	shell->engine.nodes = make_nodes(shell, rows);
 	assert_true(core_count(shell->engine.core) <= SHELL_NODES);
-	json_decref(array);
 	return shell;
 }
 
@@ -188,6 +201,7 @@ shell_free(struct shell *shell)
 {
 	nodes_free(&shell->engine.nodes);
 	core_free(&shell->engine.core);
+	fd_close(&shell->engine.specs);
 	free(shell);
 }
 

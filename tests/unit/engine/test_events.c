@@ -47,14 +47,13 @@ setup(void **state)
 {
 	static struct fixture fixture;
 	struct checkpoint_specs specs = { 0 };
-	json_t *array =
-	    json_loads("[" SUPER "," CHILD("web", "spawn") "," CHILD("once", "exit") "]", 0, NULL);
+	static const char product[] = SUPER "\n" CHILD("web", "spawn") "\n" CHILD("once", "exit");
 	const char *problem;
 
 	memset(&fixture, 0, sizeof(fixture));
 	fixture.engine.core = core_new(1);
-	fixture.engine.nodes = nodes_new(fixture.engine.core, array, &problem);
-	json_decref(array);
+	fixture.engine.nodes =
+	    nodes_new(fixture.engine.core, product, sizeof(product) - 1, 0, &problem);
 	assert_non_null(fixture.engine.nodes);
 	assert_int_equal(
 	    checkpoint_new(&fixture.engine.checkpoint, fixture.engine.core, 1, &specs, EVENTS), 0);

@@ -24,7 +24,7 @@ file_of(const char *text)
 static void
 reads_again_and_again(void **state)
 {
-	static const char text[] = "{\"version\": 1, \"nodes\": [1, 2]}";
+	static const char text[] = "{\"version\": 2, \"coppice\": [1, 2]}\n{}\n";
 	int fd = file_of(text);
 
 	(void)state;
@@ -34,9 +34,10 @@ reads_again_and_again(void **state)
 		assert_int_equal(load_read(&product, fd, &problem), 0);
 		assert_int_equal(product.size, strlen(text));
 		assert_memory_equal(product.text, text, strlen(text));
-		assert_int_equal(json_array_size(json_object_get(product.root, "nodes")), 2);
+		assert_int_equal(json_array_size(product.coppice), 2);
+		assert_string_equal(text + product.nodes_at, "{}\n");
 		load_release(&product);
-		assert_null(product.root);
+		assert_null(product.coppice);
 		assert_null(product.text);
 	}
 	fd_close(&fd);
@@ -49,8 +50,9 @@ what_is_no_product_is_refused(void **state)
 		const char *text, *says;
 	} cases[] = {
 		{ "", "cannot be read" },
-		{ "{\"version\": 1", "no JSON" },
-		{ "{\"version\": 2}", "another version" },
+		{ "{\"version\": 2", "no JSON" },
+		{ "{\"version\":\n2}", "no JSON" },
+		{ "{\"version\": 1}\n", "another version" },
 		{ "{}", "another version" },
 		{ "[1]", "another version" },
 	};
@@ -64,10 +66,35 @@ what_is_no_product_is_refused(void **state)
 		assert_non_null(problem);
 		if (!strstr(problem, cases[i].says))
 			fail_msg("\"%s\": says \"%s\"", cases[i].text, problem);
-		assert_null(product.root);
+		assert_null(product.coppice);
 		assert_null(product.text);
 		fd_close(&fd);
 	}
+}
+
+/* One line is read again, and nothing else; what is damaged is said to be so. */
+static void
+a_place_is_read_again(void **state)
+{
+	static const char text[] = "{\"version\": 2}\n{\"path\": \"/\"}\njunk";
+	const struct place root = { .specs_at = 15, .specs_len = 13 };
+	const struct place junk = { .specs_at = 29, .specs_len = 4 };
+	const struct place beyond = { .specs_at = 15, .specs_len = 99 };
+	const struct place none = { .specs_at = 0 };
+	int fd = file_of(text);
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		json_t *place = load_place(fd, &root);
+		assert_non_null(place);
+		assert_string_equal(json_string_value(json_object_get(place, "path")), "/");
+		json_decref(place);
+	}
+	assert_null(load_place(fd, &junk));
+	assert_null(load_place(fd, &beyond));
+	assert_null(load_place(fd, &none));
+	assert_null(load_place(-1, &root));
+	fd_close(&fd);
 }
 
 int
@@ -75,6 +102,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_again_and_again),
+		cmocka_unit_test(a_place_is_read_again),
 		cmocka_unit_test(what_is_no_product_is_refused),
 	};
 

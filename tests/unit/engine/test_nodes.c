@@ -31,7 +31,7 @@ static const char *const PLACES[] = { SUPER("/"), CHILD("one", "null"), SUPER("s
 	CHILD("shop/none", "0"), CHILD("shop/web", "3"), SUPER("shop/deep"),
 	CHILD("shop/deep/db", "1"), CHILD("last", "0") };
 
-/* The whole array, to be changed by the caller. */
+/* A line each, to be changed by the caller. */
 static char *
 tree(void)
 {
@@ -39,24 +39,16 @@ tree(void)
 	size_t len = 0;
 
 	for (size_t i = 0; i < sizeof(PLACES) / sizeof(PLACES[0]); i++)
-		len += (size_t)snprintf(
-		    text + len, sizeof(text) - len, "%c%s", i ? ',' : '[', PLACES[i]);
-	(void)snprintf(text + len, sizeof(text) - len, "]");
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s\n", PLACES[i]);
 	return text;
 }
 
 static struct nodes *
 make(const char *text, struct core **core, const char **problem)
 {
-	json_t *array = json_loads(text, 0, NULL);
-	struct nodes *nodes;
-
-	assert_non_null(array);
 	*core = core_new(1);
 	assert_non_null(*core);
-	nodes = nodes_new(*core, array, problem);
-	json_decref(array);
-	return nodes;
+	return nodes_new(*core, text, strlen(text), 0, problem);
 }
 
 static void
@@ -102,6 +94,35 @@ paths_and_nodes(void **state)
 	nodes_free(&nodes);
 	assert_null(nodes);
 	core_free(&core);
+}
+
+/* Each place knows its own line, wherever the lines begin and whether or not the last is ended. */
+static void
+lines_are_remembered(void **state)
+{
+	char product[8300] = "{\"version\":2}\n";
+	size_t first = strlen(product);
+	const char *problem;
+
+	(void)state;
+	strcat(product, tree());
+	for (int cut = 0; cut < 2; cut++) {
+		struct core *core = core_new(1);
+		struct nodes *nodes =
+		    nodes_new(core, product, strlen(product) - (size_t)cut, first, &problem);
+		assert_non_null(nodes);
+		for (size_t i = 0; i < sizeof(PLACES) / sizeof(PLACES[0]); i++) {
+			const char *path = strchr(PLACES[i], ':') + 2;
+			char name[64] = "";
+			memcpy(name, path, strcspn(path, "\""));
+			const struct place *place = nodes_find_place(nodes, name);
+			assert_non_null(place);
+			assert_int_equal(place->specs_len, strlen(PLACES[i]));
+			assert_memory_equal(product + place->specs_at, PLACES[i], place->specs_len);
+		}
+		nodes_free(&nodes);
+		core_free(&core);
+	}
 }
 
 static void
@@ -204,6 +225,7 @@ what_is_wrong_is_said(void **state)
 		{ "[\"KILL\",null]", "[\"KILL\"]", "child" },
 		{ "[255]", "[256]", "child" },
 		{ "\"kind\":\"child\"", "\"kind\":\"chold\"", "missing" },
+		{ "{\"path\":\"last\"", "[\"path\":\"last\"", "no JSON" },
 		{ "\"argv\":[\"/bin/true\"]", "\"argv\":[]", "" },
 	};
 
@@ -228,6 +250,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(paths_and_nodes),
+		cmocka_unit_test(lines_are_remembered),
 		cmocka_unit_test(parents_are_the_paths),
 		cmocka_unit_test(values_are_read),
 		cmocka_unit_test(what_is_wrong_is_said),
