@@ -69,14 +69,28 @@ backoff_base(const struct core_spec *spec, uint32_t n)
 	return delay < spec->backoff_max ? delay : spec->backoff_max;
 }
 
+static span_ms
+spread(span_ms base, int64_t by_ppm)
+{
+	return base == SPAN_INFINITE ? base : times_capped(base, PPM + by_ppm, PPM, SPAN_INFINITE);
+}
+
+void
+backoff_range(const struct core_spec *spec, uint32_t n, span_ms *least, span_ms *most)
+{
+	span_ms base = backoff_base(spec, n);
+
+	*least = spread(base, -(int64_t)spec->backoff_jitter_ppm);
+	*most = spread(base, spec->backoff_jitter_ppm);
+}
+
 span_ms
 backoff_delay(const struct core_spec *spec, uint32_t n, struct rng *rng)
 {
 	span_ms base = backoff_base(spec, n);
-	int64_t jitter = spec->backoff_jitter_ppm, factor;
+	int64_t jitter = spec->backoff_jitter_ppm;
 
 	if (base == 0 || base == SPAN_INFINITE || jitter == 0)
 		return base;
-	factor = PPM - jitter + (int64_t)rng_below(rng, (uint64_t)(2 * jitter) + 1);
-	return times_capped(base, factor, PPM, SPAN_INFINITE);
+	return spread(base, (int64_t)rng_below(rng, (uint64_t)(2 * jitter) + 1) - jitter);
 }

@@ -13,6 +13,8 @@
  * jitter.
  */
 span_ms backoff_base(const struct core_spec *spec, uint32_t n);
+/* The least and the most that backoff_delay gives. */
+void backoff_range(const struct core_spec *spec, uint32_t n, span_ms *least, span_ms *most);
 /*
  * The same times a random number in 1 ± jitter. Draws from rng only when there is something to
  * spread.

@@ -158,6 +158,17 @@ become_ready(struct core *core, uint32_t id, const struct child_event *event)
 	operation_turn_over(core, id);
 }
 
+/* What it waits for ends not before that, and not earlier than it would have. */
+static void
+allow_time(struct core *core, uint32_t id, span_ms time)
+{
+	mono_ms until = span_after(core->head.now, time);
+	mono_ms deadline = node_get(core, id)->deadline;
+
+	if (deadline == MONO_NEVER || until > deadline)
+		node_set_deadline(core, id, until);
+}
+
 static void
 spawned(struct core *core, uint32_t id, const struct child_event *event)
 {
@@ -167,7 +178,28 @@ spawned(struct core *core, uint32_t id, const struct child_event *event)
 	if (spec->ready == READY_SPAWN)
 		become_ready(core, id, event);
 	else
-		node_set_deadline(core, id, span_after(core->head.now, spec->start_timeout));
+		allow_time(core, id, spec->start_timeout);
+}
+
+/* It asks for time, for what runs now, if that ends at all. */
+static void
+extend(struct core *core, uint32_t id, const struct child_event *event)
+{
+	if (node_get(core, id)->deadline != MONO_NEVER)
+		allow_time(core, id, event->timeout);
+}
+
+/* It asks for time to start, perhaps before the core has heard that it was spawned. */
+static void
+extend_start(struct core *core, uint32_t id, const struct child_event *event)
+{
+	const struct core_spec *spec = node_spec(core, id);
+
+	if (spec->ready == READY_SPAWN)
+		return;
+	if (node_has(core, id, NODE_SPAWNING))
+		allow_time(core, id, spec->start_timeout);
+	extend(core, id, event);
 }
 
 static void
@@ -340,23 +372,23 @@ impossible(struct core *core, uint32_t id, const struct child_event *event)
 }
 
 /*
- * The columns are the events; a node without a process never sees the four about one (they are
+ * The columns are the events; a node without a process never sees the five about one (they are
  * dropped before the table).
  */
-#define DOWN(start, timer)                                                           \
-	{                                                                            \
-		start, settle, impossible, impossible, impossible, impossible, timer \
+#define DOWN(start, timer)                                                                       \
+	{                                                                                        \
+		start, settle, impossible, impossible, impossible, impossible, impossible, timer \
 	}
 static child_step *const table[STATE_COUNT][CHILD_EVENT_COUNT] = {
-	/*                    START        STOP         SPAWNED       SPAWN_FAILED    READY       EXITED       TIMER */
+	/*                    START        STOP         SPAWNED       SPAWN_FAILED    READY       EXITED       EXTEND  TIMER */
 	[STATE_STOPPED] = DOWN(start, impossible),
 	[STATE_WAITING] = DOWN(start, queue_timeout),
 	[STATE_STARTING] = { ignore, order_stop, spawned, failed_start, told_ready, ended_early,
-	    start_timeout },
+	    extend_start, start_timeout },
 	[STATE_RUNNING] = { ignore, order_stop, note_spawned, failed_start, ignore, ended,
-	    impossible },
+	    ignore, impossible },
 	[STATE_STOPPING] = { start_again, change_goal, note_spawned, gone_unspawned, ignore, gone,
-	    next_stop_step },
+	    extend, next_stop_step },
 	[STATE_RESTARTING] = DOWN(start, delay_over),
 	[STATE_FINISHED] = DOWN(start, impossible),
 	[STATE_FAILED] = DOWN(start, impossible),

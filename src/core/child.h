@@ -28,6 +28,7 @@
 	X(CHILD_SPAWN_FAILED, "no process came of it")               \
 	X(CHILD_READY, "it said that it is ready")                   \
 	X(CHILD_EXITED, "its process has ended")                     \
+	X(CHILD_EXTEND, "its process asks for time")                 \
 	X(CHILD_TIMER, "the deadline of its state has come")
 
 #define X(name, meaning) name,
@@ -44,6 +45,7 @@ struct child_event {
 	int32_t status;          /* EXITED */
 	int32_t step, error;     /* SPAWN_FAILED */
 	int32_t pid;             /* SPAWNED */
+	span_ms timeout;         /* EXTEND */
 };
 
 void child_handle(struct core *core, uint32_t id, const struct child_event *event);

@@ -169,13 +169,35 @@ forget_manual_starts(struct core *core, uint32_t top)
 	}
 }
 
+/* Also of all below it; marked only where it changes, since each mark is another item to save. */
+static void
+set_drained(struct core *core, uint32_t top, bool drained)
+{
+	for (uint32_t id = top; id != CORE_NONE; id = tree_walk(core, top, id)) {
+		if (node_has(core, id, NODE_DRAINED) == drained)
+			continue;
+		if (drained)
+			node_mark(core, id, NODE_DRAINED);
+		else
+			node_unmark(core, id, NODE_DRAINED);
+	}
+}
+
+/* Records it; the node is wanted, for all that it does. */
+static void
+accept(struct core *core, uint32_t id, enum core_event_type command)
+{
+	tree_record(core, RECORD_OPERATOR, id, (int32_t)command, 0);
+	node_mark(core, id, NODE_WANTED);
+	set_drained(core, id, false);
+}
+
 void
 command_start(struct core *core, uint32_t id)
 {
 	bool was_up = is_up(core, id);
 
-	tree_record(core, RECORD_OPERATOR, id, ON_START, 0);
-	node_mark(core, id, NODE_WANTED);
+	accept(core, id, ON_START);
 	if (!was_up)
 		forget_manual_starts(core, id);
 	start_one(core, id);
@@ -199,8 +221,7 @@ command_stop(struct core *core, uint32_t id, bool now)
 void
 command_restart(struct core *core, uint32_t id, bool group)
 {
-	tree_record(core, RECORD_OPERATOR, id, ON_RESTART, 0);
-	node_mark(core, id, NODE_WANTED);
+	accept(core, id, ON_RESTART);
 	if (!parent_is_up(core, id))
 		return;
 	if (!must_queue(core, id))
@@ -209,6 +230,46 @@ command_restart(struct core *core, uint32_t id, bool group)
 		queue_add(core, id, group ? PENDING_RESTART_GROUP : PENDING_RESTART);
 	else
 		start_one(core, id);
+}
+
+/* Whether it has failed, or a limit has put it down or is about to. */
+static bool
+is_put_down(const struct core *core, uint32_t id)
+{
+	const struct node *node = node_get(core, id);
+
+	if (node->state == STATE_FAILED)
+		return true;
+	if (node_has(core, id, NODE_IN_SET) && super_get(core, node->parent)->wait == WAIT_LIMIT)
+		return true;
+	return (node->state == STATE_RESTARTING || node->state == STATE_STOPPING) &&
+	    (node->reason == REASON_LIMIT || node->reason == REASON_GIVEN_UP ||
+		node->reason == REASON_INTENSITY);
+}
+
+void
+command_reset(struct core *core, uint32_t id)
+{
+	bool put_down = is_put_down(core, id);
+
+	tree_record(core, RECORD_OPERATOR, id, ON_RESET, 0);
+	node_touch(core, id)->streak = 0;
+	if (node_get(core, id)->kind == KIND_SUPERVISOR)
+		failure_clear_window(core, id);
+	if (!put_down)
+		return;
+	node_mark(core, id, NODE_WANTED);
+	if (must_queue(core, id))
+		queue_add(core, id, PENDING_START);
+	else
+		run_start(core, id);
+}
+
+void
+command_drain(struct core *core, uint32_t id)
+{
+	tree_record(core, RECORD_OPERATOR, id, ON_DRAIN, 0);
+	set_drained(core, id, true);
 }
 
 void

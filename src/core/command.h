@@ -10,6 +10,13 @@
 void command_start(struct core *core, uint32_t id);
 void command_stop(struct core *core, uint32_t id, bool now);
 void command_restart(struct core *core, uint32_t id, bool group);
+/*
+ * Forgets the streak and, of a supervisor, the window. What has failed or what a limit has put down
+ * is started too, with its set, like by command_start.
+ */
+void command_reset(struct core *core, uint32_t id);
+/* Of the node and all below it; until command_start or command_restart of it or of one above it. */
+void command_drain(struct core *core, uint32_t id);
 /* timeout: after that KILL everywhere; 0 or SPAN_INFINITE: never. */
 void command_shutdown(struct core *core, bool now, span_ms timeout);
 /* From a supervisor's queue: the command that waited for the end of an operation. */

@@ -271,12 +271,14 @@ on_process(struct core *core, const struct core_event *event)
 		[ON_SPAWN_FAILED] = CHILD_SPAWN_FAILED,
 		[ON_READY] = CHILD_READY,
 		[ON_EXITED] = CHILD_EXITED,
+		[ON_EXTEND] = CHILD_EXTEND,
 	};
 	struct child_event child = { .type = translation[event->type],
 		.status = event->status,
 		.step = event->step,
 		.error = event->error,
-		.pid = event->pid };
+		.pid = event->pid,
+		.timeout = event->timeout };
 
 	if (event->incarnation != node_get(core, event->node)->incarnation ||
 	    !node_has(core, event->node, NODE_PROCESS))
@@ -333,11 +335,12 @@ on_release(struct core *core)
 	on_boot(core);
 }
 
+/* The commands that may start something. */
 static void
-on_start_or_restart(struct core *core, const struct core_event *event)
+on_starting_command(struct core *core, const struct core_event *event)
 {
 	if (core->head.hold) {
-		if (event->node == CORE_ROOT)
+		if (event->node == CORE_ROOT && event->type != ON_RESET)
 			on_release(core);
 		return;
 	}
@@ -345,8 +348,10 @@ on_start_or_restart(struct core *core, const struct core_event *event)
 		return;
 	if (event->type == ON_START)
 		command_start(core, event->node);
-	else
+	else if (event->type == ON_RESTART)
 		command_restart(core, event->node, event->group);
+	else
+		command_reset(core, event->node);
 }
 
 static void
@@ -356,13 +361,16 @@ dispatch(struct core *core, const struct core_event *event)
 	case ON_BOOT: on_boot(core); break;
 	case ON_RESUME: on_resume(core); break;
 	case ON_START:
-	case ON_RESTART: on_start_or_restart(core, event); break;
+	case ON_RESTART:
+	case ON_RESET: on_starting_command(core, event); break;
 	case ON_STOP: command_stop(core, event->node, event->now); break;
+	case ON_DRAIN: command_drain(core, event->node); break;
 	case ON_SHUTDOWN: command_shutdown(core, event->now, event->timeout); break;
 	case ON_SPAWNED:
 	case ON_SPAWN_FAILED:
 	case ON_READY:
-	case ON_EXITED: on_process(core, event); break;
+	case ON_EXITED:
+	case ON_EXTEND: on_process(core, event); break;
 	case ON_TIMER: on_timer(core); break;
 	case ON_HOLD: tree_head_touch(core)->hold = 1; break;
 	case ON_RELEASE: on_release(core); break;

@@ -48,7 +48,8 @@ mono_ms core_next_deadline(const struct core *core);
 /*
  * Whether an operator's start or restart of the node would be refused, because a supervisor above
  * it is stopped, stopping, failed or finished, or the daemon shuts down: the topmost such
- * supervisor, else CORE_NONE. ON_START and ON_RESTART that would be refused change nothing.
+ * supervisor, else CORE_NONE. ON_START, ON_RESTART and ON_RESET that would be refused change
+ * nothing.
  */
 uint32_t core_refusal(const struct core *core, uint32_t node);
 
@@ -62,6 +63,7 @@ struct core_view {
 	uint32_t restarts;                  /* failures of its own that led to a restart */
 	uint32_t streak;                    /* failures in a row */
 	bool wanted;                        /* an operator (or autostart) wants it up */
+	bool drained;                       /* an operator wants nothing new for it */
 	bool has_process;                   /* asked for by DO_SPAWN and not known to be gone */
 	bool spawning;                      /* of these: not yet answered */
 	bool ended;                         /* status is that of its last end */
@@ -87,7 +89,7 @@ bool core_is_leaving(const struct core *core);
  * DO_SIGNAL of those stopping, DO_EXIT): signals may repeat, and whoever carries out DO_SPAWN must
  * know if it has been done. CORE_LAYOUT changes whenever the meaning of the bytes does.
  */
-#define CORE_LAYOUT 1U
+#define CORE_LAYOUT 2U
 enum core_area {
 	CORE_AREA_HEAD,
 	CORE_AREA_NODES,

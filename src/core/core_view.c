@@ -1,21 +1,11 @@
 /* The reading half of core.h: views of nodes, and the areas of memory that the checkpoint keeps. */
 #include "core/core.h"
+#include "core/failure.h"
 #include "core/super.h"
 #include "core/tree.h"
 #include "lib/must.h"
 
 #include <string.h>
-
-static uint32_t
-restarts_in_window(const struct core *core, uint32_t id)
-{
-	const struct super *super = super_get(core, id);
-	struct intensity window = super->window;
-
-	intensity_prune(
-	    &window, core->stamps + super->stamps, core->head.now, node_spec(core, id)->period);
-	return window.count;
-}
 
 static mono_ms
 next_start(const struct core *core, uint32_t id)
@@ -44,13 +34,14 @@ core_view(const struct core *core, uint32_t id, struct core_view *out)
 		.restarts = node->restarts,
 		.streak = node->streak,
 		.wanted = node_has(core, id, NODE_WANTED),
+		.drained = node_has(core, id, NODE_DRAINED),
 		.has_process = node_has(core, id, NODE_PROCESS),
 		.spawning = node_has(core, id, NODE_SPAWNING),
 		.ended = node_has(core, id, NODE_ENDED),
 		.status = node->status,
 		.since = node->since,
 		.next_start = next_start(core, id),
-		.restarts_in_window = is_super ? restarts_in_window(core, id) : 0,
+		.restarts_in_window = is_super ? failure_window(core, core->head.now, id).count : 0,
 		.group_restarts = is_super ? super_get(core, id)->group_restarts : 0 };
 }
 

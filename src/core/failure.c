@@ -6,21 +6,22 @@
 #include "core/queue.h"
 #include "core/strategy.h"
 #include "core/super.h"
+#include "lib/must.h"
 
 static mono_ms *
-stamps_of(struct core *core, uint32_t supervisor)
+stamps_of(const struct core *core, uint32_t supervisor)
 {
 	return core->stamps + super_get(core, supervisor)->stamps;
 }
 
-static bool
-window_has_room(struct core *core, uint32_t supervisor)
+struct intensity
+failure_window(const struct core *core, mono_ms now, uint32_t supervisor)
 {
-	struct super *super = super_touch(core, supervisor);
+	struct intensity window = super_get(core, supervisor)->window;
 
-	intensity_prune(&super->window, stamps_of(core, supervisor), core->head.now,
-	    node_spec(core, supervisor)->period);
-	return intensity_has_room(&super->window);
+	intensity_prune(
+	    &window, stamps_of(core, supervisor), now, node_spec(core, supervisor)->period);
+	return window;
 }
 
 static void
@@ -28,6 +29,7 @@ stamp(struct core *core, uint32_t supervisor)
 {
 	struct super *super = super_touch(core, supervisor);
 
+	super->window = failure_window(core, core->head.now, supervisor);
 	tree_stamp_touch(core,
 	    super->stamps +
 		intensity_stamp(&super->window, stamps_of(core, supervisor), core->head.now));
@@ -40,19 +42,33 @@ stamp(struct core *core, uint32_t supervisor)
 static bool
 take_room(struct core *core, uint32_t supervisor)
 {
+	struct intensity window = failure_window(core, core->head.now, supervisor);
+
 	if (node_spec(core, supervisor)->intensity == 0)
 		return true;
-	if (!window_has_room(core, supervisor))
+	if (!intensity_has_room(&window))
 		return false;
 	stamp(core, supervisor);
 	return true;
 }
 
 static mono_ms
-room_at(struct core *core, uint32_t supervisor)
+room_at(const struct core *core, mono_ms now, uint32_t supervisor)
 {
-	return intensity_room_at(&super_get(core, supervisor)->window, stamps_of(core, supervisor),
-	    core->head.now, node_spec(core, supervisor)->period);
+	struct intensity window = failure_window(core, now, supervisor);
+
+	return intensity_room_at(
+	    &window, stamps_of(core, supervisor), now, node_spec(core, supervisor)->period);
+}
+
+span_ms
+failure_limit_wait(const struct core *core, mono_ms now, uint32_t id)
+{
+	span_ms wait = room_at(core, now, node_get(core, id)->parent) - now;
+
+	if (wait < node_spec(core, id)->backoff_max)
+		wait = node_spec(core, id)->backoff_max;
+	return wait < 1 ? 1 : wait;
 }
 
 void
@@ -62,9 +78,16 @@ failure_clear_window(struct core *core, uint32_t supervisor)
 }
 
 /*
- * Marks whom the failure touches. Who is stopped by an operator, done as a temporary one, or given
- * up, does not belong; but one whom an operator is stopping right now is waited for.
+ * Who is stopped by an operator, done as a temporary one, or given up, does not belong; but one
+ * whom an operator is stopping right now is waited for.
  */
+bool
+failure_takes(const struct core *core, uint32_t failed, uint32_t member)
+{
+	return strategy_takes(core, failed, member) &&
+	    (!node_is_down(core, member) || operation_may_start(core, member));
+}
+
 static void
 mark_set(struct core *core, uint32_t failed)
 {
@@ -78,7 +101,7 @@ mark_set(struct core *core, uint32_t failed)
 	     id = node_get(core, id)->next) {
 		if (!strategy_takes(core, failed, id))
 			continue;
-		if (node_is_down(core, id) && !operation_may_start(core, id)) {
+		if (!failure_takes(core, failed, id)) {
 			node_unmark(core, id, NODE_IN_SET);
 			continue;
 		}
@@ -98,6 +121,15 @@ stop_set(struct core *core, uint32_t failed, enum node_goal goal, enum core_reas
 	operation_stop_set(core, supervisor);
 }
 
+mono_ms
+failure_set_start(const struct core *core, uint32_t supervisor, mono_ms at)
+{
+	mono_ms before = node_get(core, supervisor)->deadline;
+	bool waits = super_get(core, supervisor)->wait != WAIT_NONE;
+
+	return waits && before != MONO_NEVER && before > at ? before : at;
+}
+
 /*
  * The set is stopped now and starts after the delay, or when a longer one that runs already is
  * over.
@@ -107,12 +139,9 @@ restart_set(struct core *core, uint32_t failed, span_ms delay, enum set_wait wai
 {
 	uint32_t supervisor = node_get(core, failed)->parent;
 	struct super *super = super_touch(core, supervisor);
-	mono_ms at = span_after(core->head.now, delay);
-	mono_ms before = node_get(core, supervisor)->deadline;
+	mono_ms at = failure_set_start(core, supervisor, span_after(core->head.now, delay));
 
 	mark_set(core, failed);
-	if (super->wait != WAIT_NONE && before != MONO_NEVER && before > at)
-		at = before;
 	super->immediate = delay == 0 && super->wait == WAIT_NONE;
 	super->wait = (uint8_t)(super->wait == WAIT_LIMIT ? WAIT_LIMIT : wait);
 	super->group_restarts++;
@@ -147,13 +176,8 @@ static void
 wait_for_room(struct core *core, uint32_t id)
 {
 	uint32_t supervisor = node_get(core, id)->parent;
-	mono_ms now = core->head.now;
-	span_ms wait = room_at(core, supervisor) - now;
+	span_ms wait = failure_limit_wait(core, core->head.now, id);
 
-	if (wait < node_spec(core, id)->backoff_max)
-		wait = node_spec(core, id)->backoff_max;
-	if (wait < 1)
-		wait = 1;
 	node_set_state(core, id, STATE_RESTARTING, REASON_LIMIT);
 	tree_record(core, RECORD_LIMIT, supervisor, LIMIT_BACKOFF, wait);
 	restart(core, id, wait, WAIT_LIMIT);
@@ -199,19 +223,14 @@ hit_limit(struct core *core, uint32_t id)
 	}
 }
 
-/* A stable run is forgiven: the streak begins anew and this restart is immediate. */
 static span_ms
 next_delay(struct core *core, uint32_t id)
 {
-	struct node *node = node_touch(core, id);
+	uint32_t streak = node_get(core, id)->streak;
 
-	if (node_has(core, id, NODE_STABLE)) {
-		node->streak = 0;
+	if (streak == 0)
 		return 0;
-	}
-	if (node->streak < UINT32_MAX)
-		node->streak++;
-	return backoff_delay(node_spec(core, id), node->streak, &tree_head_touch(core)->rng);
+	return backoff_delay(node_spec(core, id), streak, &tree_head_touch(core)->rng);
 }
 
 static bool
@@ -226,23 +245,37 @@ escalates(const struct core *core, uint32_t id)
 	    spec_exit_matches(&node_spec(core, id)->escalate_exit, node->status);
 }
 
+/* A stable run is forgiven: the streak begins anew and this restart is immediate. */
+enum core_outcome
+failure_outcome(const struct core *core, mono_ms now, uint32_t id, bool stable, uint32_t *streak)
+{
+	struct intensity window = failure_window(core, now, node_get(core, id)->parent);
+
+	*streak = node_get(core, id)->streak;
+	if (escalates(core, id))
+		return OUTCOME_ESCALATE;
+	if (stable)
+		*streak = 0;
+	else if (*streak < UINT32_MAX)
+		(*streak)++;
+	return intensity_has_room(&window) ? OUTCOME_RESTART : OUTCOME_LIMIT;
+}
+
 void
 failure_handle(struct core *core, uint32_t id)
 {
-	uint32_t supervisor = node_get(core, id)->parent;
-	span_ms delay;
+	struct node *node = node_touch(core, id);
 
-	if (escalates(core, id)) {
-		fail_supervisor(core, supervisor, REASON_ESCALATE);
+	switch (failure_outcome(
+	    core, core->head.now, id, node_has(core, id, NODE_STABLE), &node->streak)) {
+	case OUTCOME_ESCALATE: fail_supervisor(core, node->parent, REASON_ESCALATE); return;
+	case OUTCOME_LIMIT: hit_limit(core, id); return;
+	case OUTCOME_RESTART:
+		stamp(core, node->parent);
+		restart(core, id, next_delay(core, id), WAIT_DELAY);
 		return;
+	case OUTCOME_NOTHING: never("a failure that is none");
 	}
-	delay = next_delay(core, id);
-	if (!window_has_room(core, supervisor)) {
-		hit_limit(core, id);
-		return;
-	}
-	stamp(core, supervisor);
-	restart(core, id, delay, WAIT_DELAY);
 }
 
 void
@@ -302,7 +335,7 @@ failure_due(struct core *core, uint32_t id)
 	if (tree_is_still(core, id)) /* a hold takes it up again when it ends, a stop ends it */
 		return;
 	if (node_get(core, id)->reason == REASON_LIMIT && !take_room(core, supervisor)) {
-		node_set_deadline(core, id, room_at(core, supervisor));
+		node_set_deadline(core, id, room_at(core, core->head.now, supervisor));
 		return;
 	}
 	node_start(core, id, node_get(core, id)->reason);
@@ -317,11 +350,30 @@ failure_set_due(struct core *core, uint32_t supervisor)
 	if (super->wait == WAIT_NONE || (deadline != MONO_NEVER && deadline > core->head.now))
 		return false;
 	if (super->wait == WAIT_LIMIT && !take_room(core, supervisor)) {
-		node_set_deadline(core, supervisor, room_at(core, supervisor));
+		node_set_deadline(core, supervisor, room_at(core, core->head.now, supervisor));
 		return false;
 	}
 	operation_start_set(core, supervisor, false);
 	return true;
+}
+
+/* Whom the limit has put down begins anew; temporary ones too: somebody asked. */
+static void
+forgive_set(struct core *core, uint32_t supervisor, bool given_up)
+{
+	failure_clear_window(core, supervisor);
+	for (uint32_t m = node_get(core, supervisor)->first; m != CORE_NONE;
+	     m = node_get(core, m)->next) {
+		const struct node *node = node_get(core, m);
+
+		if (given_up && node->state == STATE_FAILED && node->reason == REASON_GIVEN_UP &&
+		    node_has(core, m, NODE_WANTED)) {
+			node_set_state(core, m, STATE_RESTARTING, REASON_OPERATOR);
+			node_mark(core, m, NODE_IN_SET | NODE_FIRST);
+		}
+		if (node_has(core, m, NODE_IN_SET) && node->streak > 0)
+			node_touch(core, m)->streak = 0;
+	}
 }
 
 void
@@ -331,17 +383,6 @@ failure_start_set_now(struct core *core, uint32_t id)
 	bool given_up = node_get(core, id)->state == STATE_FAILED;
 
 	if (given_up || super_get(core, supervisor)->wait == WAIT_LIMIT)
-		failure_clear_window(core, supervisor);
-	for (uint32_t m = node_get(core, supervisor)->first; given_up && m != CORE_NONE;
-	     m = node_get(core, m)->next) {
-		const struct node *node = node_get(core, m);
-
-		if (node->state != STATE_FAILED || node->reason != REASON_GIVEN_UP ||
-		    !node_has(core, m, NODE_WANTED))
-			continue;
-		node_set_state(core, m, STATE_RESTARTING, REASON_OPERATOR);
-		node_mark(
-		    core, m, NODE_IN_SET | NODE_FIRST); /* temporary ones too: somebody asked */
-	}
+		forgive_set(core, supervisor, given_up);
 	operation_start_set(core, supervisor, false);
 }

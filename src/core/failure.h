@@ -6,7 +6,23 @@
 #ifndef COPPICE_CORE_FAILURE_H
 #define COPPICE_CORE_FAILURE_H
 
+#include "core/forecast.h"
 #include "core/tree.h"
+
+/*
+ * What a failure at `now` comes to (RESTART, LIMIT, ESCALATE) and the streak that it makes. stable:
+ * after a run of stable_after.
+ */
+enum core_outcome failure_outcome(
+    const struct core *core, mono_ms now, uint32_t id, bool stable, uint32_t *streak);
+/* Whether it touches the sibling. */
+bool failure_takes(const struct core *core, uint32_t failed, uint32_t member);
+/* When a set starts that is to start at `at`: not before a delay is over that runs already. */
+mono_ms failure_set_start(const struct core *core, uint32_t supervisor, mono_ms at);
+/* How long it waits when the limit is hit, with on_limit = backoff. */
+span_ms failure_limit_wait(const struct core *core, mono_ms now, uint32_t id);
+/* The restarts that count at `now`. */
+struct intensity failure_window(const struct core *core, mono_ms now, uint32_t supervisor);
 
 /* The failure of a node that is `restarting`, waiting for this. */
 void failure_handle(struct core *core, uint32_t id);
@@ -22,8 +38,8 @@ void failure_due(struct core *core, uint32_t id);
 /* If the supervisor's waiting set is due, begins its start. Whether it did. */
 bool failure_set_due(struct core *core, uint32_t supervisor);
 /*
- * An operator wants the waiting set, or what was given up together with this node, now: window
- * cleared.
+ * An operator wants the waiting set, or what was given up together with this node, now. If a limit
+ * has put it down: with an empty window, streaks 0.
  */
 void failure_start_set_now(struct core *core, uint32_t id);
 /* Forgets the restarts counted so far. */

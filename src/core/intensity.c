@@ -24,17 +24,25 @@ intensity_has_room(const struct intensity *window)
 }
 
 mono_ms
-intensity_room_at(
-    const struct intensity *window, const mono_ms *stamps, mono_ms now, span_ms period)
+intensity_next_free(const struct intensity *window, const mono_ms *stamps, span_ms period)
 {
 	mono_ms at;
 
+	if (window->count == 0)
+		return MONO_NEVER;
+	at = span_after(stamps[window->first], period);
+	return at < MONO_NEVER ? at + 1 : at; /* a stamp exactly one period old still counts */
+}
+
+mono_ms
+intensity_room_at(
+    const struct intensity *window, const mono_ms *stamps, mono_ms now, span_ms period)
+{
 	if (intensity_has_room(window))
 		return now;
 	if (window->capacity == 0)
 		return span_after(now, period);
-	at = span_after(stamps[window->first], period);
-	return at < MONO_NEVER ? at + 1 : at; /* a stamp exactly one period old still counts */
+	return intensity_next_free(window, stamps, period);
 }
 
 uint32_t

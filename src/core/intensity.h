@@ -20,6 +20,8 @@ struct intensity {
 void intensity_prune(struct intensity *window, const mono_ms *stamps, mono_ms now, span_ms period);
 /* Whether one more restart fits; prune first. */
 bool intensity_has_room(const struct intensity *window);
+/* When the oldest stamp will be forgotten; MONO_NEVER: there is none. */
+mono_ms intensity_next_free(const struct intensity *window, const mono_ms *stamps, span_ms period);
 /*
  * When one more will fit, if nothing is added meanwhile: now if it does already, with capacity 0
  * after one period.

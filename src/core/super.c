@@ -353,12 +353,8 @@ super_handle(struct core *core, uint32_t id, const struct super_event *event)
 	table[node_get(core, id)->state][event->type](core, id, event);
 }
 
-/*
- * What a node becomes that ended by itself; STATE_RESTARTING: it is a failure, and its supervisor
- * decides.
- */
-static enum core_state
-fate(const struct core *core, uint32_t id, enum end_kind kind, enum core_reason *reason)
+enum core_state
+super_fate(const struct core *core, uint32_t id, enum end_kind kind, enum core_reason *reason)
 {
 	const struct core_spec *spec = node_spec(core, id);
 	const struct node *node = node_get(core, id);
@@ -381,12 +377,8 @@ fate(const struct core *core, uint32_t id, enum end_kind kind, enum core_reason 
 	return STATE_RESTARTING;
 }
 
-/*
- * on_start_failure = abort: a child that cannot start, of any restart type, fails its supervisor's
- * own start (OTP 30).
- */
-static bool
-aborts(const struct core *core, uint32_t id, enum end_kind kind)
+bool
+super_aborts(const struct core *core, uint32_t id, enum end_kind kind)
 {
 	uint32_t parent = node_get(core, id)->parent;
 	const struct super *super = super_get(core, parent);
@@ -419,9 +411,9 @@ void
 super_child_ended(struct core *core, uint32_t id, enum end_kind kind, enum core_reason reason)
 {
 	uint32_t parent = node_get(core, id)->parent;
-	enum core_state state = fate(core, id, kind, &reason);
+	enum core_state state = super_fate(core, id, kind, &reason);
 
-	if (aborts(core, id, kind)) {
+	if (super_aborts(core, id, kind)) {
 		node_set_state(core, id, STATE_FAILED, reason);
 		node_stop(core, parent, GOAL_ABORT, REASON_ABORT, false);
 		return;

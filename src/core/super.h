@@ -65,6 +65,17 @@ enum end_kind {
 };
 
 /*
+ * What a node becomes that ended by itself; STATE_RESTARTING: it is a failure, and its supervisor
+ * decides. May change the reason.
+ */
+enum core_state super_fate(
+    const struct core *core, uint32_t id, enum end_kind kind, enum core_reason *reason);
+/*
+ * on_start_failure = abort: a child that cannot start, of any restart type, fails its supervisor's
+ * own start (OTP 30).
+ */
+bool super_aborts(const struct core *core, uint32_t id, enum end_kind kind);
+/*
  * A node below a supervisor, or a supervisor below another, has ended by itself: gives it its state
  * and queues what follows from it. `reason` is that of the end.
  */

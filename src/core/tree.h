@@ -26,6 +26,7 @@ enum node_mark {
 	NODE_IN_SET = 1 << 7,   /* its supervisor's operation is to (stop and) start it */
 	NODE_IN_TURN = 1 << 8,  /* that operation waits for it right now */
 	NODE_FIRST = 1 << 9,    /* not tried yet since its supervisor began */
+	NODE_DRAINED = 1 << 10, /* an operator wants nothing new for it, until a start or restart */
 };
 
 /* What waits in a supervisor's queue for a node; several may. */

@@ -49,13 +49,15 @@ const char *core_record_text(enum core_record_type type);
 /* One event. Fields not named beside a type are ignored for it. */
 struct core_event {
 	enum core_event_type type;
-	uint32_t node;        /* START STOP RESTART SPAWNED SPAWN_FAILED READY EXITED */
-	uint32_t incarnation; /* SPAWNED SPAWN_FAILED READY EXITED: stale ones are dropped */
+	/* START STOP RESTART RESET DRAIN EXTEND SPAWNED SPAWN_FAILED READY EXITED */
+	uint32_t node;
+	uint32_t incarnation; /* EXTEND SPAWNED SPAWN_FAILED READY EXITED: stale ones are dropped */
 	int32_t pid;          /* SPAWNED (only for the record) */
 	int32_t status;       /* EXITED: as of wait(2), or CORE_STATUS_UNKNOWN */
 	int32_t step, error;  /* SPAWN_FAILED: where and why (errno), only for the record */
 	bool now;             /* STOP SHUTDOWN */
-	span_ms timeout;      /* SHUTDOWN: after that KILL everywhere; 0 or SPAN_INFINITE: never */
+	/* SHUTDOWN: after that KILL everywhere; 0 or SPAN_INFINITE: never. EXTEND: from now on */
+	span_ms timeout;
 	bool group;           /* RESTART */
 };
 

@@ -134,6 +134,9 @@ judge_event(struct sim *sim, const struct core_event *event)
 		break;
 	case ON_SPAWN_FAILED:
 	case ON_EXITED: note_gone(sim, event); break;
+	case ON_RESET:
+	case ON_DRAIN:
+	case ON_EXTEND:
 	case ON_BOOT:
 	case ON_RESUME:
 	case ON_TIMER:
