@@ -163,6 +163,7 @@ judge_record(struct sim *sim, const struct core_record *record)
 	case RECORD_LIMIT: note_limit(sim, record->node); break;
 	case RECORD_ESCALATED:
 	case RECORD_OPERATOR:
+	case RECORD_RECOVERED:
 	case RECORD_COUNT: break;
 	}
 }
