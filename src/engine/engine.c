@@ -4,7 +4,6 @@
 #include "engine/arguments.h"
 #include "engine/checkpoint.h"
 #include "engine/control.h"
-#include "engine/event.h"
 #include "engine/events.h"
 #include "engine/exits.h"
 #include "engine/load.h"
@@ -308,7 +307,7 @@ free_all(struct engine *engine)
 int
 engine_main(int argc, char **argv)
 {
-	struct engine engine = { .specs = -1, .caller = EVENT_NOBODY };
+	struct engine engine = { .specs = -1 };
 	struct arguments arguments;
 	const char *problem;
 	int status;
