@@ -143,7 +143,8 @@ type_text(enum keys_type type)
 	case TYPE_SPAN: return "duration";
 	case TYPE_FACTOR: return "factor";
 	case TYPE_PERCENT: return "percent";
-	case TYPE_CHOICE: return "word";
+	case TYPE_CHOICE:
+	case TYPE_READY: return "word";
 	case TYPE_STOP: return "SIGNAL [TIME SIGNAL]…";
 	case TYPE_EXITS: return "statuses and signals";
 	case TYPE_NAME: return "name or number";

@@ -33,6 +33,7 @@ enum keys_type {
 	TYPE_FACTOR,  /* a decimal number, kept in thousandths */
 	TYPE_PERCENT, /* kept in millionths of the whole */
 	TYPE_CHOICE,  /* one of .choices */
+	TYPE_READY,   /* one of .choices, fd:N with a number */
 	TYPE_STOP,    /* a stop sequence */
 	TYPE_EXITS,   /* exit statuses and signals */
 	TYPE_NAME,    /* of a user or group, or its number */

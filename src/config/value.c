@@ -345,6 +345,46 @@ parse_choice(const struct keys_key *key, const char *text, struct value *value)
 	return problem;
 }
 
+/* A descriptor to be ready by: one that is nothing else's, and that a child can be given. */
+static char *
+parse_ready_fd(const char *text, struct value *value)
+{
+	static const char *const standard[] = { "input", "output", "error" };
+	char clip[DIAG_CLIP_SIZE];
+	int64_t number;
+	int error = str_to_int64(text + strlen("fd:"), 0, INT_MAX, &number);
+
+	diag_clip(text, clip);
+	if (error == -EINVAL)
+		return mem_printf(
+		    "\"%s\" names no descriptor: write fd: and a number, such as fd:3", clip);
+	if (error == 0 && number <= 2)
+		return mem_printf("\"%s\" is the standard %s: choose a descriptor from 3 to %d",
+		    clip, standard[number], VALUE_MAX_READY_FD);
+	if (error != 0 || number > VALUE_MAX_READY_FD)
+		return mem_printf("\"%s\" is out of range (fd:3 to fd:%d)", clip,
+		    VALUE_MAX_READY_FD);
+	value->number = READY_TOLD;
+	value->text = mem_printf("fd:%d", (int)number);
+	return NULL;
+}
+
+static char *
+parse_ready(const struct keys_key *key, const char *text, struct value *value)
+{
+	char *problem;
+
+	if (str_starts(text, "fd:") && !str_equal(text, "fd:N"))
+		return parse_ready_fd(text, value);
+	problem = parse_choice(key, text, value);
+	if (problem == NULL && str_equal(text, "fd:N"))
+		problem = mem_strdup("for N write the number of the descriptor, such as fd:3");
+	if (problem == NULL)
+		value->text = mem_strdup(text);
+	return problem;
+}
+_Static_assert(READY_SPAWN == 0 && READY_EXIT == 1 && READY_TOLD == 2, "as the words of the key");
+
 static char *
 parse_stop(const struct keys_key *key, const char *text, struct value *value)
 {
@@ -445,6 +485,7 @@ static parse_fn *const parsers[] = {
 	[TYPE_FACTOR] = parse_factor,
 	[TYPE_PERCENT] = parse_percent,
 	[TYPE_CHOICE] = parse_choice,
+	[TYPE_READY] = parse_ready,
 	[TYPE_STOP] = parse_stop,
 	[TYPE_EXITS] = parse_exits,
 	[TYPE_NAME] = parse_text,

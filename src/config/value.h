@@ -11,10 +11,15 @@
 #include "core/spec.h"
 #include "lib/buf.h"
 
+#define VALUE_MAX_READY_FD 31 /* of ready = fd:N: what is below 32 a child can be given */
+
 struct value {
-	/* BOOL, NUMBER, OCTAL, SPAN (ms), FACTOR (thousandths), PERCENT (millionths), CHOICE (index) */
+	/*
+	 * BOOL, NUMBER, OCTAL, SPAN (ms), FACTOR (thousandths), PERCENT (millionths), CHOICE (index),
+	 * READY (enum core_ready)
+	 */
 	int64_t number;
-	char *text;   /* TEXT, PATH, DIRECTORY, INPUT, OUTPUT, NAME */
+	char *text;   /* TEXT, PATH, DIRECTORY, INPUT, OUTPUT, NAME, READY */
 	char **words; /* COMMAND, NAMES; a NULL after them */
 	size_t word_count;
 	struct core_stop_step *steps; /* STOP */

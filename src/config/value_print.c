@@ -95,6 +95,7 @@ value_print(const struct keys_key *key, const struct value *value, struct buf *o
 	case TYPE_DIRECTORY:
 	case TYPE_INPUT:
 	case TYPE_OUTPUT:
+	case TYPE_READY:
 	case TYPE_NAME: print_escaped(value->text, out); break;
 	case TYPE_COMMAND:
 	case TYPE_NAMES: print_words(key, value, out); break;
@@ -155,6 +156,7 @@ value_json(const struct keys_key *key, const struct value *value, struct buf *ou
 	case TYPE_DIRECTORY:
 	case TYPE_INPUT:
 	case TYPE_OUTPUT:
+	case TYPE_READY:
 	case TYPE_NAME: buf_json_string(out, value->text); break;
 	case TYPE_COMMAND:
 	case TYPE_NAMES: json_words(value, out); break;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define MAX_INSTANCES 65535
+#define MAX_READY_FD  31 /* a child keeps no higher ones (engine/child_setup) */
 
 struct nodes {
 	struct place *places; /* in the order of their nodes */
@@ -75,7 +76,6 @@ WORDS(restart_words, { "permanent", RESTART_PERMANENT }, { "transient", RESTART_
 WORDS(backoff_words, { "none", BACKOFF_NONE }, { "fixed", BACKOFF_FIXED },
     { "linear", BACKOFF_LINEAR }, { "exponential", BACKOFF_EXPONENTIAL },
     { "fibonacci", BACKOFF_FIBONACCI });
-WORDS(ready_words, { "spawn", READY_SPAWN }, { "exit", READY_EXIT });
 WORDS(kill_words, { "tree", KILL_TREE }, { "group", KILL_GROUP }, { "process", KILL_PROCESS });
 WORDS(strategy_words, { "one_for_one", STRATEGY_ONE_FOR_ONE },
     { "one_for_all", STRATEGY_ONE_FOR_ALL }, { "rest_for_one", STRATEGY_REST_FOR_ONE },
@@ -94,7 +94,6 @@ static const struct enum_key common_enums[] = {
 	{ NULL, 0, NULL },
 };
 static const struct enum_key child_enums[] = {
-	{ "ready", AT(ready), ready_words },
 	{ "kill_mode", AT(kill_mode), kill_words },
 	{ NULL, 0, NULL },
 };
@@ -217,11 +216,36 @@ read_stop(const json_t *object, struct core_spec *spec)
 	return true;
 }
 
+/* spawn, exit, notify, or fd:N. */
 static const char *
-read_child(struct core_spec *spec, const json_t *object)
+read_ready(struct place *place, const json_t *object)
 {
+	const char *text = json_string_value(json_object_get(object, "ready"));
+	int64_t number;
+
+	if (!text)
+		return "how a child is ready is missing in the specs";
+	place->spec.ready = READY_TOLD;
+	place->ready_notify = str_equal(text, "notify");
+	if (str_equal(text, "spawn"))
+		place->spec.ready = READY_SPAWN;
+	else if (str_equal(text, "exit"))
+		place->spec.ready = READY_EXIT;
+	else if (str_starts(text, "fd:") && !str_to_int64(text + 3, 3, MAX_READY_FD, &number))
+		place->ready_fd = (int)number;
+	else if (!place->ready_notify)
+		return "how a child is ready is unknown in the specs";
+	return NULL;
+}
+
+static const char *
+read_child(struct place *place, const json_t *object)
+{
+	struct core_spec *spec = &place->spec;
 	const char *problem = read_enums(spec, object, child_enums);
 
+	if (!problem)
+		problem = read_ready(place, object);
 	if (problem)
 		return problem;
 	if (!read_span(object, "start_timeout", &spec->start_timeout) || !read_stop(object, spec) ||
@@ -249,8 +273,9 @@ read_super(struct core_spec *spec, const json_t *object)
 }
 
 static const char *
-read_spec(struct core_spec *spec, const json_t *object)
+read_spec(struct place *place, const json_t *object)
 {
+	struct core_spec *spec = &place->spec;
 	bool child = str_equal(json_string_value(json_object_get(object, "kind")), "child");
 	const char *problem;
 
@@ -266,7 +291,7 @@ read_spec(struct core_spec *spec, const json_t *object)
 	    !read_uint32(object, "backoff_jitter_ppm", &spec->backoff_jitter_ppm) ||
 	    !read_span(object, "stable_after", &spec->stable_after))
 		return "a value of a node is missing or impossible in the specs";
-	problem = child ? read_child(spec, object) : read_super(spec, object);
+	problem = child ? read_child(place, object) : read_super(spec, object);
 	return problem ? problem : spec_problem(spec);
 }
 
@@ -304,7 +329,7 @@ add_place(struct nodes *nodes, struct core *core, const json_t *object, uint32_t
 
 	if (!path || path[0] == '\0' || strlen(path) > 255 || lookup(nodes, path, strlen(path)))
 		return "a path is missing, too long or there twice in the specs";
-	problem = read_spec(&place->spec, object);
+	problem = read_spec(place, object);
 	if (problem)
 		return problem;
 	parent = parent_of(nodes, path, &found);

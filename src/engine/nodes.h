@@ -17,6 +17,8 @@ struct place {
 	struct core_spec spec;
 	struct program *program; /* NULL for a supervisor */
 	bool is_template;
+	bool ready_notify;     /* READY_TOLD by NOTIFY_SOCKET, or … */
+	int ready_fd;          /* … by this descriptor of the child; 0: not so */
 	uint32_t first, count; /* node ids first … first+count−1 */
 	uint32_t specs_len;    /* its line in the compile product, without the line end, and … */
 	size_t specs_at;       /* … where it begins */

@@ -28,7 +28,8 @@ test_rows(void **state)
 		assert_non_null(key->doc);
 		assert_true(strlen(key->doc) > 5);
 		assert_true(key->in != 0);
-		assert_true(key->type == TYPE_CHOICE ? key->choices != NULL : key->choices == NULL);
+		bool has_words = key->type == TYPE_CHOICE || key->type == TYPE_READY;
+		assert_true(has_words ? key->choices != NULL : key->choices == NULL);
 		if (key->type == TYPE_NUMBER || key->type == TYPE_SPAN || key->type == TYPE_OCTAL)
 			assert_true(key->later || key->max > key->min);
 		if (keys_is_prefix(key)) {
