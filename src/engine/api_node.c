@@ -57,7 +57,8 @@ node_may_start(struct rpc_call *call)
 	struct core_view facts;
 
 	if (core_is_leaving(engine->core)) {
-		rpc_refuse(call, RPC_LEAVING, call->args.path, NULL, "the daemon is shutting down");
+		rpc_refuse(call, RPC_LEAVING, call->args.path,
+		    "when it has gone, start the daemon again", "the daemon is shutting down");
 		return false;
 	}
 	uint32_t above =
