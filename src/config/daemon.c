@@ -131,14 +131,18 @@ add_operator(struct daemon_settings *settings, const char *word)
 		if (problem == NULL && settings->operator_gid_count < MAX_OPERATORS)
 			settings->operator_gids[settings->operator_gid_count++] = gid;
 		else if (problem == NULL)
-			problem = mem_printf("more than %d groups", MAX_OPERATORS);
+			problem = mem_printf(
+			    "more than %d groups: name one group that all of them are in",
+			    MAX_OPERATORS);
 	} else {
 		uid_t uid;
 		problem = identity_user(word, &uid);
 		if (problem == NULL && settings->operator_uid_count < MAX_OPERATORS)
 			settings->operator_uids[settings->operator_uid_count++] = uid;
 		else if (problem == NULL)
-			problem = mem_printf("more than %d users", MAX_OPERATORS);
+			problem =
+			    mem_printf("more than %d users: name a group (@GROUP) that they are in",
+				MAX_OPERATORS);
 	}
 	return problem;
 }
@@ -167,6 +171,12 @@ read_people(const struct build *build, struct daemon_settings *settings)
 	free(problem);
 }
 
+span_ms
+daemon_shutdown_timeout(const struct build *build)
+{
+	return number_of(build, KEY_SHUTDOWN_TIMEOUT, build->mode == BUILD_SERVICE ? 90000 : 60000);
+}
+
 void
 daemon_read(const struct build *build, struct daemon_settings *settings)
 {
@@ -175,8 +185,7 @@ daemon_read(const struct build *build, struct daemon_settings *settings)
 
 	*settings = (struct daemon_settings){
 		.control_mode = number_of(build, KEY_CONTROL_MODE, geteuid() == 0 ? 0660 : 0600),
-		.shutdown_timeout = number_of(
-		    build, KEY_SHUTDOWN_TIMEOUT, build->mode == BUILD_SERVICE ? 90000 : 60000),
+		.shutdown_timeout = daemon_shutdown_timeout(build),
 		.event_history = number_of(build, KEY_EVENT_HISTORY, 0),
 	};
 	settings->runtime_dir =

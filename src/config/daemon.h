@@ -23,6 +23,8 @@ struct daemon_settings {
 
 /* Fills settings; what is wrong is told to diag. */
 void daemon_read(const struct build *build, struct daemon_settings *settings);
+/* How long a shutdown may take: what is set, or built in. */
+span_ms daemon_shutdown_timeout(const struct build *build);
 void daemon_free(struct daemon_settings *settings);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NEAR        16  /* so many messages back are looked at for the same one */
 #define CLIP_BYTES  72  /* of a value */
 #define TITLE_BYTES 280 /* of a section or key: the longest good ones are shown whole */
 
@@ -103,11 +104,12 @@ put_text(struct buf *line, const char *format, va_list args)
 static bool
 keep(struct diag *diag, const struct diag_where *where, char *text)
 {
-	/* Repetitions come from values that many children inherit, hence in a row. */
-	if (diag->count > 0 && str_equal(diag->messages[diag->count - 1].text, text)) {
-		free(text);
-		return false;
-	}
+	/* Repetitions come from values that many children inherit, hence nearly in a row. */
+	for (size_t i = diag->count; i > 0 && diag->count - i < NEAR; i--)
+		if (str_equal(diag->messages[i - 1].text, text)) {
+			free(text);
+			return false;
+		}
 	if (diag->count == diag->cap) {
 		diag->cap = diag->cap > 0 ? diag->cap * 2 : 16;
 		diag->messages = mem_grow(diag->messages, diag->cap, sizeof *diag->messages);
