@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 
 struct act;
+struct auth_peer;
 struct checkpoint;
 struct control;
 struct exits;
@@ -38,6 +39,7 @@ struct engine {
 	bool hold_requested;     /* --hold */
 	int64_t started_wall_ms; /* of this engine */
 	uint64_t event_number;   /* of the newest event; never repeats, lives in the checkpoint */
+	const struct auth_peer *caller; /* whose request is being handled; NULL: nobody's */
 
 	/* the shell's own parts */
 	struct loop *driver; /* loop.h */

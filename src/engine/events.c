@@ -1,7 +1,9 @@
 #include "engine/events.h"
 
+#include "engine/auth.h"
 #include "engine/checkpoint.h"
 #include "engine/engine.h"
+#include "engine/event.h"
 #include "engine/process.h"
 #include "lib/log.h"
 #include "lib/names.h"
@@ -36,6 +38,14 @@ make_room(struct engine *engine)
 	next->event_number++;
 }
 
+static int64_t
+caller_of(const struct engine *engine)
+{
+	const struct auth_peer *peer = engine->caller;
+
+	return peer != NULL ? event_caller(peer->uid, peer->pid) : EVENT_NOBODY;
+}
+
 void
 events_add(struct engine *engine, const struct core_record *record)
 {
@@ -55,7 +65,7 @@ events_add(struct engine *engine, const struct core_record *record)
 		.node = record->node,
 		.incarnation = record->incarnation,
 		.a = record->a,
-		.b = record->b,
+		.b = record->type == RECORD_OPERATOR ? caller_of(engine) : record->b,
 	};
 }
 
@@ -240,6 +250,13 @@ line_operator(const struct engine *engine, const struct image_event *event, char
 	    text, TEXT_SIZE, "asked to %s", core_event_text((enum core_event_type)event->a));
 }
 
+/* Whoever takes over says more in a line of its own (resume.c). */
+static void
+line_recovered(const struct engine *engine, const struct image_event *event, char *text)
+{
+	(void)engine, (void)event, (void)text;
+}
+
 typedef void line_fn(const struct engine *engine, const struct image_event *event, char *text);
 
 static line_fn *const LINES[] = {
@@ -253,6 +270,7 @@ static line_fn *const LINES[] = {
 	[RECORD_LIMIT] = line_limit,
 	[RECORD_ESCALATED] = line_escalated,
 	[RECORD_OPERATOR] = line_operator,
+	[RECORD_RECOVERED] = line_recovered,
 };
 _Static_assert(sizeof(LINES) / sizeof(LINES[0]) == RECORD_COUNT, "a line for each type of record");
 

@@ -3,6 +3,7 @@
 #include "engine/act.h"
 #include "engine/checkpoint.h"
 #include "engine/engine.h"
+#include "engine/events.h"
 #include "engine/exits.h"
 #include "engine/process.h"
 #include "lib/log.h"
@@ -28,11 +29,15 @@ resume_tree(struct engine *engine)
 {
 	struct core_event resume = { .type = ON_RESUME };
 	struct core_event hold = { .type = ON_HOLD };
+	struct core_record recovered = {
+		.type = RECORD_RECOVERED, .node = CORE_ROOT, .a = (int32_t)engine->generation
+	};
 	uint32_t count = track_started(engine);
 
 	checkpoint_act_kills(engine->checkpoint, process_kill_leftovers);
 	if (engine->hold_requested)
 		engine_feed(engine, &hold);
+	events_add(engine, &recovered);
 	engine_feed(engine, &resume);
 	engine_commit(engine);
 	act_answer_made_starts(engine->act);

@@ -1,6 +1,7 @@
 #include "engine/rpc.h"
 
 #include "engine/api.h"
+#include "engine/engine.h"
 #include "lib/must.h"
 #include "lib/names.h"
 #include "lib/str.h"
@@ -435,6 +436,18 @@ rpc_next_request(struct rpc_session *session)
 	return index == 0 ? session->line : NULL;
 }
 
+/* What it brings about is the caller's doing. */
+static enum rpc_progress
+rpc_step_call(struct rpc_session *session, int *work)
+{
+	struct engine *engine = session->engine;
+
+	engine->caller = &session->peer;
+	enum rpc_progress progress = session->call.method->step(&session->call, work);
+	engine->caller = NULL;
+	return progress;
+}
+
 enum rpc_progress
 rpc_step(struct rpc_session *session, int *work)
 {
@@ -451,7 +464,7 @@ rpc_step(struct rpc_session *session, int *work)
 			rpc_begin_call(session, request);
 		}
 		enum rpc_progress progress =
-		    session->active ? session->call.method->step(&session->call, work) : RPC_DONE;
+		    session->active ? rpc_step_call(session, work) : RPC_DONE;
 		if (progress != RPC_DONE)
 			return progress;
 		rpc_end_call(session);

@@ -1,13 +1,11 @@
 #include "engine/view.h"
 
 #include "engine/engine.h"
+#include "engine/pen.h"
 #include "engine/process.h"
 #include "engine/spawn.h"
-#include "lib/must.h"
 #include "lib/names.h"
 
-#include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /*
@@ -16,81 +14,9 @@
  */
 #define VIEW_NODE_SIZE 1536U
 
-struct pen {
-	char *at, *end;
-};
-
 static void
-pen_text(struct pen *pen, const char *text)
+view_usage(struct pen *pen, const struct image_process *process)
 {
-	size_t len = strlen(text);
-
-	must(len <= (size_t)(pen->end - pen->at));
-	memcpy(pen->at, text, len);
-	pen->at += len;
-}
-
-static void
-pen_number(struct pen *pen, const char *name, uint64_t value)
-{
-	char digits[24];
-	size_t at = sizeof digits - 1;
-
-	digits[at] = '\0';
-	do
-		digits[--at] = (char)('0' + value % 10);
-	while ((value /= 10) > 0);
-	pen_text(pen, name);
-	pen_text(pen, digits + at);
-}
-
-/* Milliseconds as seconds, exactly. */
-static void
-pen_seconds(struct pen *pen, const char *name, int64_t ms)
-{
-	uint64_t positive = ms > 0 ? (uint64_t)ms : 0;
-	uint64_t part = positive % 1000;
-	char fraction[] = { '.', (char)('0' + part / 100), (char)('0' + part / 10 % 10),
-		(char)('0' + part % 10), '\0' };
-
-	pen_number(pen, name, positive / 1000);
-	if (part != 0)
-		pen_text(pen, fraction);
-}
-
-/*
- * A text of our own or a path: letters that JSON would have escaped do not occur in them, and are
- * replaced if they do.
- */
-static void
-pen_string(struct pen *pen, const char *name, const char *text)
-{
-	pen_text(pen, name);
-	pen_text(pen, "\"");
-	char *from = pen->at;
-	pen_text(pen, text);
-	for (; from < pen->at; from++) {
-		unsigned char c = (unsigned char)*from;
-		if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\')
-			*from = '?';
-	}
-	pen_text(pen, "\"");
-}
-
-static void
-pen_exit(struct pen *pen, int32_t status, const struct image_process *process)
-{
-	if (status == CORE_STATUS_UNKNOWN) {
-		pen_text(pen, ",\"exit\":{\"unknown\":true");
-	} else if (WIFSIGNALED(status)) {
-		pen_string(pen, ",\"exit\":{\"signal\":", names_signal_text(WTERMSIG(status)));
-		pen_text(
-		    pen, WCOREDUMP(status) ? ",\"core_dumped\":true" : ",\"core_dumped\":false");
-	} else {
-		pen_number(pen, ",\"exit\":{\"code\":", (uint64_t)WEXITSTATUS(status));
-		pen_text(pen, ",\"core_dumped\":false");
-	}
-	pen_text(pen, "}");
 	pen_seconds(pen, ",\"usage\":{\"cpu_s\":", (int64_t)(process->used_cpu_us / 1000));
 	pen_number(pen, ",\"memory_bytes\":", process->used_memory_kb * 1024);
 	pen_text(pen, "}");
@@ -169,8 +95,10 @@ view_open(const struct view *view, uint32_t node, struct buf *out, struct core_v
 	pen_number(&pen, ",\"incarnation\":", facts->incarnation);
 	pen_number(&pen, ",\"restarts\":", facts->restarts);
 	pen_number(&pen, ",\"streak\":", facts->streak);
-	if (child && facts->ended)
-		pen_exit(&pen, facts->status, process);
+	if (child && facts->ended) {
+		pen_exit(&pen, facts->status);
+		view_usage(&pen, process);
+	}
 	if (facts->next_start != MONO_NEVER)
 		pen_seconds(&pen, ",\"next_start_in_s\":", facts->next_start - view->now);
 	if (child)

@@ -1,0 +1,224 @@
+#include "engine/event.h"
+
+#include "engine/engine.h"
+#include "engine/pen.h"
+#include "engine/spawn.h"
+#include "lib/names.h"
+#include "lib/str.h"
+
+#include <string.h>
+
+/* An event at its longest: two paths, some numbers, and texts from our own tables. */
+#define EVENT_SIZE (2 * NODES_PATH_SIZE + 768U)
+#define OPERATOR   "operator."
+
+#define X(name, text, severity, members) [name] = { (text), EVENT_##severity },
+static const struct {
+	const char *text;
+	enum event_severity severity;
+} event_types[] = {
+#include "engine/event_types.def"
+};
+#undef X
+
+static const char *const event_severities[] = {
+	[EVENT_INFO] = "info",
+	[EVENT_NOTICE] = "notice",
+	[EVENT_WARNING] = "warning",
+	[EVENT_ERROR] = "error",
+};
+
+/* ---- types ---- */
+
+/* A type that is one of a record, and, of an operator's, one of a command. */
+static bool
+event_is(const struct image_event *event, const char *text)
+{
+	const char *record = core_record_text((enum core_record_type)event->type);
+
+	if (event->type != RECORD_OPERATOR)
+		return strcmp(text, record) == 0;
+	return str_starts(text, OPERATOR) &&
+	    strcmp(text + strlen(OPERATOR), core_event_text((enum core_event_type)event->a)) == 0;
+}
+
+enum event_type
+event_type_of(const struct image_event *event)
+{
+	unsigned type = 0;
+
+	while (type < EVENT_TYPES && !event_is(event, event_types[type].text))
+		type++;
+	return (enum event_type)type;
+}
+
+const char *
+event_type_text(enum event_type type)
+{
+	return type < EVENT_TYPES ? event_types[type].text : "unknown";
+}
+
+enum event_severity
+event_severity_of(enum event_type type)
+{
+	return type < EVENT_TYPES ? event_types[type].severity : EVENT_INFO;
+}
+
+const char *
+event_severity_text(enum event_severity severity)
+{
+	return severity < EVENT_SEVERITIES ? event_severities[severity] : "?";
+}
+
+/* ---- what each type adds ---- */
+
+typedef void event_fn(
+    struct pen *pen, const struct engine *engine, const struct image_event *event);
+
+static void
+event_reason(struct pen *pen, int64_t reason)
+{
+	if (reason > REASON_NONE && reason < REASON_COUNT)
+		pen_string(pen, ",\"reason\":", core_reason_text((enum core_reason)reason));
+}
+
+static void
+event_state(struct pen *pen, const struct engine *engine, const struct image_event *event)
+{
+	(void)engine; /* all such functions have one shape */
+	pen_string(pen, ",\"from\":", core_state_text((enum core_state)event->a));
+	pen_string(pen, ",\"state\":", core_state_text((enum core_state)event->state));
+	event_reason(pen, event->reason);
+}
+
+static void
+event_started(struct pen *pen, const struct engine *engine, const struct image_event *event)
+{
+	(void)engine;
+	if (event->a > 0)
+		pen_number(pen, ",\"pid\":", (uint64_t)event->a);
+}
+
+static void
+event_start_failed(struct pen *pen, const struct engine *engine, const struct image_event *event)
+{
+	(void)engine;
+	pen_string(pen, ",\"step\":", spawn_step_text(event->a));
+	if (event->b > 0)
+		pen_string(pen, ",\"error\":", names_errno((int)event->b));
+}
+
+static void
+event_ready(struct pen *pen, const struct engine *engine, const struct image_event *event)
+{
+	(void)engine;
+	pen_seconds(pen, ",\"after_s\":", event->b);
+}
+
+static void
+event_exited(struct pen *pen, const struct engine *engine, const struct image_event *event)
+{
+	(void)engine;
+	pen_exit(pen, event->a);
+	pen_seconds(pen, ",\"uptime_s\":", event->b);
+}
+
+static void
+event_restarting(struct pen *pen, const struct engine *engine, const struct image_event *event)
+{
+	(void)engine;
+	pen_number(pen, ",\"streak\":", event->a > 0 ? (uint64_t)event->a : 0);
+	pen_seconds(pen, ",\"delay_s\":", event->b);
+	event_reason(pen, event->reason);
+}
+
+static void
+event_group_restarting(
+    struct pen *pen, const struct engine *engine, const struct image_event *event)
+{
+	char path[NODES_PATH_SIZE];
+
+	if (event->a >= 0 && (uint32_t)event->a < core_count(engine->core))
+		pen_string(
+		    pen, ",\"failed\":", nodes_path(engine->nodes, (uint32_t)event->a, path));
+	pen_seconds(pen, ",\"delay_s\":", event->b);
+}
+
+static void
+event_limit(struct pen *pen, const struct engine *engine, const struct image_event *event)
+{
+	static const char *const actions[] = {
+		[LIMIT_ESCALATE] = "escalate",
+		[LIMIT_BACKOFF] = "backoff",
+		[LIMIT_GIVE_UP] = "give_up",
+		[LIMIT_TERMINATE] = "terminate",
+	};
+
+	(void)engine;
+	if (event->a >= LIMIT_ESCALATE && event->a <= LIMIT_TERMINATE)
+		pen_string(pen, ",\"action\":", actions[event->a]);
+	if (event->b > 0)
+		pen_seconds(pen, ",\"wait_s\":", event->b);
+}
+
+static void
+event_escalated(struct pen *pen, const struct engine *engine, const struct image_event *event)
+{
+	(void)engine;
+	event_reason(pen, event->a);
+}
+
+static void
+event_operator(struct pen *pen, const struct engine *engine, const struct image_event *event)
+{
+	(void)engine;
+	if (event->b == EVENT_NOBODY)
+		return;
+	pen_number(pen, ",\"uid\":", (uint64_t)event->b >> 32);
+	if ((uint32_t)event->b != 0)
+		pen_number(pen, ",\"pid\":", (uint32_t)event->b);
+}
+
+static void
+event_recovered(struct pen *pen, const struct engine *engine, const struct image_event *event)
+{
+	(void)engine;
+	pen_number(pen, ",\"generation\":", (uint32_t)event->a);
+}
+
+static event_fn *const event_members[] = {
+	[RECORD_STATE] = event_state,
+	[RECORD_STARTED] = event_started,
+	[RECORD_START_FAILED] = event_start_failed,
+	[RECORD_READY] = event_ready,
+	[RECORD_EXITED] = event_exited,
+	[RECORD_RESTARTING] = event_restarting,
+	[RECORD_GROUP_RESTARTING] = event_group_restarting,
+	[RECORD_LIMIT] = event_limit,
+	[RECORD_ESCALATED] = event_escalated,
+	[RECORD_OPERATOR] = event_operator,
+	[RECORD_RECOVERED] = event_recovered,
+};
+_Static_assert(sizeof event_members / sizeof *event_members == RECORD_COUNT,
+    "members for each type of record");
+
+void
+event_json(const struct engine *engine, const struct image_event *event, struct buf *out)
+{
+	char text[EVENT_SIZE], path[NODES_PATH_SIZE];
+	struct pen pen = { text, text + sizeof text };
+	enum event_type type = event_type_of(event);
+	bool known = event->node < core_count(engine->core);
+
+	pen_number(&pen, "{\"number\":", event->number);
+	pen_seconds(&pen, ",\"at\":", event->wall_ms);
+	pen_string(&pen, ",\"type\":", event_type_text(type));
+	pen_string(&pen, ",\"severity\":", event_severity_text(event_severity_of(type)));
+	pen_string(&pen, ",\"path\":", known ? nodes_path(engine->nodes, event->node, path) : "?");
+	if (event->incarnation > 0)
+		pen_number(&pen, ",\"incarnation\":", event->incarnation);
+	if (event->type < RECORD_COUNT)
+		event_members[event->type](&pen, engine, event);
+	pen_text(&pen, "}");
+	buf_append(out, text, (size_t)(pen.at - text));
+}
