@@ -2,6 +2,7 @@
 
 #include "config/entries.h"
 #include "config/identity.h"
+#include "config/profiles.h"
 #include "config/titles.h"
 #include "lib/mem.h"
 #include "lib/must.h"
@@ -214,10 +215,7 @@ take_section(struct build *build, struct raw_section *section)
 		raw_section_error(section, build->diag, "%s", problem);
 		free(problem);
 		return;
-	case TITLE_PROFILE:
-		raw_section_error(
-		    section, build->diag, "not supported yet: profiles come in a later version");
-		break;
+	case TITLE_PROFILE: profiles_add(build, path, section); break;
 	case TITLE_COPPICE: take_once(build, &build->coppice, section); break;
 	case TITLE_DEFAULTS: take_once(build, &build->defaults, section); break;
 	case TITLE_SUPERVISOR:
@@ -255,6 +253,7 @@ build_new(struct raw_file *file, enum build_mode mode, struct diag *diag)
 	remove_marked(build);
 	for (size_t i = 1; i < build->count; i++)
 		attach(build, &index, build->places[i]);
+	profiles_check(build);
 	free(index.places);
 	return build;
 }
@@ -278,6 +277,7 @@ build_free(struct build **build)
 	for (size_t i = 0; i < KEY_COUNT; i++)
 		value_free(&(*build)->built_in[i]);
 	identity_free(&(*build)->identities);
+	free((*build)->profiles);
 	free((*build)->places);
 	free(*build);
 	*build = NULL;

@@ -17,7 +17,7 @@ struct identity;
 struct build_setting {
 	struct value *value;     /* NULL: nothing is set and nothing built in */
 	struct raw_entry *entry; /* NULL: built in */
-	/* of the section it stands in: 0 its own, 1 its supervisor's child.*, … */
+	/* of the section it stands in: 0 its own, 1 its supervisor's child.*, …, profile, defaults */
 	uint32_t distance;
 	bool owned; /* value is this setting's to free */
 };
@@ -56,6 +56,8 @@ struct build {
 	struct raw_file *file;
 	enum build_mode mode;
 	struct raw_section *coppice, *defaults; /* NULL where there is none */
+	struct raw_section **profiles;
+	size_t profile_count;
 	struct build_place **places; /* [0] is the root, the others in the order of the file */
 	size_t count;
 	struct value *built_in[KEY_COUNT]; /* the table's fallbacks; NULL where there is none */

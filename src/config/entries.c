@@ -113,6 +113,9 @@ find_key(struct raw_entry *entry, enum titles_kind kind, struct diag *diag)
 	} else if (entry->info->later) {
 		raw_entry_error(entry, diag, "not supported yet: comes in a later version");
 		entry->info = NULL;
+	} else if (kind == TITLE_PROFILE && entry->info == &keys_table[KEY_PROFILE]) {
+		raw_entry_error(entry, diag, "a profile takes nothing from other profiles");
+		entry->info = NULL;
 	} else if (keys_is_prefix(entry->info)) {
 		check_variable(entry, diag);
 	}

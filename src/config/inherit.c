@@ -1,5 +1,6 @@
 #include "config/inherit.h"
 
+#include "config/profiles.h"
 #include "lib/mem.h"
 #include "lib/str.h"
 
@@ -149,6 +150,19 @@ take_built_in(const struct build *build, struct build_place *place)
 			place->settings[i].value = build->built_in[i];
 }
 
+/* That of its own section or its supervisors', if those have none of [defaults], or NULL. */
+static const struct raw_section *
+profile_of(const struct build *build, const struct build_place *place)
+{
+	const struct raw_entry *entry = place->settings[KEY_PROFILE].entry;
+
+	for (size_t i = 0; entry == NULL && build->defaults != NULL && i < build->defaults->count;
+	     i++)
+		if (build->defaults->entries[i]->info == &keys_table[KEY_PROFILE])
+			entry = build->defaults->entries[i];
+	return profiles_named(build, entry);
+}
+
 static void
 inherit_place(const struct build *build, struct build_place *place)
 {
@@ -159,6 +173,7 @@ inherit_place(const struct build *build, struct build_place *place)
 		for (const struct build_place *above = place->parent; above != NULL;
 		     above = above->parent)
 			take_section(place, above->section, ++distance, true);
+		take_section(place, profile_of(build, place), ++distance, false);
 		take_section(place, build->defaults, ++distance, false);
 	}
 	place->is_template = place->settings[KEY_INSTANCES].entry != NULL;

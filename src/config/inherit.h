@@ -1,6 +1,6 @@
 /*
  * inherit: the effective values of each place. For a child the nearest wins: its own section, its
- * supervisors' child.* from inner to outer, [defaults], built in; environment variables each by
+ * supervisors' child.* from inner to outer, its profile, [defaults], built in; environment variables each by
  * themselves. For a supervisor: its own section, built in.
  */
 #ifndef COPPICE_CONFIG_INHERIT_H

@@ -213,7 +213,7 @@ put_settings(const struct build_place *place, struct buf *out)
 
 /*
  * What the core decides by: every key of the kind but those of the program, which are those that
- * need a restart.
+ * need a restart, and the profile, which has given what it had.
  */
 static void
 put_node(const struct build_place *place, const char *log_dir, struct buf *out)
@@ -225,7 +225,8 @@ put_node(const struct build_place *place, const char *log_dir, struct buf *out)
 	buf_json_string(out, place->path);
 	put_string("kind", is_child ? "child" : "supervisor", out);
 	for (size_t i = 0; i < KEY_COUNT; i++)
-		if ((keys_table[i].in & in) != 0 && !keys_table[i].later && !keys_table[i].respawn)
+		if ((keys_table[i].in & in) != 0 && !keys_table[i].later &&
+		    !keys_table[i].respawn && i != KEY_PROFILE)
 			put_setting(place, (enum keys_id)i, out);
 	if (is_child)
 		put_program(place, log_dir, out);

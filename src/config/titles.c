@@ -112,7 +112,7 @@ titles_unknown(const char *title)
 	if (word != NULL)
 		return mem_printf("no such section (did you mean \"%s\"?)", word->text);
 	return mem_strdup(
-	    "no such section: there are [coppice], [defaults], [supervisor:PATH] and [child:PATH]");
+	    "no such section: there are [coppice], [defaults], [profile:NAME], [supervisor:PATH] and [child:PATH]");
 }
 
 /* What is wrong with one name of a path; len is at least 1. */
@@ -146,6 +146,13 @@ name_problem(const char *name, size_t len)
 		    len, MAX_NAME);
 	free(copy);
 	return problem;
+}
+
+char *
+titles_profile_problem(const char *name)
+{
+	return *name != '\0' ? name_problem(name, strlen(name))
+			     : mem_strdup("the name is missing: write [profile:NAME]");
 }
 
 char *

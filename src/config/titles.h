@@ -20,5 +20,7 @@ enum titles_kind titles_kind(const char *title, const char **path);
 char *titles_unknown(const char *title);
 /* What is wrong with the path of a supervisor or child, to be freed; NULL if nothing is. */
 char *titles_path_problem(enum titles_kind kind, const char *path);
+/* What is wrong with the name of a profile, likewise. */
+char *titles_profile_problem(const char *name);
 
 #endif
