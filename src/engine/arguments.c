@@ -53,6 +53,9 @@ read_pair(struct arguments *arguments, const char *name, const char *value)
 	} else if (str_equal(name, "--generation")) {
 		error = str_to_int64(value, 1, UINT32_MAX, &number);
 		arguments->generation = (uint32_t)number;
+	} else if (str_equal(name, "--kept")) {
+		error = str_to_int64(value, LINK_FD + 1, INT_MAX, &number);
+		arguments->kept = error ? -1 : (int)number;
 	} else if (str_equal(name, "--files")) {
 		/* infinity is printed as a number that no int64_t holds */
 		error = str_to_int64(value, 0, INT64_MAX, &number);
@@ -68,7 +71,7 @@ arguments_read(struct arguments *arguments, int argc, char **argv, const char **
 	int i = 1;
 
 	*arguments = (struct arguments){
-		.files = RLIM_INFINITY, .checkpoint = -1, .specs = -1, .control = -1
+		.files = RLIM_INFINITY, .checkpoint = -1, .specs = -1, .control = -1, .kept = -1
 	};
 	for (; i < argc && !str_equal(argv[i], "--"); i++) {
 		*problem = argv[i];

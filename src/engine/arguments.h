@@ -19,6 +19,7 @@ struct arguments {
 	rlim_t files;
 	const char *config;
 	int checkpoint, specs, control; /* stored descriptors; -1: none */
+	int kept;                       /* a file of struct link_kept; -1: none */
 };
 
 /*

@@ -63,6 +63,19 @@ address(const void *pointer)
 }
 
 /*
+ * For a child that keeps one of the engine's descriptors, of any number: its table is a copy (clone.h),
+ * so that none of them need be staged. CLOEXEC must do where a filter blocks the call.
+ */
+STEP_IN_CHILD
+close_others(long first, long kept)
+{
+	if (kept > first)
+		(void)raw(SYS_close_range, first, kept - 1, 0, 0);
+	(void)raw(SYS_close_range, kept < first ? first : kept + 1, LAST_DESCRIPTOR, 0, 0);
+	return 0;
+}
+
+/*
  * The table of descriptors is the engine's until this call has given the child its own; nothing may
  * be opened or closed before. Of the engine's descriptors only those below 32 are copied, so the
  * cost does not grow with them. A child that may hang, in the very next
@@ -73,8 +86,11 @@ STEP_IN_CHILD
 own_descriptors(const struct child_plan *plan)
 {
 	long first = plan->may_hang ? FIRST_UNUSED : CHILD_SETUP_STAGED;
-	long result = raw(SYS_close_range, first, LAST_DESCRIPTOR, CLOSE_RANGE_UNSHARE, 0);
+	long result;
 
+	if (plan->request.ready_number != 0)
+		return close_others(first, plan->request.ready_fd);
+	result = raw(SYS_close_range, first, LAST_DESCRIPTOR, CLOSE_RANGE_UNSHARE, 0);
 	if (result != -ENOSYS && result != -EPERM && result != -EINVAL)
 		return result;
 	result = raw(SYS_unshare, CLONE_FILES, 0, 0, 0); /* blocked by a filter: slower */
@@ -232,9 +248,24 @@ hide_others(const struct child_plan *plan)
 	if (!plan->may_hang)
 		result =
 		    raw(SYS_close_range, FIRST_UNUSED, LAST_DESCRIPTOR, CLOSE_RANGE_CLOEXEC, 0);
-	if (result == -EINVAL)
-		(void)raw(SYS_close_range, FIRST_UNUSED, LAST_DESCRIPTOR, 0, 0);
+	if (result != -EINVAL)
+		return 0;
+	if (plan->request.ready_number != 0)
+		return close_others(FIRST_UNUSED, plan->request.ready_fd);
+	(void)raw(SYS_close_range, FIRST_UNUSED, LAST_DESCRIPTOR, 0, 0);
 	return 0;
+}
+
+/*
+ * After all else that uses descriptors, so that it takes the place of none that is still needed
+ * (FIELD 2.C.11).
+ */
+STEP_IN_CHILD
+place_ready(const struct child_plan *plan)
+{
+	return plan->request.ready_number == 0
+	    ? 0
+	    : place(plan->request.ready_fd, plan->request.ready_number);
 }
 
 STEP_IN_CHILD
@@ -351,6 +382,7 @@ static const struct setup_step steps[] = {
 	{ STEP_LOG, set_stdout },
 	{ STEP_STDERR, set_stderr },
 	{ STEP_DESCRIPTORS, hide_others },
+	{ STEP_READY, place_ready },
 	{ STEP_UMASK, set_umask },
 	{ STEP_LIMITS, restore_limits },
 	{ STEP_DIRECTORY, enter_directory },

@@ -51,34 +51,39 @@ is_refusal(int error)
  * own leader's exit signal anyway.
  */
 static int
-clone_plainly(clone_fn *function, void *argument, void *stack, int32_t *pid, bool own)
+clone_plainly(clone_fn *function, void *argument, void *stack, int32_t *pid, uint64_t flags)
 {
-	int flags = CLONE_SHARED_FLAGS | (own ? SIGCHLD : CLONE_PARENT);
+	int all = (int)flags | (flags & CLONE_PARENT ? 0 : SIGCHLD);
 
-	return clone(function, (char *)stack + CLONE_STACK_SIZE, flags, argument, pid) < 0 ? -errno
-											   : 0;
+	return clone(function, (char *)stack + CLONE_STACK_SIZE, all, argument, pid) < 0 ? -errno
+											 : 0;
 }
 
 int
-clone_child(clone_fn *function, void *argument, void *stack, int32_t *pid)
+clone_child(clone_fn *function, void *argument, void *stack, int32_t *pid, bool copy_files)
 {
-	bool own = __atomic_load_n(&keep_children, __ATOMIC_RELAXED);
+	uint64_t flags = CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID;
 	int result;
 
+	if (!copy_files)
+		flags |= CLONE_FILES;
+	if (!__atomic_load_n(&keep_children, __ATOMIC_RELAXED))
+		flags |= CLONE_PARENT;
+
 	if (!__atomic_load_n(&clone3_refused, __ATOMIC_RELAXED)) {
-		result = clone_x86_64(function, argument, stack, CLONE_STACK_SIZE, pid, own);
+		result = clone_x86_64(function, argument, stack, CLONE_STACK_SIZE, pid, flags);
 		if (!is_refusal(result))
 			return result;
 		/*
 		 * A kernel that knows our flags gives none of these for another reason; clone tells
 		 * if it is not clone3's fault.
 		 */
-		result = clone_plainly(function, argument, stack, pid, own);
+		result = clone_plainly(function, argument, stack, pid, flags);
 		if (result == 0)
 			__atomic_store_n(&clone3_refused, true, __ATOMIC_RELAXED);
 		return result;
 	}
-	return clone_plainly(function, argument, stack, pid, own);
+	return clone_plainly(function, argument, stack, pid, flags);
 }
 
 void

@@ -4,7 +4,7 @@
  * (CLONE_VFORK), so the stack and all that the child reads may be used again when it returns. The
  * descriptor table is shared (CLONE_FILES): a copy would cost time per open descriptor of the
  * engine, so the child's first call must be close_range(…, CLOSE_RANGE_UNSHARE) or
- * unshare(CLONE_FILES).
+ * unshare(CLONE_FILES). A child that is to keep one of any number pays for a copy.
  */
 #ifndef COPPICE_ENGINE_CLONE_H
 #define COPPICE_ENGINE_CLONE_H
@@ -27,23 +27,21 @@ void clone_stack_free(void **stack);
  * Runs function(argument) in the child, which ends with its result unless it execs. The kernel
  * writes the child's PID to *pid before the child runs. Any thread may call it, with a stack that
  * no other is using, and with all signals blocked: a handler that ran in the child would run in our
- * memory. 0 or a negative errno.
+ * memory. With copy_files the child has a table of descriptors of its own. 0 or a negative errno.
  */
-int clone_child(clone_fn *function, void *argument, void *stack, int32_t *pid);
+int clone_child(clone_fn *function, void *argument, void *stack, int32_t *pid, bool copy_files);
 
 /*
  * From now on children are our own: for when our parent, who would have waited for them, has gone.
  */
 void clone_keep_children(void);
 
-/* The flags of every clone; CLONE_PARENT or a signal come to them. */
-#define CLONE_SHARED_FLAGS (CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PARENT_SETTID)
 /*
  * clone3 on the stack [stack, stack + size), on machines for which it is written; -ENOSYS
- * elsewhere. With `own` the child is ours and not our parent's. The rest of the interface is as
- * above.
+ * elsewhere. Without CLONE_PARENT among the flags the child is ours and not our parent's. The rest
+ * of the interface is as above.
  */
 int clone_x86_64(
-    clone_fn *function, void *argument, void *stack, size_t size, int32_t *pid, bool own);
+    clone_fn *function, void *argument, void *stack, size_t size, int32_t *pid, uint64_t flags);
 
 #endif

@@ -61,16 +61,17 @@ __asm__(
 /* clang-format on */
 
 int
-clone_x86_64(clone_fn *function, void *argument, void *stack, size_t size, int32_t *pid, bool own)
+clone_x86_64(
+    clone_fn *function, void *argument, void *stack, size_t size, int32_t *pid, uint64_t flags)
 {
 	/*
 	 * exit_signal 0: with CLONE_PARENT clone3 takes no other; the kernel gives the child the
 	 * exit signal of our own leader.
 	 */
 	struct clone3_arguments arguments = {
-		.flags = CLONE_SHARED_FLAGS | (own ? 0 : CLONE_PARENT),
+		.flags = flags,
 		.parent_tid = (uint64_t)(uintptr_t)pid,
-		.exit_signal = own ? SIGCHLD : 0,
+		.exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD,
 		.stack = (uint64_t)(uintptr_t)stack,
 		.stack_size = size,
 	};
@@ -82,9 +83,10 @@ clone_x86_64(clone_fn *function, void *argument, void *stack, size_t size, int32
 #else
 
 int
-clone_x86_64(clone_fn *function, void *argument, void *stack, size_t size, int32_t *pid, bool own)
+clone_x86_64(
+    clone_fn *function, void *argument, void *stack, size_t size, int32_t *pid, uint64_t flags)
 {
-	(void)function, (void)argument, (void)stack, (void)size, (void)own,
+	(void)function, (void)argument, (void)stack, (void)size, (void)flags,
 	    (void)pid; /* only clone_plain's way here */
 	return -ENOSYS;
 }

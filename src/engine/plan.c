@@ -161,7 +161,7 @@ plan_run(struct child_plan *plan, void *stack)
 	__atomic_store_n(&process->born_us, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&process->start_min, process_ticks_now(), __ATOMIC_RELAXED);
 	set_mask(&all, &old);
-	result = clone_child(be_born, plan, stack, &process->pid);
+	result = clone_child(be_born, plan, stack, &process->pid, plan->request.ready_number != 0);
 	set_mask(&old, NULL);
 	__atomic_store_n(&process->start_max, process_ticks_now(), __ATOMIC_RELAXED);
 	return result;

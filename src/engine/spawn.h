@@ -24,25 +24,26 @@ struct ev_loop;
  * X-macro of the steps between clone and exec: enumerator, text for people ("cannot open the log
  * file"). Number 0 is no step.
  */
-#define SPAWN_STEPS(X)                                             \
-	X(STEP_NONE, "")                                           \
-	X(STEP_PREPARE, "preparing the start")                     \
-	X(STEP_CLONE, "creating the process")                      \
-	X(STEP_DESCRIPTORS, "setting up descriptors")              \
-	X(STEP_SESSION, "creating its session")                    \
-	X(STEP_STDIN, "opening stdin")                             \
-	X(STEP_LOG, "opening the log file")                        \
-	X(STEP_STDERR, "opening the log file of stderr")           \
-	X(STEP_UMASK, "setting the umask")                         \
-	X(STEP_LIMITS, "setting resource limits")                  \
-	X(STEP_DIRECTORY, "entering the directory")                \
-	X(STEP_GROUPS, "setting supplementary groups")             \
-	X(STEP_GROUP, "setting the group")                         \
-	X(STEP_USER, "setting the user")                           \
-	X(STEP_SIGNALS, "resetting signals")                       \
-	X(STEP_EXEC, "executing the command")                      \
-	X(STEP_HUNG, "starting it took too long and was given up") \
-	X(STEP_STOPPED, "it was stopped by a signal before exec, and was killed")
+#define SPAWN_STEPS(X)                                                            \
+	X(STEP_NONE, "")                                                          \
+	X(STEP_PREPARE, "preparing the start")                                    \
+	X(STEP_CLONE, "creating the process")                                     \
+	X(STEP_DESCRIPTORS, "setting up descriptors")                             \
+	X(STEP_SESSION, "creating its session")                                   \
+	X(STEP_STDIN, "opening stdin")                                            \
+	X(STEP_LOG, "opening the log file")                                       \
+	X(STEP_STDERR, "opening the log file of stderr")                          \
+	X(STEP_UMASK, "setting the umask")                                        \
+	X(STEP_LIMITS, "setting resource limits")                                 \
+	X(STEP_DIRECTORY, "entering the directory")                               \
+	X(STEP_GROUPS, "setting supplementary groups")                            \
+	X(STEP_GROUP, "setting the group")                                        \
+	X(STEP_USER, "setting the user")                                          \
+	X(STEP_SIGNALS, "resetting signals")                                      \
+	X(STEP_EXEC, "executing the command")                                     \
+	X(STEP_HUNG, "starting it took too long and was given up")                \
+	X(STEP_STOPPED, "it was stopped by a signal before exec, and was killed") \
+	X(STEP_READY, "preparing how it tells that it is ready")
 #define X(name, text) name,
 enum spawn_step {
 	SPAWN_STEPS(X) SPAWN_STEP_COUNT
@@ -86,6 +87,8 @@ struct spawn_request {
 	uint32_t group_count;
 	/* RLIMIT_NOFILE of the child: what the daemon was started with; rlim_max 0: as it is */
 	struct rlimit files;
+	/* ready_fd, of ours, becomes ready_number in the child; number 0: none does */
+	int ready_fd, ready_number;
 	span_ms start_timeout;
 };
 

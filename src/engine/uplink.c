@@ -42,6 +42,22 @@ uplink_store(const char *key, int fd)
 }
 
 int
+uplink_keep(uint32_t node, int fd)
+{
+	struct link_node message = { .head.type = LINK_KEEP, .node = node };
+
+	return send_all(&message, sizeof(message), &fd);
+}
+
+int
+uplink_let_go(uint32_t node)
+{
+	struct link_node message = { .head.type = LINK_LET_GO, .node = node };
+
+	return send_all(&message, sizeof(message), NULL);
+}
+
+int
 uplink_leave(enum link_leave_how how, int status)
 {
 	struct link_leave message = {

@@ -44,6 +44,7 @@ union link_message {
 	struct link_head head;
 	struct link_value value;
 	struct link_key key;
+	struct link_node node;
 	struct link_leave leave;
 };
 
@@ -89,6 +90,11 @@ handle_message(struct reaper *reaper, const union link_message *message, size_t 
 	if (message->head.type == LINK_STORE && len == sizeof(message->key) && *fd >= 0) {
 		error = store_put(&reaper->store, message->key.key, *fd);
 		*fd = -1;
+	} else if (message->head.type == LINK_KEEP && len == sizeof(message->node) && *fd >= 0) {
+		error = keep_put(&reaper->store.keep, message->node.node, *fd);
+		*fd = -1;
+	} else if (message->head.type == LINK_LET_GO && len == sizeof(message->node)) {
+		keep_drop(&reaper->store.keep, message->node.node);
 	} else if (message->head.type == LINK_DROP && len == sizeof(message->key)) {
 		store_drop(&reaper->store, message->key.key); /* not there: as wished */
 	} else if (message->head.type == LINK_COMMITTED || message->head.type == LINK_RECOVERED) {

@@ -30,8 +30,8 @@
 /* Words for execv, in memory of the caller's frame. */
 struct words {
 	size_t count;
-	char *word[STORE_SLOTS * 2 + 20];
-	char text[STORE_SLOTS * 2 + 20][32];
+	char *word[STORE_SLOTS * 2 + 24];
+	char text[STORE_SLOTS * 2 + 24][32];
 };
 
 /* The path of our own file; without /proc the one that we were started by. */
@@ -122,6 +122,7 @@ static _Noreturn void
 become_engine(const struct respawn *respawn, bool hold, int link, const struct store *store)
 {
 	struct words words = { 0 };
+	int kept, error;
 
 	/* A session of its own: Ctrl-C reaches the reaper alone. dup2 leaves the copy open over exec. */
 	if (setsid() < 0 || dup2(link, LINK_FD) < 0) {
@@ -144,6 +145,15 @@ become_engine(const struct respawn *respawn, bool hold, int link, const struct s
 		fd_set_cloexec(store->entry[i].fd, 0);
 		add_word(&words, "--store");
 		add_word(&words, "%s=%d", store->entry[i].key, store->entry[i].fd);
+	}
+	error = keep_hand_over(&store->keep, &kept);
+	if (error < 0)
+		log_line(NULL,
+		    "the engine does not get the descriptors of ready = notify and fd: %s",
+		    strerror(-error));
+	else if (kept >= 0) {
+		add_word(&words, "--kept");
+		add_word(&words, "%d", kept);
 	}
 	add_word(&words, "--");
 	add_word(&words, "-c");

@@ -6,6 +6,7 @@
 #ifndef COPPICE_REAPER_STORE_H
 #define COPPICE_REAPER_STORE_H
 
+#include "reaper/keep.h"
 #include "wire/link.h"
 
 #include <stddef.h>
@@ -19,6 +20,7 @@ struct store {
 		char key[LINK_KEY_SIZE];
 		int fd;
 	} entry[STORE_SLOTS];
+	struct keep keep; /* what belongs to a node */
 };
 
 /*

@@ -6,7 +6,7 @@
  *
  * The engine gets its end as descriptor LINK_FD, and stored descriptors by inheritance:
  *   coppice-engine engine --link VERSION --reaper PID --generation N --files N [--hold]
- *                         [--store KEY=FD]… -- -c CONFIGURATION
+ *                         [--store KEY=FD]… [--kept FD] -- -c CONFIGURATION
  */
 #ifndef COPPICE_WIRE_LINK_H
 #define COPPICE_WIRE_LINK_H
@@ -14,7 +14,7 @@
 #include <signal.h>
 #include <stdint.h>
 
-#define LINK_VERSION   1U
+#define LINK_VERSION   2U
 #define LINK_FD        3
 #define LINK_KEY_SIZE  16 /* bytes with the final NUL, zero-padded */
 #define LINK_MAX_EXITS 64
@@ -23,6 +23,9 @@
 #define LINK_KEY_CHECKPOINT "checkpoint"
 #define LINK_KEY_SPECS      "specs"
 #define LINK_KEY_CONTROL    "control"
+
+/* For nodes beyond these nothing is kept. */
+#define LINK_KEEP_NODES (1U << 20)
 
 enum link_type {
 	/* reaper → engine */
@@ -37,6 +40,9 @@ enum link_type {
 	LINK_RECOVERED = 19,
 	LINK_LEAVE = 21,            /* struct link_leave: everything is down */
 	LINK_SHUTDOWN_TIMEOUT = 22, /* struct link_value: milliseconds */
+	/* struct link_node + one descriptor; replaces what the node has */
+	LINK_KEEP = 23,
+	LINK_LET_GO = 24, /* struct link_node */
 };
 
 struct link_head {
@@ -73,6 +79,18 @@ struct link_key {
 	char key[LINK_KEY_SIZE];
 };
 
+/* By which descriptor a child tells that it is ready. */
+struct link_node {
+	struct link_head head;
+	uint32_t node;
+	uint32_t reserved;
+};
+/* The file of --kept: what is kept for a node is open as fd in the new engine. */
+struct link_kept {
+	uint32_t node;
+	int32_t fd;
+};
+
 enum link_leave_how {
 	LEAVE_EXIT = 0,
 	LEAVE_REBOOT = 1,
@@ -90,6 +108,8 @@ _Static_assert(sizeof(struct link_exit) == 40, "wire format");
 _Static_assert(sizeof(struct link_exits) == 16 + 64 * 40, "wire format");
 _Static_assert(sizeof(struct link_value) == 16, "wire format");
 _Static_assert(sizeof(struct link_key) == 24, "wire format");
+_Static_assert(sizeof(struct link_node) == 16, "wire format");
+_Static_assert(sizeof(struct link_kept) == 8, "wire format");
 _Static_assert(sizeof(struct link_leave) == 16, "wire format");
 
 /* The mode of the daemon: both ends find it out for themselves. */

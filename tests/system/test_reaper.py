@@ -215,7 +215,7 @@ def test_engine_starts_clean_after_hostile_parent(world):
     pid, session, terminal = (world.path / "session").read_text().split()
     assert pid == session, "the engine leads a session of its own"
     args = (world.path / "args").read_text().split()
-    assert args == ["engine", "--link", "1", "--reaper", str(world.reaper), "--generation", "1", "--files", "777", "--",
+    assert args == ["engine", "--link", "2", "--reaper", str(world.reaper), "--generation", "1", "--files", "777", "--",
                     "-c", str(world.config)]
 
 
