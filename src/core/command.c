@@ -129,7 +129,7 @@ start_one(struct core *core, uint32_t id)
 
 	if (!parent_is_up(core, id) || tree_is_still(core, id) || state == STATE_WAITING)
 		return; /* the wish is enough: it starts with its supervisor, or when its turn comes */
-	if (!is_up(core, id) && must_queue(core, id))
+	if (must_queue(core, id) && (!is_up(core, id) || node_has(core, id, NODE_IN_SET)))
 		queue_add(core, id, PENDING_START);
 	else
 		run_start(core, id);
@@ -240,6 +240,8 @@ is_put_down(const struct core *core, uint32_t id)
 
 	if (node->state == STATE_FAILED)
 		return true;
+	if (!node_has(core, id, NODE_WANTED))
+		return false;
 	if (node_has(core, id, NODE_IN_SET) && super_get(core, node->parent)->wait == WAIT_LIMIT)
 		return true;
 	return (node->state == STATE_RESTARTING || node->state == STATE_STOPPING) &&
@@ -259,10 +261,7 @@ command_reset(struct core *core, uint32_t id)
 	if (!put_down)
 		return;
 	node_mark(core, id, NODE_WANTED);
-	if (must_queue(core, id))
-		queue_add(core, id, PENDING_START);
-	else
-		run_start(core, id);
+	start_one(core, id);
 }
 
 void

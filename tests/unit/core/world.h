@@ -28,6 +28,7 @@ void world_end(struct world *world);
 
 struct core *world_core(struct world *world);
 uint32_t world_id(const struct world *world, const char *name);
+const char *world_name(const struct world *world, uint32_t id);
 mono_ms world_now(const struct world *world);
 struct core_view world_view(const struct world *world, const char *name);
 

@@ -54,6 +54,12 @@ world_id(const struct world *world, const char *name)
 	return CORE_NONE;
 }
 
+const char *
+world_name(const struct world *world, uint32_t id)
+{
+	return id < world->count ? world->names[id] : "nobody";
+}
+
 struct core_view
 world_view(const struct world *world, const char *name)
 {
