@@ -70,77 +70,68 @@ let_happen(struct world *world, const char *what)
 	}
 }
 
+static const struct {
+	const char *plan, *before, *node, *says;
+} rows[] = {
+	/* delays */
+	{ "/ one 9/60s { a }", "", "a", "restart 100..100 n=1 by /: a" },
+	{ "/ one 9/60s { a jitter=100000 }", "", "a", "restart 90..110 n=1 by /: a" },
+	{ "/ one 9/60s { a jitter=1000000 backoff=fixed delay=5s }", "", "a",
+	    "restart 0..10000 n=1 by /: a" },
+	{ "/ one 9/60s { a backoff=none }", "a a", "a", "restart 0..0 n=3 by /: a" },
+	{ "/ one 9/60s { a }", "a +100 a +200", "a", "restart 400..400 n=3 by /: a" },
+	{ "/ one 9/60s { a }", "a +100 a +100000", "a", "restart 400..400 n=3 by /: a" },
+	{ "/ one 9/60s { a max=150ms }", "a +100 a +200", "a", "restart 150..150 n=3 by /: a" },
+	/* while its own delay runs: the failure after that */
+	{ "/ one 9/60s { a }", "a", "a", "restart 200..200 n=2 by /: a" },
+	/* sets */
+	{ "/ one 9/60s { a; b; c }", "", "b", "restart 100..100 n=1 by /: b" },
+	{ "/ all 9/60s { a; b; c }", "", "b", "restart 100..100 n=1 by /: a b c" },
+	{ "/ rest 9/60s { a; b; c }", "", "b", "restart 100..100 n=1 by /: b c" },
+	{ "/ all 9/60s { a temporary; b; c; d manual }", "stop:c", "b",
+	    "restart 100..100 n=1 by /: b" },
+	{ "/ all 9/60s { a transient; b; c no_restart=9 }", "a:normal c:9", "b",
+	    "restart 100..100 n=1 by /: a b" },
+	{ "/ rest 9/60s { a; t *2; b }", "", "t@1", "restart 100..100 n=1 by /: t@1 b" },
+	/* a set waits: who fails meanwhile joins it, and the longer delay holds */
+	{ "/ rest 9/60s { a; b delay=5s; c }", "b", "a", "restart 5000..5000 n=1 by /: a b c" },
+	{ "/ rest 9/60s { a; b delay=5s; c }", "b +4950", "a", "restart 100..100 n=1 by /: a b c" },
+	{ "/ rest 9/60s { a delay=6s; b delay=5s jitter=500000; c }", "", "a",
+	    "restart 6000..6000 n=1 by /: a b c" },
+	{ "/ rest 9/60s { a; b delay=5s; c }", "b", "b", "restart 10000..10000 n=2 by /: b c" },
+	/* what is no failure */
+	{ "/ one 9/60s { a temporary }", "", "a", "nothing" },
+	{ "/ one 9/60s { a transient }", "", "a", "restart 100..100 n=1 by /: a" },
+	{ "/ one 9/60s { a temporary ready=told says_ready=infinity }", "", "a", "nothing" },
+	{ "/ one 9/60s { s transient one 1/1s { a } }", "", "s", "nothing" },
+	{ "/ one 9/60s { s one 1/1s { a } }", "", "s", "restart 100..100 n=1 by /: s" },
+	{ "/ one 9/60s { s one 1/1s { a ignores } }", "stop:s", "a", "nothing" },
+	{ "/ one 9/60s { s one 1/1s { a } }", "stop:s", "a", "nothing" },
+	/* limits */
+	{ "/ one 9/60s { s one 1/60s { a; b } }", "a +100", "b", "limit escalate 0..0 n=1 by s" },
+	{ "/ one 9/60s { s one 1/60s { a; b } }", "a +60000", "b", "limit escalate 0..0 n=1 by s" },
+	{ "/ one 9/60s { s one 1/60s { a; b } }", "a +60001", "b", "restart 100..100 n=1 by s: b" },
+	{ "/ one 0/60s limit=terminate { a }", "", "a", "limit terminate 0..0 n=1 by /" },
+	{ "/ rest 1/60s limit=give_up { a; b; c }", "b +100", "b",
+	    "limit give_up 0..0 n=2 by /: b c" },
+	{ "/ one 1/60s limit=backoff { a; b }", "a +1000", "b",
+	    "limit backoff 59001..59001 n=1 by /: b" },
+	{ "/ all 1/60s limit=backoff { a; b max=90s }", "a +1000", "b",
+	    "limit backoff 90000..90000 n=1 by /: a b" },
+	{ "/ one 0/60s limit=backoff { a }", "", "a", "limit backoff 60000..60000 n=1 by /: a" },
+	/* no intensity is asked */
+	{ "/ one 9/60s { s escalate { a; b temporary } }", "", "a", "escalate by s" },
+	{ "/ one 9/60s { s escalate { a; b temporary } }", "", "b", "nothing" },
+	{ "/ one 9/60s { a }", "", "/", "escalate by nobody" },
+	{ "/ one 9/60s { s one 9/60s abort { a ready=told says_ready=infinity } }", "", "a",
+	    "escalate by s" },
+	{ "/ one 9/60s { s one 9/60s abort { a ready=told } }", "", "a",
+	    "restart 100..100 n=1 by s: a" },
+};
+
 static void
 test_what_it_says(void **state)
 {
-	static const struct {
-		const char *plan, *before, *node, *says;
-	} rows[] = {
-		/* delays */
-		{ "/ one 9/60s { a }", "", "a", "restart 100..100 n=1 by /: a" },
-		{ "/ one 9/60s { a jitter=100000 }", "", "a", "restart 90..110 n=1 by /: a" },
-		{ "/ one 9/60s { a jitter=1000000 backoff=fixed delay=5s }", "", "a",
-		    "restart 0..10000 n=1 by /: a" },
-		{ "/ one 9/60s { a backoff=none }", "a a", "a", "restart 0..0 n=3 by /: a" },
-		{ "/ one 9/60s { a }", "a +100 a +200", "a", "restart 400..400 n=3 by /: a" },
-		{ "/ one 9/60s { a }", "a +100 a +100000", "a", "restart 400..400 n=3 by /: a" },
-		{ "/ one 9/60s { a max=150ms }", "a +100 a +200", "a",
-		    "restart 150..150 n=3 by /: a" },
-		/* while its own delay runs: the failure after that */
-		{ "/ one 9/60s { a }", "a", "a", "restart 200..200 n=2 by /: a" },
-		/* sets */
-		{ "/ one 9/60s { a; b; c }", "", "b", "restart 100..100 n=1 by /: b" },
-		{ "/ all 9/60s { a; b; c }", "", "b", "restart 100..100 n=1 by /: a b c" },
-		{ "/ rest 9/60s { a; b; c }", "", "b", "restart 100..100 n=1 by /: b c" },
-		{ "/ all 9/60s { a temporary; b; c; d manual }", "stop:c", "b",
-		    "restart 100..100 n=1 by /: b" },
-		{ "/ all 9/60s { a transient; b; c no_restart=9 }", "a:normal c:9", "b",
-		    "restart 100..100 n=1 by /: a b" },
-		{ "/ rest 9/60s { a; t *2; b }", "", "t@1", "restart 100..100 n=1 by /: t@1 b" },
-		/* a set waits: who fails meanwhile joins it, and the longer delay holds */
-		{ "/ rest 9/60s { a; b delay=5s; c }", "b", "a",
-		    "restart 5000..5000 n=1 by /: a b c" },
-		{ "/ rest 9/60s { a; b delay=5s; c }", "b +4950", "a",
-		    "restart 100..100 n=1 by /: a b c" },
-		{ "/ rest 9/60s { a delay=6s; b delay=5s jitter=500000; c }", "", "a",
-		    "restart 6000..6000 n=1 by /: a b c" },
-		{ "/ rest 9/60s { a; b delay=5s; c }", "b", "b",
-		    "restart 10000..10000 n=2 by /: b c" },
-		/* what is no failure */
-		{ "/ one 9/60s { a temporary }", "", "a", "nothing" },
-		{ "/ one 9/60s { a transient }", "", "a", "restart 100..100 n=1 by /: a" },
-		{ "/ one 9/60s { a temporary ready=told says_ready=infinity }", "", "a",
-		    "nothing" },
-		{ "/ one 9/60s { s transient one 1/1s { a } }", "", "s", "nothing" },
-		{ "/ one 9/60s { s one 1/1s { a } }", "", "s", "restart 100..100 n=1 by /: s" },
-		{ "/ one 9/60s { s one 1/1s { a ignores } }", "stop:s", "a", "nothing" },
-		{ "/ one 9/60s { s one 1/1s { a } }", "stop:s", "a", "nothing" },
-		/* limits */
-		{ "/ one 9/60s { s one 1/60s { a; b } }", "a +100", "b",
-		    "limit escalate 0..0 n=1 by s" },
-		{ "/ one 9/60s { s one 1/60s { a; b } }", "a +60000", "b",
-		    "limit escalate 0..0 n=1 by s" },
-		{ "/ one 9/60s { s one 1/60s { a; b } }", "a +60001", "b",
-		    "restart 100..100 n=1 by s: b" },
-		{ "/ one 0/60s limit=terminate { a }", "", "a", "limit terminate 0..0 n=1 by /" },
-		{ "/ rest 1/60s limit=give_up { a; b; c }", "b +100", "b",
-		    "limit give_up 0..0 n=2 by /: b c" },
-		{ "/ one 1/60s limit=backoff { a; b }", "a +1000", "b",
-		    "limit backoff 59001..59001 n=1 by /: b" },
-		{ "/ all 1/60s limit=backoff { a; b max=90s }", "a +1000", "b",
-		    "limit backoff 90000..90000 n=1 by /: a b" },
-		{ "/ one 0/60s limit=backoff { a }", "", "a",
-		    "limit backoff 60000..60000 n=1 by /: a" },
-		/* no intensity is asked */
-		{ "/ one 9/60s { s escalate { a; b temporary } }", "", "a", "escalate by s" },
-		{ "/ one 9/60s { s escalate { a; b temporary } }", "", "b", "nothing" },
-		{ "/ one 9/60s { a }", "", "/", "escalate by nobody" },
-		{ "/ one 9/60s { s one 9/60s abort { a ready=told says_ready=infinity } }", "", "a",
-		    "escalate by s" },
-		{ "/ one 9/60s { s one 9/60s abort { a ready=told } }", "", "a",
-		    "restart 100..100 n=1 by s: a" },
-	};
-
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct world *world = world_of(rows[i].plan);
