@@ -40,7 +40,7 @@ compare_places(const void *a, const void *b)
 
 	if (order != 0)
 		return order;
-	return one->section->line < other->section->line ? -1 : 1;
+	return one->section->number < other->section->number ? -1 : 1;
 }
 
 static int
@@ -81,9 +81,11 @@ make_index(struct build *build)
 			index.places[kept++] = index.places[i];
 			continue;
 		}
-		raw_section_error(index.places[i]->section, build->diag,
-		    "\"%s\" is declared already, as [%s] in line %u", before->path,
-		    before->section->title, before->section->line);
+		struct raw_section *section = index.places[i]->section;
+		char *there = raw_there(section, before->section, before->section->line);
+		raw_section_error(section, build->diag, "\"%s\" is declared already, as [%s] in %s",
+		    before->path, before->section->title, there);
+		free(there);
 		index.places[i]->path[0] = '\0'; /* marked for removal */
 	}
 	index.count = kept;
@@ -136,10 +138,12 @@ report_orphan(struct build *build, const struct index *index, const struct build
 			candidates[count++] = index->places[i]->path;
 	/* Of one or two letters everything is near. */
 	const char *nearest = strlen(above) > 2 ? str_nearest(above, candidates, count) : NULL;
+	char *there =
+	    wrong != NULL ? raw_there(place->section, wrong->section, wrong->section->line) : NULL;
 	if (wrong != NULL)
 		raw_section_error(place->section, build->diag,
-		    "\"%s\" is a child (line %u), and only supervisors have something below them",
-		    above, wrong->section->line);
+		    "\"%s\" is a child (%s), and only supervisors have something below them", above,
+		    there);
 	else if (nearest != NULL)
 		raw_section_error(place->section, build->diag,
 		    "there is no supervisor \"%s\" (did you mean \"%s\"?)", above, nearest);
@@ -147,6 +151,7 @@ report_orphan(struct build *build, const struct index *index, const struct build
 		raw_section_error(place->section, build->diag,
 		    "there is no supervisor \"%s\": add [supervisor:%s], which may be empty", above,
 		    above);
+	free(there);
 	free(candidates);
 }
 
@@ -180,11 +185,34 @@ attach(struct build *build, const struct index *index, struct build_place *place
 static void
 take_once(struct build *build, struct raw_section **once, struct raw_section *section)
 {
-	if (*once != NULL)
-		raw_section_error(section, build->diag,
-		    "the section is there already, in line %u: put all into one", (*once)->line);
-	else
+	if (*once == NULL) {
 		*once = section;
+		return;
+	}
+	char *there = raw_there(section, *once, (*once)->line);
+	raw_section_error(
+	    section, build->diag, "the section is there already, in %s: put all into one", there);
+	free(there);
+}
+
+/*
+ * [coppice] and [defaults] may stand in several files, once in each, and are one section: the first
+ * takes the entries of the others. Those of a file follow each other.
+ */
+static void
+take_shared(struct build *build, struct raw_section **first, const struct raw_section **latest,
+    struct raw_section *section)
+{
+	if (*first == NULL) {
+		*first = section;
+	} else if ((*latest)->file == section->file) {
+		raw_section_error(section, build->diag,
+		    "the section is there already, in line %u: put all into one", (*latest)->line);
+		return;
+	} else {
+		entries_move(*first, section);
+	}
+	*latest = section;
 }
 
 static void
@@ -209,19 +237,24 @@ take_section(struct build *build, struct raw_section *section)
 	enum titles_kind kind = titles_kind(section->title, &path);
 	char *problem;
 
+	if (kind != TITLE_UNKNOWN)
+		entries_check(section, kind, path, build->diag);
 	switch (kind) {
 	case TITLE_UNKNOWN:
 		problem = titles_unknown(section->title);
 		raw_section_error(section, build->diag, "%s", problem);
 		free(problem);
-		return;
+		break;
 	case TITLE_PROFILE: profiles_add(build, path, section); break;
-	case TITLE_COPPICE: take_once(build, &build->coppice, section); break;
-	case TITLE_DEFAULTS: take_once(build, &build->defaults, section); break;
+	case TITLE_COPPICE:
+		take_shared(build, &build->coppice, &build->latest_coppice, section);
+		break;
+	case TITLE_DEFAULTS:
+		take_shared(build, &build->defaults, &build->latest_defaults, section);
+		break;
 	case TITLE_SUPERVISOR:
 	case TITLE_CHILD: take_place(build, kind, path, section); break;
 	}
-	entries_check(section, kind, path, build->diag);
 }
 
 static void
@@ -249,6 +282,10 @@ build_new(struct raw_file *file, enum build_mode mode, struct diag *diag)
 	new_place(build, "/", KIND_SUPERVISOR, NULL);
 	for (size_t i = 0; i < file->count; i++)
 		take_section(build, file->sections[i]);
+	if (build->coppice != NULL)
+		entries_check_shared(build->coppice, diag);
+	if (build->defaults != NULL)
+		entries_check_shared(build->defaults, diag);
 	index = make_index(build);
 	remove_marked(build);
 	for (size_t i = 1; i < build->count; i++)
@@ -299,7 +336,7 @@ build_where(const struct build *build, const struct build_place *place)
 	const struct raw_section *section = place->section;
 
 	return (struct diag_where){
-		.file = build->file->name,
+		.file = section != NULL ? section->file : build->file->name,
 		.line = section != NULL ? section->line : 0,
 		.section = section != NULL ? section->title : "supervisor:/",
 	};

@@ -55,7 +55,8 @@ struct build {
 	struct diag *diag;
 	struct raw_file *file;
 	enum build_mode mode;
-	struct raw_section *coppice, *defaults; /* NULL where there is none */
+	struct raw_section *coppice, *defaults; /* of all files; NULL where there is none */
+	const struct raw_section *latest_coppice, *latest_defaults; /* of a file */
 	struct raw_section **profiles;
 	size_t profile_count;
 	struct build_place **places; /* [0] is the root, the others in the order of the file */

@@ -463,14 +463,16 @@ check_names(const struct build *build)
 		const struct build_place *one = sorted[i - 1], *other = sorted[i];
 		if (strcasecmp(one->path, other->path) != 0)
 			continue;
-		if (one->section->line > other->section->line) {
+		if (one->section->number > other->section->number) {
 			one = other;
 			other = sorted[i - 1];
 		}
 		const struct diag_where where = build_where(build, other);
+		char *there = raw_there(other->section, one->section, one->section->line);
 		diag_warning(build->diag, &where,
-		    "\"%s\" differs from \"%s\" (line %u) in capital letters alone: give it another name",
-		    other->path, one->path, one->section->line);
+		    "\"%s\" differs from \"%s\" (%s) in capital letters alone: give it another name",
+		    other->path, one->path, there);
+		free(there);
 	}
 	free(sorted);
 }

@@ -4,6 +4,7 @@
 #include "config/check.h"
 #include "config/daemon.h"
 #include "config/identity.h"
+#include "config/include.h"
 #include "config/inherit.h"
 #include "config/product.h"
 #include "lib/fd.h"
@@ -121,7 +122,7 @@ static int
 run(const struct request *request)
 {
 	struct diag *diag = diag_new();
-	struct raw_file *file = raw_read(request->file, diag);
+	struct raw_file *file = include_read(request->file, diag);
 	struct build *build = build_new(file, request->mode, diag);
 	struct daemon_settings settings;
 	struct buf messages = { 0 };

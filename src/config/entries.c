@@ -187,7 +187,30 @@ compare_entries(const void *a, const void *b)
 
 	if (order != 0)
 		return order;
+	if (one->section != other->section)
+		return one->section->number < other->section->number ? -1 : 1;
 	return one->line < other->line ? -1 : one->line > other->line;
+}
+
+/* Each file may include others. */
+static void
+report_twice(const struct raw_entry *before, struct raw_entry *entry, struct diag *diag)
+{
+	const struct raw_section *section = entry->section;
+
+	if (before->section == section) {
+		raw_entry_error(entry, diag,
+		    "set already in line %u: a key stands once in a section", before->line);
+	} else if (entry->info != &keys_table[KEY_INCLUDE]) {
+		char *there = raw_there(section, before->section, before->line);
+		raw_entry_error(entry, diag,
+		    "set already in %s: the sections [%s] of all files are one", there,
+		    section->title);
+		free(there);
+	} else {
+		return;
+	}
+	entry->info = NULL;
 }
 
 static void
@@ -198,13 +221,28 @@ check_duplicates(struct raw_section *section, struct diag *diag)
 	memcpy(sorted, section->entries, section->count * sizeof(struct raw_entry *));
 	qsort(sorted, section->count, sizeof(struct raw_entry *), compare_entries);
 	for (size_t i = 1; i < section->count; i++) {
-		if (!str_equal(sorted[i]->key, sorted[i - 1]->key))
-			continue;
-		raw_entry_error(sorted[i], diag,
-		    "set already in line %u: a key stands once in a section", sorted[i - 1]->line);
-		sorted[i]->info = NULL;
+		if (str_equal(sorted[i]->key, sorted[i - 1]->key))
+			report_twice(sorted[i - 1], sorted[i], diag);
 	}
 	free(sorted);
+}
+
+void
+entries_move(struct raw_section *to, struct raw_section *from)
+{
+	if (from->count == 0)
+		return;
+	to->entries = mem_grow(to->entries, to->count + from->count, sizeof(struct raw_entry *));
+	for (size_t i = 0; i < from->count; i++)
+		to->entries[to->count++] = from->entries[i];
+	from->count = 0;
+}
+
+void
+entries_check_shared(struct raw_section *section, struct diag *diag)
+{
+	if (section->count > 1)
+		check_duplicates(section, diag);
 }
 
 void

@@ -12,5 +12,9 @@
 /* path: what the title has after its colon, or NULL. Fills in what raw.h says build does. */
 void entries_check(
     struct raw_section *section, enum titles_kind kind, const char *path, struct diag *diag);
+/* Moves the entries of a section behind those of another. */
+void entries_move(struct raw_section *to, struct raw_section *from);
+/* Tells diag of keys that stand twice, after entries of several files have been moved there. */
+void entries_check_shared(struct raw_section *section, struct diag *diag);
 
 #endif

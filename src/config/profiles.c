@@ -34,8 +34,10 @@ profiles_add(struct build *build, const char *name, struct raw_section *section)
 	if (problem != NULL) {
 		raw_section_error(section, build->diag, "%s", problem);
 	} else if (before != NULL) {
+		char *there = raw_there(section, before, before->line);
 		raw_section_error(section, build->diag,
-		    "the profile is there already, in line %u: put all into one", before->line);
+		    "the profile is there already, in %s: put all into one", there);
+		free(there);
 	} else {
 		if ((build->profile_count & (build->profile_count - 1)) == 0)
 			build->profiles = mem_grow(build->profiles,

@@ -314,6 +314,16 @@ next_stand_in(char *line, int size, void *stream)
 }
 
 static void
+put_section(struct raw_file *file, struct raw_section *section)
+{
+	if ((file->count & (file->count - 1)) == 0)
+		file->sections = mem_grow(file->sections, file->count > 0 ? file->count * 2 : 1,
+		    sizeof(struct raw_section *));
+	section->number = (uint32_t)file->count;
+	file->sections[file->count++] = section;
+}
+
+static void
 add_section(struct raw_file *file, struct logical *logical)
 {
 	struct raw_section *section = mem_zalloc(1, sizeof *section);
@@ -325,10 +335,7 @@ add_section(struct raw_file *file, struct logical *logical)
 		.broken = logical->bad,
 	};
 	logical->name = NULL;
-	if ((file->count & (file->count - 1)) == 0)
-		file->sections = mem_grow(file->sections, file->count > 0 ? file->count * 2 : 1,
-		    sizeof(struct raw_section *));
-	file->sections[file->count++] = section;
+	put_section(file, section);
 }
 
 static void
@@ -398,15 +405,31 @@ raw_parse(const char *name, char *text, size_t len, struct diag *diag)
 }
 
 struct raw_file *
-raw_read(const char *path, struct diag *diag)
+raw_read(const char *path, const char *because, struct diag *diag)
 {
 	size_t len = 0;
-	char *text = source_read(path, diag, &len);
+	char *text = source_read(path, because, diag, &len);
 	/* source_read leaves room for the final NUL of the last line. */
 	struct raw_file *file = raw_parse(path, text, text != NULL ? len : 0, diag);
 
+	file->size = len;
 	free(text);
 	return file;
+}
+
+void
+raw_append(struct raw_file *all, struct raw_file **file)
+{
+	for (size_t i = 0; i < (*file)->count; i++)
+		put_section(all, (*file)->sections[i]);
+	if ((all->other_count & (all->other_count - 1)) == 0)
+		all->others = mem_grow(
+		    all->others, all->other_count > 0 ? all->other_count * 2 : 1, sizeof(char *));
+	all->others[all->other_count++] = (*file)->name;
+	all->size += (*file)->size;
+	(*file)->name = NULL;
+	(*file)->count = 0;
+	raw_free(file);
 }
 
 static void
@@ -429,6 +452,9 @@ raw_free(struct raw_file **file)
 		return;
 	for (size_t i = 0; i < (*file)->count; i++)
 		free_section((*file)->sections[i]);
+	for (size_t i = 0; i < (*file)->other_count; i++)
+		free((*file)->others[i]);
+	free((*file)->others);
 	free((*file)->sections);
 	free((*file)->name);
 	free(*file);
@@ -436,6 +462,13 @@ raw_free(struct raw_file **file)
 }
 
 /* --- messages ------------------------------------------------------------------------------- */
+
+char *
+raw_there(const struct raw_section *section, const struct raw_section *other, uint32_t line)
+{
+	return section->file == other->file ? mem_printf("line %u", line)
+					    : mem_printf("%s:%u", other->file, line);
+}
 
 struct diag_where
 raw_where(const struct raw_entry *entry)

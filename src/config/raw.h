@@ -32,23 +32,31 @@ struct raw_section {
 	const char *file;
 	char *title; /* between the brackets */
 	uint32_t line;
-	bool broken; /* its line is wrong and has been reported */
+	uint32_t number; /* counts all that were read */
+	bool broken;     /* its line is wrong and has been reported */
 	struct raw_entry **entries;
 	size_t count;
 };
 
+/* A file, or several taken together. */
 struct raw_file {
 	char *name;
 	struct raw_section **sections;
 	size_t count;
+	char **others; /* names of further files that sections are of */
+	size_t other_count;
+	size_t size; /* in bytes */
 };
 
 /*
  * Never NULL: what could be read of the file, in its order; everything else has been told to diag.
+ * because: as in source.h.
  */
-struct raw_file *raw_read(const char *path, struct diag *diag);
+struct raw_file *raw_read(const char *path, const char *because, struct diag *diag);
 /* The same from memory; the bytes are changed, and text[len], which must be a NUL. */
 struct raw_file *raw_parse(const char *name, char *text, size_t len, struct diag *diag);
+/* Moves everything behind what `all` has; *file is freed. */
+void raw_append(struct raw_file *all, struct raw_file **file);
 /* Frees all but what `parsed` points to. */
 void raw_free(struct raw_file **file);
 
@@ -58,6 +66,8 @@ void raw_section_error(struct raw_section *section, struct diag *diag, const cha
 /* A message about an entry; nothing if one has been reported of it before. */
 void raw_entry_error(struct raw_entry *entry, struct diag *diag, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Another section's line, as a message about `section` names it: "line 7", "other.conf:7". */
+char *raw_there(const struct raw_section *section, const struct raw_section *other, uint32_t line);
 struct diag_where raw_where(const struct raw_entry *entry);
 
 #endif

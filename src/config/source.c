@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,28 @@
 
 #define MAX_BYTES    (64U << 20)
 #define OVERFLOW_UID 65534 /* an owner that this user namespace has no number for */
+
+/* What a file is refused with. */
+struct refusal {
+	const char *path, *because;
+	struct diag *diag;
+};
+
+static void refuse(const struct refusal *refusal, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void
+refuse(const struct refusal *refusal, const char *format, ...)
+{
+	const struct diag_where where = { .file = refusal->path };
+	va_list args;
+
+	va_start(args, format);
+	char *text = mem_vprintf(format, args);
+	va_end(args);
+	diag_error(refusal->diag, &where, "%s%s", text, refusal->because);
+	free(text);
+}
 
 static const char *
 what_it_is(mode_t mode)
@@ -65,9 +88,9 @@ who_else_writes(const struct stat *st)
  * directory.
  */
 static bool
-is_trusted(const char *path, const struct stat *st, struct diag *diag)
+is_trusted(const struct refusal *refusal, const struct stat *st)
 {
-	const struct diag_where where = { .file = path };
+	const char *path = refusal->path;
 	bool trusted = false;
 	struct stat dir_st;
 	char *real = NULL;
@@ -77,26 +100,24 @@ is_trusted(const char *path, const struct stat *st, struct diag *diag)
 		return true;
 	who = who_else_writes(st);
 	if (who != NULL) {
-		diag_error(diag, &where,
-		    "%s, and root would run what it says: chown root %s; chmod go-w %s", who, path,
-		    path);
+		refuse(refusal, "%s, and root would run what it says: chown root %s; chmod go-w %s",
+		    who, path, path);
 		goto out;
 	}
 	real = realpath(path, NULL);
 	if (real == NULL) {
-		diag_error(diag, &where, "its directory cannot be found: %s", strerror(errno));
+		refuse(refusal, "its directory cannot be found: %s", strerror(errno));
 		goto out;
 	}
 	dir = dirname(real);
 	if (stat(dir, &dir_st) != 0) {
-		diag_error(
-		    diag, &where, "its directory %s cannot be looked at: %s", dir, strerror(errno));
+		refuse(refusal, "its directory %s cannot be looked at: %s", dir, strerror(errno));
 		goto out;
 	}
 	/* In a sticky directory others cannot replace what is root's. */
 	who = (dir_st.st_mode & S_ISVTX) ? NULL : who_else_writes(&dir_st);
 	if (who != NULL) {
-		diag_error(diag, &where,
+		refuse(refusal,
 		    "its directory %s %s, who could replace it with what root would run: chown root, chmod go-w %s",
 		    dir, who, dir);
 		goto out;
@@ -108,9 +129,9 @@ out:
 }
 
 char *
-source_read(const char *path, struct diag *diag, size_t *len)
+source_read(const char *path, const char *because, struct diag *diag, size_t *len)
 {
-	const struct diag_where where = { .file = path };
+	const struct refusal refusal = { .path = path, .because = because, .diag = diag };
 	char *text = NULL, *result = NULL;
 	struct stat st;
 	ssize_t got;
@@ -119,17 +140,17 @@ source_read(const char *path, struct diag *diag, size_t *len)
 	/* O_NONBLOCK: opening a FIFO must not wait for a writer. */
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0 || fstat(fd, &st) != 0) {
-		diag_error(diag, &where, "cannot be read: %s", strerror(errno));
+		refuse(&refusal, "cannot be read: %s", strerror(errno));
 		goto out;
 	}
 	if (!S_ISREG(st.st_mode)) {
-		diag_error(diag, &where, "is %s, not a file", what_it_is(st.st_mode));
+		refuse(&refusal, "is %s, not a file", what_it_is(st.st_mode));
 		goto out;
 	}
-	if (!is_trusted(path, &st, diag))
+	if (!is_trusted(&refusal, &st))
 		goto out;
 	if (st.st_size > (off_t)MAX_BYTES) {
-		diag_error(diag, &where, "is larger than 64 MiB");
+		refuse(&refusal, "is larger than 64 MiB");
 		goto out;
 	}
 	/* Files of /proc have no size. */
@@ -137,7 +158,7 @@ source_read(const char *path, struct diag *diag, size_t *len)
 	text = mem_zalloc(room + 1, 1);
 	got = fd_read_all(fd, text, room);
 	if (got < 0) {
-		diag_error(diag, &where, "cannot be read: %s", strerror((int)-got));
+		refuse(&refusal, "cannot be read: %s", strerror((int)-got));
 		goto out;
 	}
 	*len = (size_t)got;

@@ -9,7 +9,10 @@
 
 #include <stddef.h>
 
-/* The whole file, to be freed, and its length; NULL after telling diag why not. */
-char *source_read(const char *path, struct diag *diag, size_t *len);
+/*
+ * The whole file, to be freed, and its length; NULL after telling diag why not. because is added to
+ * the message: " (included in …)", or "".
+ */
+char *source_read(const char *path, const char *because, struct diag *diag, size_t *len);
 
 #endif

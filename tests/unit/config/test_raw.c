@@ -147,7 +147,7 @@ static char *
 said(const char *path)
 {
 	struct diag *diag = diag_new();
-	struct raw_file *file = raw_read(path, diag);
+	struct raw_file *file = raw_read(path, "", diag);
 	char *description = describe(file, diag);
 	char *first = strchr(description, ' ');
 	char *text = mem_strdup(first != NULL ? first + 1 : description);
