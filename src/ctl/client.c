@@ -235,6 +235,9 @@ client_receive(struct client *client, span_ms patience, struct scan_text *line)
 			client->searched = client->used;
 			return 0;
 		}
+		/* What was handed out goes, or a stream would be kept for ever. */
+		buf_consume(in, client->used);
+		client->used = 0;
 		client->searched = in->len;
 		ssize_t count = client_fill(client, span_after(span_mono_now(), patience));
 		if (count <= 0)

@@ -90,6 +90,7 @@ ctl_run_fn show_status, show_tree, show_ping;
 ctl_run_fn act_start, act_stop, act_restart, act_reset, act_drain, act_signal, act_shutdown,
     act_raw;
 ctl_run_fn explain_show, explain_why;
+ctl_run_fn follow_events;
 ctl_run_fn local_check, local_help;
 
 #endif

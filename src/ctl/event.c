@@ -2,6 +2,8 @@
 
 #include "ctl/member.h"
 #include "ctl/node.h"
+#include "lib/names.h"
+#include "lib/span.h"
 #include "lib/str.h"
 
 #include <stdlib.h>
@@ -40,16 +42,27 @@ put_with(struct buf *out, const char *text, const char *reason)
 	buf_puts(out, ")");
 }
 
-/* " in 2.5s" when that member says more than nothing. */
+/* " in 2500ms" when that member says more than nothing: exact, as it was decided. */
 static void
 put_delay(struct buf *out, const json_t *event, const char *before, const char *member)
 {
 	double delay = member_number(event, member, 0);
+	char text[SPAN_TEXT_SIZE];
 
-	if (delay <= 0)
-		return;
-	buf_puts(out, before);
-	node_put_span(out, delay);
+	if (delay > 0 && delay < 1e12)
+		buf_printf(out, "%s%s", before, span_format((span_ms)(delay * 1000 + 0.5), text));
+}
+
+/* How long something took: "12ms", "3.2s", "5m12s". */
+static void
+put_length(struct buf *out, const json_t *event, const char *member)
+{
+	double seconds = member_number(event, member, 0);
+
+	if (seconds < 1)
+		buf_printf(out, "%.0fms", seconds * 1000);
+	else
+		node_put_span(out, seconds);
 }
 
 static void
@@ -74,6 +87,17 @@ words_started(struct buf *out, json_t *event)
 	    member_number(event, "incarnation", 0));
 }
 
+/* "ENOENT" → "No such file or directory"; "" for what is no name of this system. */
+static const char *
+text_of_errno(const char *name)
+{
+	for (int error = 1; error < 256; error++) {
+		if (str_equal(name, names_errno(error)))
+			return strerror(error);
+	}
+	return "";
+}
+
 static void
 words_start_failed(struct buf *out, json_t *event)
 {
@@ -82,8 +106,12 @@ words_start_failed(struct buf *out, json_t *event)
 	buf_puts(out, "could not start: ");
 	member_put(out, member_text(event, "step"));
 	if (*error != '\0') {
+		const char *text = text_of_errno(error);
 		buf_puts(out, ": ");
+		buf_puts(out, text);
+		buf_puts(out, *text != '\0' ? " (" : "");
 		member_put(out, error);
+		buf_puts(out, *text != '\0' ? ")" : "");
 	}
 	put_start(out, event);
 }
@@ -92,7 +120,7 @@ static void
 words_ready(struct buf *out, json_t *event)
 {
 	buf_puts(out, "ready after ");
-	node_put_span(out, member_number(event, "after_s", 0));
+	put_length(out, event, "after_s");
 }
 
 static void
@@ -112,7 +140,7 @@ words_exited(struct buf *out, json_t *event)
 		buf_puts(out, "exited with unknown status");
 	}
 	buf_puts(out, " after ");
-	node_put_span(out, member_number(event, "uptime_s", 0));
+	put_length(out, event, "uptime_s");
 	put_start(out, event);
 }
 
@@ -172,6 +200,19 @@ words_recovered(struct buf *out, json_t *event)
 	buf_printf(out, "engine recovered: number %.0f", member_number(event, "generation", 0));
 }
 
+static void
+words_operator(struct buf *out, json_t *event, const char *what)
+{
+	double uid = member_number(event, "uid", -1), pid = member_number(event, "pid", 0);
+
+	buf_puts(out, "asked to ");
+	member_put(out, what);
+	if (uid >= 0)
+		buf_printf(out, " by uid %.0f", uid);
+	if (pid > 0)
+		buf_printf(out, " (pid %.0f)", pid);
+}
+
 /* operator.*, and what is newer than this program: its members as they are. */
 static void
 words_other(struct buf *out, json_t *event)
@@ -181,10 +222,8 @@ words_other(struct buf *out, json_t *event)
 	const char *before = " (";
 	json_t *value;
 
-	if (strncmp(type, "operator.", 9) == 0 && json_object_get(event, "uid") != NULL) {
-		member_put(out, type + 9);
-		buf_printf(out, " asked by uid %.0f (pid %.0f)", member_number(event, "uid", 0),
-		    member_number(event, "pid", 0));
+	if (str_starts(type, "operator.")) {
+		words_operator(out, event, type + strlen("operator."));
 		return;
 	}
 	member_put(out, type);

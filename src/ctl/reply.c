@@ -8,35 +8,41 @@
 #include <unistd.h>
 
 static int
-reply_lost(struct ctl *ctl, int error)
+reply_lost(struct ctl *ctl, const struct client *client, int error)
 {
 	int status = error == -ETIMEDOUT ? CTL_TIMED_OUT : CTL_NO_DAEMON;
 
-	return ctl_complain(ctl, status, ctl->client.hint, "%s", ctl->client.problem);
+	return ctl_complain(ctl, status, client->hint, "%s", client->problem);
 }
 
 static int
-reply_connect(struct ctl *ctl)
+reply_connect(struct ctl *ctl, struct client *client)
 {
-	int error = client_open(&ctl->client, ctl->socket_path);
+	int error = client_open(client, ctl->socket_path);
 
 	if (error == 0) {
-		ctl->client.tee = ctl->pass_through ? STDOUT_FILENO : -1;
+		client->tee = ctl->pass_through ? STDOUT_FILENO : -1;
 		return 0;
 	}
-	return ctl_complain(ctl, CTL_NO_DAEMON, ctl->client.hint, "cannot reach the daemon at %s",
-	    ctl->client.problem);
+	return ctl_complain(
+	    ctl, CTL_NO_DAEMON, client->hint, "cannot reach the daemon at %s", client->problem);
+}
+
+int
+reply_request_on(struct ctl *ctl, struct client *client, const char *method, const char *params)
+{
+	int status = client->fd < 0 ? reply_connect(ctl, client) : 0;
+
+	if (status != 0)
+		return status;
+	int error = client_send(client, ++ctl->last_id, method, params);
+	return error == 0 ? 0 : reply_lost(ctl, client, error);
 }
 
 int
 reply_request(struct ctl *ctl, const char *method, const char *params)
 {
-	int status = ctl->client.fd < 0 ? reply_connect(ctl) : 0;
-
-	if (status != 0)
-		return status;
-	int error = client_send(&ctl->client, ++ctl->last_id, method, params);
-	return error == 0 ? 0 : reply_lost(ctl, error);
+	return reply_request_on(ctl, &ctl->client, method, params);
 }
 
 static void
@@ -92,7 +98,7 @@ reply_scan_error(struct scan *scan, struct reply *reply)
  * Finds "result" or "error" in the line. The result is not gone through here, since it may be
  * megabytes that the caller goes through anyway; all the more the line must look whole.
  */
-static const char *
+const char *
 reply_scan(struct reply *reply)
 {
 	struct scan scan;
@@ -128,25 +134,42 @@ reply_garbled(struct ctl *ctl, const char *problem)
 
 /* 0, or a negative errno of client_receive, about which nothing has been said yet. */
 static int
-reply_receive(struct ctl *ctl, span_ms patience, struct reply *reply, const char **problem)
+reply_receive(struct client *client, span_ms patience, struct reply *reply, const char **problem)
 {
 	*reply = (struct reply){ 0 };
 	*problem = NULL;
-	int error = client_receive(&ctl->client, patience, &reply->line);
+	int error = client_receive(client, patience, &reply->line);
 	if (error == 0)
 		*problem = reply_scan(reply);
 	return error;
 }
 
 int
-reply_next(struct ctl *ctl, span_ms patience, struct reply *reply)
+reply_next_on(struct ctl *ctl, struct client *client, span_ms patience, struct reply *reply)
 {
 	const char *problem;
-	int error = reply_receive(ctl, patience, reply, &problem);
+	int error = reply_receive(client, patience, reply, &problem);
 
 	if (error != 0)
-		return reply_lost(ctl, error);
+		return reply_lost(ctl, client, error);
 	return problem == NULL ? 0 : reply_garbled(ctl, problem);
+}
+
+int
+reply_look_on(struct ctl *ctl, struct client *client, struct reply *reply)
+{
+	const char *problem;
+	int error = reply_receive(client, 0, reply, &problem);
+
+	if (error != 0)
+		return error == -ETIMEDOUT ? 0 : reply_lost(ctl, client, error);
+	return problem == NULL ? 0 : reply_garbled(ctl, problem);
+}
+
+int
+reply_next(struct ctl *ctl, span_ms patience, struct reply *reply)
+{
+	return reply_next_on(ctl, &ctl->client, patience, reply);
 }
 
 int
@@ -159,11 +182,11 @@ reply_read(struct ctl *ctl, const char *method, const char *params, struct reply
 		int status = reply_request(ctl, method, params);
 		if (status != 0)
 			return status;
-		int error = reply_receive(ctl, CLIENT_PATIENCE_MS, reply, &problem);
+		int error = reply_receive(&ctl->client, CLIENT_PATIENCE_MS, reply, &problem);
 		if (error == 0)
 			return problem == NULL ? 0 : reply_garbled(ctl, problem);
 		if (error != -ECONNRESET || attempt == 2)
-			return reply_lost(ctl, error);
+			return reply_lost(ctl, &ctl->client, error);
 		client_close(&ctl->client);
 	}
 }

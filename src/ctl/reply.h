@@ -24,6 +24,17 @@ struct reply {
 int reply_request(struct ctl *ctl, const char *method, const char *params);
 /* The next answer, be it an error. reply_free in any case. */
 int reply_next(struct ctl *ctl, span_ms patience, struct reply *reply);
+/* The same on another connection, which is made when it is not there yet (fd −1). */
+int reply_request_on(
+    struct ctl *ctl, struct client *client, const char *method, const char *params);
+int reply_next_on(struct ctl *ctl, struct client *client, span_ms patience, struct reply *reply);
+/* Without waiting: an answer without a line is none yet. */
+int reply_look_on(struct ctl *ctl, struct client *client, struct reply *reply);
+/*
+ * Finds result or error in reply->line. NULL or what is wrong (static text). For callers that go
+ * without the other functions since nothing is to be said.
+ */
+const char *reply_scan(struct reply *reply);
 /*
  * Both, for a method that changes nothing: asked once more when the connection breaks, since then
  * there is a new engine.
