@@ -10,6 +10,8 @@
 rpc_step_fn api_ping, api_help, api_shutdown;
 /* api_tree.c */
 rpc_step_fn api_status, api_tree;
+/* api_events.c */
+rpc_step_fn api_events, api_subscribe;
 /* api_node.c */
 rpc_step_fn api_start, api_stop, api_restart, api_signal;
 

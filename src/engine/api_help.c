@@ -40,6 +40,13 @@ static const struct help_choice help_reasons[] = {
 	{ NULL, NULL },
 };
 #undef X
+#define X(name, text, severity, record, members) \
+	{ "\"" text "\"", #severity ": " members },
+static const struct help_choice help_event_types[] = {
+#include "engine/event_types.def"
+	{ NULL, NULL },
+};
+#undef X
 #define X(name, number, meaning) { #number, meaning },
 static const struct help_choice help_errors[] = {
 	RPC_ERRORS(X){ NULL, NULL },
@@ -65,6 +72,7 @@ help_put_schemas(struct buf *out)
 	help_put_choices("state", help_states, out);
 	help_put_choices("reason", help_reasons + 1, out);
 	help_put_choices("error_code", help_errors, out);
+	help_put_choices("event_type", help_event_types, out);
 	for (size_t i = 0; i < HELP_SCHEMAS; i++)
 		buf_printf(out, "%s\"%s\":%s", i > 0 ? "," : "", help_schemas[i].name,
 		    help_schemas[i].text);

@@ -5,6 +5,7 @@
 #include "lib/must.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,13 +14,19 @@
 #define CONN_MAGIC 0x636f6e6eU
 
 /* Limits of one connection. */
-#define CONN_AHEAD        (64U * 1024U)  /* bytes read ahead while an answer is not complete */
-#define CONN_OUT_HIGH     (256U * 1024U) /* with more than that unsent nothing more is answered */
-#define CONN_PARTIAL_MS   30000          /* for a line to become complete */
-#define CONN_STALLED_MS   30000 /* without a byte read by the peer while there is something to read */
-#define CONN_GONE_MS      5000 /* how often one that is not read is looked at: has the peer gone? */
-#define CONN_LINGER_MS    5000 /* after the last word: so long may the peer go on writing */
-#define CONN_LINGER_BYTES (8U * 1024U * 1024U)
+#define CONN_AHEAD    (64U * 1024U)  /* bytes read ahead while an answer is not complete */
+#define CONN_OUT_HIGH (256U * 1024U) /* with more than that unsent nothing more is answered */
+/*
+ * What is written at once of what a client has subscribed to: only when all before it is sent, so
+ * that one that does not read costs no more than this and the socket's buffer.
+ */
+#define CONN_STREAM_ROOM   (16U * 1024U)
+#define CONN_STREAM_SOCKET (32U * 1024U) /* the socket's buffer then; the kernel doubles it */
+#define CONN_PARTIAL_MS    30000         /* for a line to become complete */
+#define CONN_STALLED_MS    30000 /* without a byte read by the peer while there is something to read */
+#define CONN_GONE_MS       5000 /* how often one that is not read is looked at: has the peer gone? */
+#define CONN_LINGER_MS     5000 /* after the last word: so long may the peer go on writing */
+#define CONN_LINGER_BYTES  (8U * 1024U * 1024U)
 
 #define CONNS_MAX_INPUT \
 	(64U * 1024U * 1024U) /* bytes of requests not answered yet, of all together */
@@ -43,6 +50,16 @@ conn_wake(void *context)
 	conns_queue(conn);
 }
 
+/* There is something new for those who have subscribed: of no use to one that does not read. */
+static void
+conn_on_due(void *context)
+{
+	struct conn *conn = conn_from(context);
+
+	if (conn->out.len == conn->sent)
+		conns_queue(conn);
+}
+
 /* --- its end --- */
 
 void
@@ -53,6 +70,7 @@ conn_free(struct conn *conn)
 
 	conns_unqueue(conn);
 	rpc_end(&conn->session);
+	stream_end(&conn->stream);
 	ev_io_stop(loop, &conn->reader);
 	ev_io_stop(loop, &conn->writer);
 	ev_timer_stop(loop, &conn->timer);
@@ -88,6 +106,7 @@ static void
 conn_last_word(struct conn *conn, enum rpc_error code, const char *text, const char *hint)
 {
 	rpc_end(&conn->session);
+	stream_end(&conn->stream);
 	rpc_complain(&conn->out, code, text, hint);
 	conn_drop_input(conn, conn->in.len);
 	conn->taken = conn->searched = conn->line_end = 0;
@@ -145,11 +164,20 @@ conn_has_line(struct conn *conn)
 	return newline != NULL;
 }
 
+/* Whether it is time for events that the client has subscribed to. */
+static bool
+conn_is_due(const struct conn *conn)
+{
+	return conn->stream.due && conn_unsent(conn) == 0 && rpc_is_between_lines(&conn->session);
+}
+
 static bool
 conn_has_work(struct conn *conn)
 {
 	if (conn->phase != CONN_OPEN || conn_unsent(conn) > CONN_OUT_HIGH)
 		return false;
+	if (conn_is_due(conn))
+		return true;
 	return rpc_is_busy(&conn->session) ? !conn->waiting : conn_has_line(conn);
 }
 
@@ -182,11 +210,49 @@ conn_take_line(struct conn *conn, int *work)
 		rpc_begin(&conn->session, line, len, work);
 }
 
+/*
+ * Whether the peer has closed altogether and not only its writing end; one that is not read from
+ * cannot show it otherwise.
+ */
+static bool
+conn_peer_is_gone(const struct conn *conn)
+{
+	struct pollfd look = { .fd = conn->fd };
+
+	return poll(&look, 1, 0) > 0 && (look.revents & (POLLHUP | POLLERR)) != 0;
+}
+
+static void
+conn_stream(struct conn *conn, int *work)
+{
+	int size = CONN_STREAM_SOCKET;
+
+	/* With the usual size many that do not read would hold much of the system's memory. */
+	if (!conn->narrow)
+		(void)setsockopt(conn->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+	conn->narrow = true;
+	if (conn->eof && conn_peer_is_gone(conn))
+		stream_end(&conn->stream);
+	else
+		stream_write(&conn->stream, &conn->out, CONN_STREAM_ROOM, work);
+}
+
+void
+conn_last_events(struct conn *conn)
+{
+	int work = INT_MAX;
+
+	if (conn->phase == CONN_OPEN && conn_is_due(conn))
+		stream_write(&conn->stream, &conn->out, CONN_STREAM_SOCKET, &work);
+}
+
 void
 conn_work(struct conn *conn, int *work)
 {
 	while (*work > 0 && conn_has_work(conn)) {
-		if (rpc_is_busy(&conn->session))
+		if (conn_is_due(conn))
+			conn_stream(conn, work);
+		else if (rpc_is_busy(&conn->session))
 			conn->waiting = rpc_step(&conn->session, work) == RPC_WAITS;
 		else
 			conn_take_line(conn, work);
@@ -223,18 +289,6 @@ conn_received(struct conn *conn, const char *data, size_t len)
 	return true;
 }
 
-/*
- * Whether the peer has closed altogether and not only its writing end; one that is not read from
- * cannot show it otherwise.
- */
-static bool
-conn_peer_is_gone(const struct conn *conn)
-{
-	struct pollfd look = { .fd = conn->fd };
-
-	return poll(&look, 1, 0) > 0 && (look.revents & (POLLHUP | POLLERR)) != 0;
-}
-
 /* The peer writes no more: a last line without its newline counts. */
 static bool
 conn_received_eof(struct conn *conn)
@@ -243,7 +297,7 @@ conn_received_eof(struct conn *conn)
 	/*
 	 * What it has sent before it went is done all the same; nobody waits for what is under way.
 	 */
-	if (conn->waiting && conn_peer_is_gone(conn))
+	if ((conn->waiting || conn->stream.on) && conn_peer_is_gone(conn))
 		return false;
 	if (conn->phase != CONN_OPEN || conn->in.len == conn->taken ||
 	    conn->in.data[conn->in.len - 1] == '\n')
@@ -287,6 +341,13 @@ conn_earlier(mono_ms a, mono_ms b)
 	return a < b ? a : b;
 }
 
+/* Whoever only falls behind with events may do so for as long as it likes. */
+static bool
+conn_must_read(const struct conn *conn)
+{
+	return conn_unsent(conn) > (conn->stream.on ? 2 * CONN_STREAM_ROOM : 0);
+}
+
 static void
 conn_set_timer(struct conn *conn, bool reads)
 {
@@ -295,7 +356,7 @@ conn_set_timer(struct conn *conn, bool reads)
 
 	if (conn->partial_since != MONO_NEVER)
 		due = conn->partial_since + CONN_PARTIAL_MS;
-	if (conn_unsent(conn) > 0)
+	if (conn_must_read(conn))
 		due = conn_earlier(due, conn->progress_at + CONN_STALLED_MS);
 	if (conn->phase != CONN_OPEN)
 		due = conn_earlier(due, conn->closing_since + CONN_LINGER_MS);
@@ -319,7 +380,7 @@ conn_on_timer(struct ev_loop *loop, ev_timer *watcher, int revents)
 {
 	struct conn *conn = conn_from(watcher->data);
 	mono_ms now = span_mono_now();
-	bool stalled = conn_unsent(conn) > 0 && now - conn->progress_at >= CONN_STALLED_MS;
+	bool stalled = conn_must_read(conn) && now - conn->progress_at >= CONN_STALLED_MS;
 	bool lingered = conn->phase != CONN_OPEN && now - conn->closing_since >= CONN_LINGER_MS;
 
 	(void)loop, (void)revents;
@@ -363,7 +424,8 @@ conn_settle(struct conn *conn)
 		conn->phase = shutdown(conn->fd, SHUT_WR) == 0 ? CONN_LINGERS : conn->phase;
 		conn->eof = conn->eof || conn->phase != CONN_LINGERS;
 	}
-	bool idle = conn_unsent(conn) == 0 && !rpc_is_busy(&conn->session) && !conn_has_line(conn);
+	bool idle = !conn->stream.on && conn_unsent(conn) == 0 && !rpc_is_busy(&conn->session) &&
+	    !conn_has_line(conn);
 	if (conn->eof && idle) {
 		conn_free(conn);
 		return;
@@ -402,6 +464,10 @@ conn_new(struct conns *conns, int fd, const struct auth_peer *peer)
 	conn->session.peer = *peer;
 	conn->session.wake = conn_wake;
 	conn->session.context = conn;
+	stream_init(&conn->stream, &conns->streams);
+	conn->stream.wake = conn_on_due;
+	conn->stream.context = conn;
+	conn->session.stream = &conn->stream;
 	conn->next = conns->all;
 	if (conns->all != NULL)
 		conns->all->prev = conn;

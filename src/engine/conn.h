@@ -8,6 +8,7 @@
 
 #include "engine/conns.h"
 #include "engine/rpc.h"
+#include "engine/stream.h"
 
 #include <ev.h>
 #include <stdbool.h>
@@ -41,11 +42,14 @@ struct conn {
 	mono_ms partial_since, progress_at, closing_since;
 	size_t lingered; /* bytes thrown away */
 	struct rpc_session session;
+	struct stream stream;
+	bool narrow; /* its socket has been given a small buffer */
 };
 
 struct conns {
 	struct engine *engine;
 	struct wait_list waits;
+	struct streams streams;
 	struct conn *all, *queue_head, *queue_tail;
 	uint32_t count, max;
 	bool told_full;
@@ -76,6 +80,8 @@ void conn_work(struct conn *conn, int *work);
  * or frees it.
  */
 void conn_settle(struct conn *conn);
+/* The last events that it has subscribed to, before it is closed: as many as go at once. */
+void conn_last_events(struct conn *conn);
 /* Sends what the socket takes; 0, or a negative errno when the connection is lost. */
 int conn_flush(struct conn *conn);
 

@@ -92,6 +92,7 @@ conns_new(struct engine *engine, uint32_t max)
 		return NULL;
 	conns->engine = engine;
 	conns->max = max;
+	streams_init(&conns->streams, engine);
 	ev_idle_init(&conns->idle, conns_on_idle);
 	ev_check_init(&conns->check, conns_on_turn);
 	conns->check.data = conns;
@@ -109,11 +110,13 @@ conns_free(struct conns **conns)
 		 * Best effort: the answer to `shutdown` is among these; whom it does not reach sees
 		 * the connection close.
 		 */
+		conn_last_events((*conns)->all);
 		(void)conn_flush((*conns)->all);
 		conn_free((*conns)->all);
 	}
 	ev_idle_stop((*conns)->engine->loop, &(*conns)->idle);
 	ev_check_stop((*conns)->engine->loop, &(*conns)->check);
+	streams_free(&(*conns)->streams);
 	free(*conns);
 	*conns = NULL;
 }
@@ -163,4 +166,10 @@ void
 conns_on_record(struct conns *conns, const struct core_record *record)
 {
 	wait_on_record(&conns->waits, record);
+}
+
+void
+conns_look(struct conns *conns)
+{
+	streams_look(&conns->streams);
 }

@@ -22,5 +22,7 @@ void conns_add(struct conns *conns, int fd);
 /* Tells a client that it cannot be served, and closes its descriptor. */
 void conns_turn_away(int fd);
 void conns_on_record(struct conns *conns, const struct core_record *record);
+/* Before the loop sleeps: whether there are events for those who have subscribed. */
+void conns_look(struct conns *conns);
 
 #endif

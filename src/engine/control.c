@@ -202,3 +202,9 @@ control_on_record(struct control *control, const struct core_record *record)
 {
 	conns_on_record(control->conns, record);
 }
+
+void
+control_look(struct control *control)
+{
+	conns_look(control->conns);
+}

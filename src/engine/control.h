@@ -23,5 +23,7 @@ int control_listener(const struct control *control);
 void control_reopen(struct control *control);
 /* Every record of the core, as it is committed: answers those who wait for a node. */
 void control_on_record(struct control *control, const struct core_record *record);
+/* Before the loop sleeps: tells those who have subscribed what has happened. */
+void control_look(struct control *control);
 
 #endif

@@ -4,7 +4,6 @@
 #include "engine/pen.h"
 #include "engine/spawn.h"
 #include "lib/names.h"
-#include "lib/str.h"
 
 #include <string.h>
 
@@ -12,10 +11,11 @@
 #define EVENT_SIZE (2 * NODES_PATH_SIZE + 768U)
 #define OPERATOR   "operator."
 
-#define X(name, text, severity, members) [name] = { (text), EVENT_##severity },
+#define X(name, text, severity, record, members) [name] = { (text), EVENT_##severity, (record) },
 static const struct {
 	const char *text;
 	enum event_severity severity;
+	enum core_record_type record;
 } event_types[] = {
 #include "engine/event_types.def"
 };
@@ -30,16 +30,13 @@ static const char *const event_severities[] = {
 
 /* ---- types ---- */
 
-/* A type that is one of a record, and, of an operator's, one of a command. */
 static bool
-event_is(const struct image_event *event, const char *text)
+event_is(const struct image_event *event, unsigned type)
 {
-	const char *record = core_record_text((enum core_record_type)event->type);
-
-	if (event->type != RECORD_OPERATOR)
-		return strcmp(text, record) == 0;
-	return str_starts(text, OPERATOR) &&
-	    strcmp(text + strlen(OPERATOR), core_event_text((enum core_event_type)event->a)) == 0;
+	if (event->type != event_types[type].record || event->type != RECORD_OPERATOR)
+		return event->type == event_types[type].record;
+	return strcmp(event_types[type].text + strlen(OPERATOR),
+		   core_event_text((enum core_event_type)event->a)) == 0;
 }
 
 enum event_type
@@ -47,7 +44,7 @@ event_type_of(const struct image_event *event)
 {
 	unsigned type = 0;
 
-	while (type < EVENT_TYPES && !event_is(event, event_types[type].text))
+	while (type < EVENT_TYPES && !event_is(event, type))
 		type++;
 	return (enum event_type)type;
 }

@@ -14,13 +14,13 @@
 
 struct engine;
 
-#define X(name, text, severity, members) name,
+#define X(name, text, severity, record, members) name,
 enum event_type {
 #include "engine/event_types.def"
 	EVENT_TYPES
 };
 #undef X
-_Static_assert(EVENT_TYPES <= 32, "filters are 32 bits");
+_Static_assert(EVENT_TYPES < 32, "a filter has a bit for each, and one for the unknown");
 
 enum event_severity {
 	EVENT_INFO,

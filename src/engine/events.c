@@ -309,3 +309,31 @@ events_log(struct engine *engine)
 	log_flush();
 	*logged = engine->event_number;
 }
+
+/* ---- for those who read them ---- */
+
+/*
+ * A slot may hold another event than it should: one that a dead engine had not committed, or a newer
+ * one.
+ */
+const struct image_event *
+events_get(const struct engine *engine, uint64_t number)
+{
+	uint64_t newest = engine->event_number, slots = checkpoint_events(engine->checkpoint);
+
+	if (number == 0 || number > newest || newest - number >= slots)
+		return NULL;
+	const struct image_event *event = checkpoint_event(engine->checkpoint, number);
+	return event->number == number ? event : NULL;
+}
+
+uint64_t
+events_oldest(const struct engine *engine)
+{
+	uint64_t newest = engine->event_number, slots = checkpoint_events(engine->checkpoint);
+	uint64_t number = newest >= slots ? newest - slots + 1 : 1;
+
+	while (number <= newest && events_get(engine, number) == NULL)
+		number++;
+	return number;
+}

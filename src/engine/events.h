@@ -8,6 +8,7 @@
 #define COPPICE_ENGINE_EVENTS_H
 
 #include "core/types.h"
+#include "wire/image.h"
 
 struct engine;
 
@@ -15,5 +16,9 @@ struct engine;
 void events_add(struct engine *engine, const struct core_record *record);
 /* Writes the lines of all committed events that are not in the log yet, and flushes the log. */
 void events_log(struct engine *engine);
+/* The committed event of that number; NULL when it has left the ring or has not happened. */
+const struct image_event *events_get(const struct engine *engine, uint64_t number);
+/* The number of the oldest event that events_get has; engine->event_number + 1 when there is none. */
+uint64_t events_oldest(const struct engine *engine);
 
 #endif

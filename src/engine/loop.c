@@ -1,6 +1,7 @@
 #include "engine/loop.h"
 
 #include "engine/act.h"
+#include "engine/control.h"
 #include "engine/engine.h"
 #include "engine/events.h"
 #include "engine/exits.h"
@@ -83,6 +84,7 @@ on_prepare(struct ev_loop *ev, struct ev_prepare *prepare, int events)
 	else
 		ev_idle_stop(ev, &loop->idle);
 	events_log(engine);
+	control_look(engine->control);
 	arm(loop);
 	if (act_is_leaving(engine->act, &how))
 		ev_break(ev, EVBREAK_ALL);

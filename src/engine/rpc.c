@@ -27,7 +27,9 @@ enum rpc_type {
 	TEXT,
 	FLAG,
 	DURATION,
-	SIGNAL
+	SIGNAL,
+	COUNT,
+	LIST
 };
 
 static const struct {
@@ -61,6 +63,8 @@ rpc_param_type(enum rpc_param param)
 		[FLAG] = "boolean",
 		[DURATION] = "duration: a string (\"5s\") or seconds",
 		[SIGNAL] = "signal: a name or a number",
+		[COUNT] = "whole number, 0 or more",
+		[LIST] = "list of strings",
 	};
 
 	return words[rpc_params[param].type];
@@ -190,6 +194,25 @@ rpc_read_signal(const json_t *value, int *out)
 }
 
 static bool
+rpc_read_count(const json_t *value, uint64_t *out)
+{
+	*out = (uint64_t)json_integer_value(value);
+	return json_is_integer(value) && json_integer_value(value) >= 0;
+}
+
+/* The list stays where it is. */
+static bool
+rpc_read_list(const json_t *value, const json_t **out)
+{
+	*out = value;
+	for (size_t i = 0; i < json_array_size(value); i++) {
+		if (!json_is_string(json_array_get(value, i)))
+			return false;
+	}
+	return json_is_array(value);
+}
+
+static bool
 rpc_read_value(enum rpc_type type, const json_t *value, void *field)
 {
 	switch (type) {
@@ -205,6 +228,8 @@ rpc_read_value(enum rpc_type type, const json_t *value, void *field)
 	}
 	case DURATION: return rpc_read_duration(value, field);
 	case SIGNAL: return rpc_read_signal(value, field);
+	case COUNT: return rpc_read_count(value, field);
+	case LIST: return rpc_read_list(value, field);
 	}
 	return false;
 }

@@ -8,6 +8,7 @@
 #define COPPICE_ENGINE_RPC_H
 
 #include "engine/auth.h"
+#include "engine/event_filter.h"
 #include "engine/wait.h"
 #include "lib/buf.h"
 #include "lib/span.h"
@@ -16,6 +17,7 @@
 #include <jansson.h>
 
 struct engine;
+struct stream;
 
 /*
  * Work is counted in nodes written; what else takes time is put in terms of that. Whoever calls
@@ -42,7 +44,11 @@ enum rpc_progress {
 	X(PARAM_GROUP, group, "group", FLAG)                \
 	X(PARAM_SIGNAL, signal, "signal", SIGNAL)           \
 	X(PARAM_WHOLE_TREE, whole_tree, "whole_tree", FLAG) \
-	X(PARAM_ACTION, action, "action", TEXT)
+	X(PARAM_ACTION, action, "action", TEXT)             \
+	X(PARAM_SINCE, since, "since", COUNT)               \
+	X(PARAM_LIMIT, limit, "limit", COUNT)               \
+	X(PARAM_TYPES, types, "types", LIST)                \
+	X(PARAM_SEVERITY, severity, "severity", TEXT)
 #define X(name, member, text, type) name,
 enum rpc_param {
 	RPC_PARAMS(X) PARAM_COUNT
@@ -52,7 +58,9 @@ enum rpc_param {
 
 struct rpc_args {
 	uint32_t given; /* PARAM_BIT of those that came */
-	const char *path, *action;
+	const char *path, *action, *severity;
+	uint64_t since, limit;
+	const json_t *types; /* an array of strings */
 	span_ms timeout; /* SPAN_INFINITE when not given */
 	int signal;
 	bool recursive, wait, now, group, whole_tree;
@@ -80,8 +88,10 @@ struct rpc_state {
 	uint32_t first, count; /* the nodes that the path means */
 	bool many;             /* the path is a template's: the result is {"nodes": […]} */
 	uint32_t next, top, hits;
-	mono_ms deadline; /* of the waiting; MONO_NEVER */
+	uint64_t event, last, lost; /* of those that are gone through */
+	mono_ms deadline;           /* of the waiting; MONO_NEVER */
 	struct wait wait;
+	struct event_filter filter;
 };
 
 struct rpc_call {
@@ -97,13 +107,15 @@ struct rpc_session {
 	struct wait_list *waits;
 	struct buf *out;
 	struct auth_peer peer;
+	struct stream *stream; /* for subscribe (stream.h); NULL: there is none */
 	/* Called when a call that waits should be stepped; must only take note. */
 	void (*wake)(void *context);
 	void *context;
 	/* the line that is being answered, NULL: none */
 	json_t *line;
 	size_t next; /* member of the batch */
-	bool batch, opened, active;
+	bool batch, active;
+	bool opened; /* something of its answer stands in the buffer */
 	struct rpc_call call; /* the current one, when active */
 };
 
@@ -113,6 +125,12 @@ static inline bool
 rpc_is_busy(const struct rpc_session *session)
 {
 	return session->line != NULL;
+}
+/* Whether what is in the buffer ends with a whole line, so that another may follow. */
+static inline bool
+rpc_is_between_lines(const struct rpc_session *session)
+{
+	return session->line == NULL || !session->opened;
 }
 enum rpc_progress rpc_step(struct rpc_session *session, int *work);
 /* When a waiting call wants to be stepped; MONO_NEVER. */

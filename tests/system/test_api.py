@@ -219,6 +219,7 @@ def read_all(ask):
     """Everything that only reads, of every node."""
     ask("ping")
     ask("help")
+    ask("events", limit=10000)
     nodes = ask("status")["nodes"]
     tree = ask("tree")
     assert [node["path"] for node in walk(tree)] == [node["path"] for node in nodes]

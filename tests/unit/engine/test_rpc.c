@@ -492,9 +492,13 @@ help_knows_every_method_that_works(void **unused)
 	begin(&peer);
 	json_t *value = result(&peer, ASK("help", "{}"));
 	json_t *methods = json_object_get(value, "methods");
-	assert_int_equal(json_array_size(methods), 9);
-	json_t *signal = json_array_get(methods, 6);
-	assert_string_equal(json_string_value(json_object_get(signal, "name")), "signal");
+	json_t *signal = NULL;
+	for (size_t i = 0; i < json_array_size(methods) && signal == NULL; i++) {
+		json_t *method = json_array_get(methods, i);
+		if (strcmp(json_string_value(json_object_get(method, "name")), "signal") == 0)
+			signal = method;
+	}
+	assert_non_null(signal);
 	assert_true(json_is_true(json_object_get(signal, "changes")));
 	json_t *params = json_object_get(json_object_get(signal, "params"), "properties");
 	assert_int_equal(json_object_size(params), 3);
