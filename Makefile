@@ -124,6 +124,7 @@ help:
 #: lint-all        the same, analyzers on everything
 #: fuzz            every reader of bytes from outside under libFuzzer (clang), FUZZ_SECONDS=10 each
 #: bench           measure against the floor program and other supervisors; under 5 minutes
+#: etc/coppice.conf   the commented example, from the table of keys
 #: install         to DESTDIR and PREFIX (/usr/local)
 #: clean           remove the build directories
 #: Variables: V=1 BUILD=build CC=cc CFLAGS= WERROR=1 PREFIX=/usr/local DESTDIR=
@@ -149,6 +150,9 @@ bench: programs $(HELPERS) $(BENCHES) | $(WAIT)
 	@tests/bench/run
 demo: programs | $(WAIT)
 	@etc/demo/run
+
+etc/coppice.conf: $(ENGINE) force
+	@$(ENGINE) compile --example >$@
 
 deps:
 	@command -v dpkg-query >/dev/null || { echo "Not Debian. Install what these are here: $(PACKAGES)"; exit 1; }; \

@@ -6,6 +6,7 @@
 #include "config/identity.h"
 #include "config/include.h"
 #include "config/inherit.h"
+#include "config/manual.h"
 #include "config/product.h"
 #include "lib/fd.h"
 #include "lib/str.h"
@@ -20,12 +21,13 @@
 
 static const char usage[] =
     "usage: coppice-engine compile -c FILE (--product FD | --check | --dump) [--container | --machine]\n"
-    "       coppice-engine compile --keys\n";
+    "       coppice-engine compile --keys | --example\n";
 
 struct request {
 	const char *file;
 	int product; /* -1: not asked for */
-	bool check, dump, keys;
+	bool check, dump;
+	void (*manual)(struct buf *out); /* prints it; NULL: not asked for */
 	enum build_mode mode;
 };
 
@@ -58,7 +60,9 @@ read_arguments(char **argv, struct request *request)
 		else if (str_equal(*arg, "--dump"))
 			request->dump = true;
 		else if (str_equal(*arg, "--keys"))
-			request->keys = true;
+			request->manual = manual_keys;
+		else if (str_equal(*arg, "--example"))
+			request->manual = manual_example;
 		else if (str_equal(*arg, "--container"))
 			request->mode = BUILD_CONTAINER;
 		else if (str_equal(*arg, "--machine"))
@@ -68,16 +72,18 @@ read_arguments(char **argv, struct request *request)
 		else
 			arg++;
 	}
-	return (request->product >= 0) + request->check + request->dump + request->keys == 1 &&
-	    (request->file != NULL || request->keys);
+	bool manual = request->manual != NULL;
+
+	return (request->product >= 0) + request->check + request->dump + manual == 1 &&
+	    (request->file != NULL || manual);
 }
 
 static int
-print_keys(void)
+print_manual(void print(struct buf *))
 {
 	struct buf out = { 0 };
 
-	keys_print(&out);
+	print(&out);
 	int error = out.failed ? -ENOMEM : fd_write_all(STDOUT_FILENO, out.data, out.len);
 	buf_free(&out);
 	return error == 0 ? EX_OK : EX_OSERR;
@@ -160,5 +166,5 @@ compile_main(int argc, char **argv)
 		say(STDERR_FILENO, text, sizeof text - 1);
 		return EX_USAGE;
 	}
-	return request.keys ? print_keys() : run(&request);
+	return request.manual != NULL ? print_manual(request.manual) : run(&request);
 }

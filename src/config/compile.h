@@ -4,6 +4,7 @@
  *
  *   coppice-engine compile -c FILE (--product FD | --check | --dump) [--container | --machine]
  *   coppice-engine compile --keys        the table of keys, for people
+ *   coppice-engine compile --example     etc/coppice.conf
  *
  * The product, written to the memory file FD, is JSON, one object a line: first the daemon's, then one for each place, parents
  * before children, in start order; the first of them is "/". Strings of a template may hold the byte 0x01 (\u0001), which stands

@@ -1,17 +1,26 @@
 #include "config/keys.h"
 
-#include "lib/span.h"
 #include "lib/str.h"
 
-#include <inttypes.h>
 #include <string.h>
 #include <strings.h>
 
+#define GROUP(id, title)
 #define KEY(id, ...) [KEY_##id] = { __VA_ARGS__ },
 const struct keys_key keys_table[KEY_COUNT] = {
 #include "config/keys.def"
 };
 #undef KEY
+#undef GROUP
+
+#define KEY(id, ...)
+#define GROUP(id, title) { KEY_##id, title },
+const struct keys_group keys_groups[] = {
+#include "config/keys.def"
+};
+#undef KEY
+#undef GROUP
+const size_t keys_group_count = sizeof keys_groups / sizeof keys_groups[0];
 
 /*
  * What people know from elsewhere (supervisord, systemd, runit's kin, process-compose) and write
@@ -124,70 +133,4 @@ keys_nearest(const char *name, unsigned in)
 			return habits[i].ours;
 	}
 	return str_nearest(name, candidates, count);
-}
-
-/* What a value looks like. */
-static const char *
-type_text(enum keys_type type)
-{
-	switch (type) {
-	case TYPE_TEXT: return "text";
-	case TYPE_COMMAND: return "words";
-	case TYPE_PATH: return "path";
-	case TYPE_DIRECTORY: return "/path";
-	case TYPE_INPUT: return "null|inherit|/path";
-	case TYPE_OUTPUT: return "same|inherit|null|file|/path";
-	case TYPE_BOOL: return "yes|no";
-	case TYPE_NUMBER: return "number";
-	case TYPE_OCTAL: return "octal";
-	case TYPE_SPAN: return "duration";
-	case TYPE_FACTOR: return "factor";
-	case TYPE_PERCENT: return "percent";
-	case TYPE_CHOICE:
-	case TYPE_READY: return "word";
-	case TYPE_STOP: return "SIGNAL [TIME SIGNAL]…";
-	case TYPE_EXITS: return "statuses and signals";
-	case TYPE_NAME: return "name or number";
-	case TYPE_NAMES: return "names or numbers";
-	}
-	return "?";
-}
-
-static void
-print_key(struct buf *out, const struct keys_key *key)
-{
-	const char *kind = key->choices != NULL ? key->choices : type_text(key->type);
-
-	buf_printf(out, "%s%s", key->name, keys_is_prefix(key) ? "NAME" : "");
-	if (key->later) {
-		buf_printf(out, " (not supported yet)\n\t%s\n", key->doc);
-		return;
-	}
-	buf_printf(out, " = %s", kind);
-	if (key->type == TYPE_NUMBER)
-		buf_printf(out, " %" PRId64 "–%" PRId64, key->min, key->max);
-	if (key->fallback != NULL && key->fallback[0] != '\0')
-		buf_printf(out, " (%s)", key->fallback);
-	buf_printf(
-	    out, "\n\t%s%s\n", key->doc, key->respawn ? " [a change restarts the child]" : "");
-}
-
-void
-keys_print(struct buf *out)
-{
-	static const struct {
-		unsigned in;
-		const char *title;
-	} parts[] = {
-		{ IN_CHILD, "[child:PATH], [defaults], and as child.KEY in [supervisor:PATH]" },
-		{ IN_SUPERVISOR, "[supervisor:PATH]" },
-		{ IN_COPPICE, "[coppice]" },
-	};
-
-	for (size_t part = 0; part < sizeof parts / sizeof parts[0]; part++) {
-		buf_printf(out, "%s%s\n", part > 0 ? "\n" : "", parts[part].title);
-		for (size_t i = 0; i < KEY_COUNT; i++)
-			if (keys_table[i].in & parts[part].in)
-				print_key(out, &keys_table[i]);
-	}
 }

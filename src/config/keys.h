@@ -4,8 +4,6 @@
 #ifndef COPPICE_CONFIG_KEYS_H
 #define COPPICE_CONFIG_KEYS_H
 
-#include "lib/buf.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -44,7 +42,7 @@ struct keys_key {
 	const char *name;
 	unsigned in;
 	enum keys_type type;
-	const char *fallback;
+	const char *fallback, *otherwise, *example;
 	int64_t min, max;
 	bool infinite;
 	const char *choices, *not_yet; /* separated by spaces */
@@ -54,14 +52,24 @@ struct keys_key {
 	const char *doc;
 };
 
+#define GROUP(id, title)
 #define KEY(id, ...) KEY_##id,
 enum keys_id {
 #include "config/keys.def"
 	KEY_COUNT
 };
 #undef KEY
+#undef GROUP
+
+/* Keys that belong together: from that one to the next group's. */
+struct keys_group {
+	enum keys_id first;
+	const char *title;
+};
 
 extern const struct keys_key keys_table[KEY_COUNT];
+extern const struct keys_group keys_groups[];
+extern const size_t keys_group_count;
 
 /*
  * The key of that name in a section that knows one of `in`, or NULL. *suffix is set to NAME of
@@ -77,7 +85,5 @@ bool keys_is_known(const char *name);
  * it; NULL if nothing is.
  */
 const char *keys_nearest(const char *name, unsigned in);
-/* The table for people: name, what it takes, default, one line of documentation. */
-void keys_print(struct buf *out);
 
 #endif

@@ -82,7 +82,7 @@ parse_output(const struct keys_key *key, const char *text, struct value *value)
 			return parse_text(key, text, value);
 	if (strchr(text, '/') == NULL)
 		return mem_printf(
-		    "\"%s\" is none of same, inherit, null, file, and as a path it needs a \"/\" (./%s)",
+		    "\"%s\" is not one of same, inherit, null, file, and as a path it needs a \"/\" (./%s)",
 		    diag_clip(text, clip), clip);
 	return parse_path(key, text, value);
 }
@@ -106,6 +106,12 @@ parse_bool(const struct keys_key *key, const char *text, struct value *value)
 				       : "");
 }
 
+static bool
+is_negative(const char *text)
+{
+	return text[0] == '-' && text[1] >= '0' && text[1] <= '9';
+}
+
 static char *
 parse_number(const struct keys_key *key, const char *text, struct value *value)
 {
@@ -126,13 +132,14 @@ static char *
 parse_octal(const struct keys_key *key, const char *text, struct value *value)
 {
 	char clip[DIAG_CLIP_SIZE];
+	size_t skip = is_negative(text); /* which is out of range */
 
-	if (text[strspn(text, "01234567")] != '\0')
+	if (text[skip + strspn(text + skip, "01234567")] != '\0')
 		return mem_printf("\"%s\" is no octal number (such as 022)", diag_clip(text, clip));
 	value->number = 0;
-	for (const char *p = text; *p != '\0' && value->number <= key->max; p++)
+	for (const char *p = text + skip; *p != '\0' && value->number <= key->max; p++)
 		value->number = value->number * 8 + (*p - '0');
-	if (value->number > key->max)
+	if (skip > 0 || value->number > key->max)
 		return mem_printf("%s is out of range (0 to 0%" PRIo64 ", octal)",
 		    diag_clip(text, clip), (uint64_t)key->max);
 	return NULL;
@@ -173,6 +180,8 @@ parse_span(const struct keys_key *key, const char *text, struct value *value)
 	int error = span_parse(text, &value->number);
 
 	diag_clip(text, clip);
+	if (is_negative(text) && span_parse(text + 1, &value->number) == 0)
+		error = -ERANGE;
 	if (error == -EINVAL && span_meant(text, meant) != NULL)
 		return mem_printf("\"%s\" is no duration (did you mean \"%s\"?)", clip, meant);
 	if (error == -EINVAL)
@@ -189,13 +198,20 @@ parse_span(const struct keys_key *key, const char *text, struct value *value)
 	return NULL;
 }
 
-/* "1.5" → 1500 with 3 decimals: 0, -EINVAL (no number, or more decimals) or -ERANGE. */
+/*
+ * "1.5" → 1500 with 3 decimals: 0, -EINVAL (no number, or more decimals) or -ERANGE (also what is
+ * negative).
+ */
 static int
 parse_decimal(const char *text, size_t len, size_t decimals, int64_t *out)
 {
 	size_t point = strcspn(text, ".");
 	int64_t number = 0;
 
+	if (is_negative(text)) {
+		int error = parse_decimal(text + 1, len - 1, decimals, out);
+		return error == 0 ? -ERANGE : error;
+	}
 	if (point > len)
 		point = len;
 	size_t fraction = len > point ? len - point - 1 : 0;
@@ -320,9 +336,9 @@ no_choice(const struct keys_key *key, const char *text, const char *const *candi
 			clip, list.data);
 	else if (nearest != NULL)
 		problem = mem_printf(
-		    "\"%s\" is none of %s (did you mean \"%s\"?)", clip, list.data, nearest);
+		    "\"%s\" is not one of %s (did you mean \"%s\"?)", clip, list.data, nearest);
 	else
-		problem = mem_printf("\"%s\" is none of %s", clip, list.data);
+		problem = mem_printf("\"%s\" is not one of %s", clip, list.data);
 	buf_free(&list);
 	return problem;
 }

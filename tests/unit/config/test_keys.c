@@ -1,11 +1,15 @@
 /* The key table against itself, the manual page and the example file. */
 #include "config/keys.h"
+#include "config/manual.h"
+#include "config/value.h"
 #include "lib/buf.h"
 #include "lib/fd.h"
 #include "lib/mem.h"
+#include "lib/span.h"
 #include "lib/str.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,6 +47,21 @@ test_rows(void **state)
 		}
 		assert_int_equal(keys_id(key), i);
 		assert_null(keys_find(key->name, ~key->in & 7U, &suffix));
+	}
+}
+
+/* Each group begins with its first key, and its keys are of the same sections. */
+static void
+test_groups(void **state)
+{
+	(void)state;
+	assert_int_equal(keys_groups[0].first, 0);
+	for (size_t g = 0; g < keys_group_count; g++) {
+		enum keys_id end = g + 1 < keys_group_count ? keys_groups[g + 1].first : KEY_COUNT;
+		assert_true(keys_groups[g].first < end);
+		for (enum keys_id id = keys_groups[g].first; id < end; id++)
+			if ((keys_table[id].in & keys_table[keys_groups[g].first].in) == 0)
+				fail_msg("%s in \"%s\"", keys_table[id].name, keys_groups[g].title);
 	}
 }
 
@@ -119,42 +138,250 @@ test_manual(void **state)
 	free(page);
 }
 
-/* Each key that works stands in the example, set or commented out. */
-static void
-test_example(void **state)
+/* The item of a key, up to the next one, without macros: "Default: 10s ." is "Default: 10s." */
+static char *
+manual_item(const char *page, const char *name)
 {
-	char *example = file_text("etc/coppice.conf");
+	char *head = mem_printf(".It Ic %s\n", name);
+	const char *at = strstr(page, head);
+
+	assert_non_null(at);
+	at += strlen(head);
+	const char *end = strstr(at, "\n.It "), *list = strstr(at, "\n.El");
+	if (end == NULL || (list != NULL && list < end))
+		end = list;
+	assert_non_null(end);
+	free(head);
+	return mem_strndup(at, (size_t)(end - at));
+}
+
+/* What the manual says of a default is what is built in. */
+static void
+test_manual_defaults(void **state)
+{
+	char *page = file_text("man/coppice.conf.5");
 
 	(void)state;
-	if (example == NULL) {
+	if (page == NULL) {
 		skip();
 		return;
 	}
 	for (size_t i = 0; i < KEY_COUNT; i++) {
-		char *bare = mem_printf("\n%s", keys_table[i].name),
-		     *commented = mem_printf("\n#%s", keys_table[i].name);
-		if (!keys_table[i].later && strstr(example, bare) == NULL &&
-		    strstr(example, commented) == NULL)
-			fail_msg("etc/coppice.conf does not show \"%s\"", keys_table[i].name);
-		free(bare);
-		free(commented);
+		const struct keys_key *key = &keys_table[i];
+		if (key->later || key->fallback == NULL || *key->fallback == '\0')
+			continue;
+		char *item = manual_item(page, key->name);
+		char *plain = mem_printf("Default: %s", key->fallback);
+		const char *found = strstr(item, plain);
+		const char *after = found != NULL ? found + strlen(plain) : "";
+		bool told = found != NULL && strchr(".,;\n", *after) != NULL;
+		const char *the = strstr(item, "\n(the default)");
+		size_t len = strlen(key->fallback);
+		/* ".Ql spawn" or ".Ql none , fixed , exponential" before "(the default)" */
+		told = told ||
+		    (the != NULL && the - item > (long)len &&
+			strncmp(the - len, key->fallback, len) == 0 && the[-(long)len - 1] == ' ');
+		if (!told)
+			fail_msg("man/coppice.conf.5 does not say that the default of %s is %s",
+			    key->name, key->fallback);
+		free(item);
+		free(plain);
 	}
-	free(example);
+	free(page);
+}
+
+/* etc/coppice.conf is what the table makes of it. */
+static void
+test_example(void **state)
+{
+	char *committed = file_text("etc/coppice.conf");
+	struct buf made = { 0 };
+
+	(void)state;
+	manual_example(&made);
+	for (size_t i = 0; i < KEY_COUNT; i++) {
+		char *line = mem_printf("\n#%s", keys_table[i].name);
+		if (strstr(made.data, line) == NULL)
+			fail_msg("the example does not show \"%s\"", keys_table[i].name);
+		free(line);
+	}
+	if (committed != NULL && !str_equal(committed, made.data))
+		fail_msg("etc/coppice.conf is not what the table makes: make etc/coppice.conf");
+	free(committed);
+	buf_free(&made);
 }
 
 static void
-test_print(void **state)
+assert_narrow(const char *text)
+{
+	for (const char *line = text; *line != '\0';) {
+		size_t len = strcspn(line, "\n"), columns = 0;
+		for (size_t i = 0; i < len; i++)
+			columns += ((unsigned char)line[i] & 0xc0) != 0x80;
+		if (columns > 80)
+			fail_msg("%zu columns: %.*s", columns, (int)len, line);
+		assert_true(len == 0 || line[len - 1] != ' ');
+		line += len + (line[len] == '\n');
+	}
+}
+
+static void
+test_list(void **state)
 {
 	struct buf out = { 0 };
 
 	(void)state;
-	keys_print(&out);
-	assert_non_null(strstr(out.data, "\nstart_timeout = duration (10s)\n"));
-	assert_non_null(strstr(out.data, "\nhealth (not supported yet)\n"));
-	assert_non_null(strstr(out.data, "\nintensity = number 0–65535 (5)\n"));
+	manual_keys(&out);
 	assert_non_null(strstr(out.data,
-	    "\nstrategy = one_for_one one_for_all rest_for_one escalate (one_for_one)\n"));
+	    "\n  intensity            so many restarts are allowed within the period\n"
+	    "                       = number from 0 to 65535; default 5\n"));
+	assert_non_null(strstr(out.data,
+	    "\n  health               a health check\n"
+	    "                       = not supported yet\n"));
+	assert_non_null(strstr(out.data,
+	    "\n                       = permanent, transient or temporary; default permanent\n"));
+	for (size_t i = 0; i < KEY_COUNT; i++) {
+		char *line = mem_printf("\n  %s", keys_table[i].name);
+		if (strstr(out.data, line) == NULL)
+			fail_msg("the list does not have \"%s\"", keys_table[i].name);
+		free(line);
+	}
+	assert_narrow(out.data);
 	buf_free(&out);
+	manual_example(&out);
+	assert_narrow(out.data);
+	buf_free(&out);
+}
+
+/* --- values --------------------------------------------------------------------------------- */
+
+static const struct expand somewhere = { .path = "shop/web", .name = "web" };
+
+/* What is said for people about values is true of them. */
+static void
+test_examples(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < KEY_COUNT; i++) {
+		const struct keys_key *key = &keys_table[i];
+		bool has_fallback = key->fallback != NULL && *key->fallback != '\0';
+		char *problem;
+		if (key->later)
+			continue;
+		if (has_fallback == (key->example != NULL) ||
+		    has_fallback == (key->otherwise != NULL))
+			fail_msg("%s: either .fallback, or .otherwise and .example", key->name);
+		struct value *value = value_parse(
+		    key, has_fallback ? key->fallback : key->example, &somewhere, &problem);
+		if (value == NULL)
+			fail_msg("%s: %s", key->name, problem);
+		value_free(&value);
+	}
+}
+
+/* A number of the value's unit, as text. */
+static char *
+number_text(const struct keys_key *key, int64_t number)
+{
+	const char *sign = number < 0 ? "-" : "";
+	long long size = llabs(number);
+
+	if (key->type == TYPE_SPAN)
+		return mem_printf("%s%lldms", sign, size);
+	if (key->type == TYPE_OCTAL)
+		return mem_printf("%s0%llo", sign, (unsigned long long)size);
+	if (key->type == TYPE_FACTOR)
+		return mem_printf("%s%lld.%03lld", sign, size / 1000, size % 1000);
+	if (key->type == TYPE_PERCENT)
+		return mem_printf("%s%lld.%04lld%%", sign, size / 10000, size % 10000);
+	return mem_printf("%s%lld", sign, size);
+}
+
+/* A number is taken, or refused with both ends of the range. */
+static void
+check_number(const struct keys_key *key, int64_t number, bool good)
+{
+	char low[SPAN_TEXT_SIZE], high[SPAN_TEXT_SIZE];
+	char *text = number_text(key, number), *problem, *range;
+	struct value *value = value_parse(key, text, &somewhere, &problem);
+
+	if (good != (value != NULL))
+		fail_msg("%s = %s: %s", key->name, text, good ? problem : "was taken");
+	if (good) {
+		assert_int_equal(value->number, number);
+	} else {
+		if (key->type == TYPE_SPAN)
+			range = mem_printf(
+			    "(%s to %s", span_format(key->min, low), span_format(key->max, high));
+		else if (key->type == TYPE_OCTAL)
+			range = mem_printf("(0 to 0%" PRIo64, (uint64_t)key->max);
+		else if (key->type == TYPE_PERCENT)
+			range = mem_printf("(%" PRId64 "%% to %" PRId64 "%%", key->min, key->max);
+		else
+			range = mem_printf("(%" PRId64 " to %" PRId64, key->min, key->max);
+		if (strstr(problem, range) == NULL)
+			fail_msg("%s = %s: no \"%s)\" in: %s", key->name, text, range, problem);
+		free(range);
+	}
+	value_free(&value);
+	free(problem);
+	free(text);
+}
+
+/* Both ends of every range, and one step outside. */
+static void
+test_ranges(void **state)
+{
+	size_t count = 0;
+
+	(void)state;
+	for (size_t i = 0; i < KEY_COUNT; i++) {
+		const struct keys_key *key = &keys_table[i];
+		int64_t unit = key->type == TYPE_FACTOR ? 1000
+		    : key->type == TYPE_PERCENT         ? 10000
+							: 1;
+		if (key->later ||
+		    (key->type != TYPE_NUMBER && key->type != TYPE_SPAN &&
+			key->type != TYPE_OCTAL && key->type != TYPE_FACTOR &&
+			key->type != TYPE_PERCENT))
+			continue;
+		check_number(key, key->min * unit, true);
+		check_number(key, key->max * unit, true);
+		check_number(key, key->min * unit - 1, false);
+		check_number(key, key->max * unit + 1, false);
+		count++;
+	}
+	assert_true(count >= 15);
+}
+
+/* Every word of every choice, and what is near to it. */
+static void
+test_choices(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < KEY_COUNT; i++) {
+		const struct keys_key *key = &keys_table[i];
+		if (key->type != TYPE_CHOICE)
+			continue;
+		char *words = mem_strdup(key->choices), *save, *problem;
+		int64_t index = 0;
+		for (char *word = strtok_r(words, " ", &save); word != NULL;
+		     word = strtok_r(NULL, " ", &save)) {
+			struct value *value = value_parse(key, word, &somewhere, &problem);
+			assert_non_null(value);
+			assert_int_equal(value->number, index++);
+			value_free(&value);
+			char *wrong = mem_printf("%sx", word);
+			assert_null(value_parse(key, wrong, &somewhere, &problem));
+			char *meant = mem_printf("(did you mean \"%s\"?)", word);
+			if (strstr(problem, meant) == NULL)
+				fail_msg("%s = %s: %s", key->name, wrong, problem);
+			free(meant);
+			free(wrong);
+			free(problem);
+		}
+		free(words);
+	}
 }
 
 int
@@ -164,9 +391,14 @@ main(void)
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_nearest),
 		cmocka_unit_test(test_known),
+		cmocka_unit_test(test_groups),
 		cmocka_unit_test(test_manual),
+		cmocka_unit_test(test_manual_defaults),
 		cmocka_unit_test(test_example),
-		cmocka_unit_test(test_print),
+		cmocka_unit_test(test_list),
+		cmocka_unit_test(test_examples),
+		cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_choices),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -320,7 +320,7 @@ test_help_keys(void **state)
 
 	(void)state;
 	assert_int_equal(role_says(arguments, out, sizeof out, err, sizeof err), 0);
-	assert_non_null(strstr(out, "\nbackoff_delay = duration (100ms)\n"));
+	assert_non_null(strstr(out, "= duration from 0s to 10000d; default 100ms\n"));
 	assert_string_equal(err, "");
 }
 
