@@ -1,6 +1,8 @@
 #include "ctl/node.h"
 
+#include "ctl/text.h"
 #include "lib/mem.h"
+#include "lib/span.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,13 +23,13 @@ static const struct {
 	{ "start_queue_timeout", "no start slot came free in time" },
 	{ "group", "restarted together with a sibling" },
 	{ "limit", "too many restarts" },
-	{ "intensity", "given up after too many restarts" },
+	{ "intensity", "given up: too many restarts below it" },
 	{ "escalate", "its failure makes its supervisor fail" },
 	{ "no_restart_exit", "not to be restarted after this" },
 	{ "auto_shutdown", "a significant child has ended" },
 	{ "start_aborted", "a child could not start" },
 	{ "status_lost", "nobody saw its end" },
-	{ "given_up", "given up: too many restarts under its supervisor" },
+	{ "given_up", "given up: too many restarts" },
 };
 
 static bool
@@ -87,11 +89,13 @@ static const struct member text_members[] = {
 	MEMBER(state),
 	MEMBER(reason),
 	MEMBER(strategy),
+	MEMBER(status_text),
 };
 static const struct member number_members[] = {
 	MEMBER(pid),
 	MEMBER(restarts),
 	MEMBER(streak),
+	MEMBER(since_at),
 	MEMBER(uptime_s),
 	MEMBER(next_start_in_s),
 };
@@ -115,7 +119,8 @@ node_scan(struct scan *scan, struct node *node)
 {
 	struct scan_text key;
 
-	*node = (struct node){ .uptime_s = -1, .next_start_in_s = -1, .exit_code = -1 };
+	*node =
+	    (struct node){ .uptime_s = -1, .next_start_in_s = -1, .age_s = -1, .exit_code = -1 };
 	if (!scan_object(scan))
 		return false;
 	while (scan_key(scan, &key)) {
@@ -133,6 +138,10 @@ node_scan(struct scan *scan, struct node *node)
 			node_scan_exit(scan, node);
 		else if (scan_text_is(&key, "start_error"))
 			node_scan_start_error(scan, node);
+		else if (scan_text_is(&key, "reloading"))
+			scan_bool(scan, &node->reloading);
+		else if (scan_text_is(&key, "drained"))
+			scan_bool(scan, &node->drained);
 		else
 			scan_skip(scan, NULL);
 	}
@@ -151,9 +160,34 @@ node_list_add(struct node_list *list)
 	return &list->nodes[list->count++];
 }
 
+/* A running program has been up since it was started, anything else is as it is since then. */
+static double
+node_age(const struct node *node, double now)
+{
+	if (node->uptime_s >= 0 && scan_text_is(&node->state, "running"))
+		return node->uptime_s;
+	if (node->since_at <= 0)
+		return -1;
+	return node->since_at < now ? now - node->since_at : 0;
+}
+
+void
+node_list_pass(struct node_list *list, double seconds)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		struct node *node = &list->nodes[i];
+		if (node->age_s >= 0)
+			node->age_s += seconds;
+		if (node->next_start_in_s >= 0)
+			node->next_start_in_s =
+			    node->next_start_in_s > seconds ? node->next_start_in_s - seconds : 0;
+	}
+}
+
 const char *
 node_scan_status(struct scan *result, struct node_list *list)
 {
+	double now = (double)span_wall_now_ms() / 1000;
 	struct scan_text key;
 	bool found = false;
 
@@ -170,7 +204,10 @@ node_scan_status(struct scan *result, struct node_list *list)
 		}
 		found = scan_array(result);
 		while (scan_item(result)) {
-			if (!node_scan(result, node_list_add(list)))
+			struct node *node = node_list_add(list);
+			if (node_scan(result, node))
+				node->age_s = node_age(node, now);
+			else
 				list->count--;
 		}
 	}
@@ -193,15 +230,12 @@ node_is_well(const struct node *node)
 }
 
 void
-node_put_span(struct buf *out, double seconds)
+node_put_age(struct buf *out, double seconds)
 {
+	unsigned long long s = seconds < 1e15 ? (unsigned long long)(seconds + 0.5) : 0;
+
 	if (!(seconds >= 0))
 		return;
-	if (seconds < 9.95) {
-		buf_printf(out, "%.1fs", seconds);
-		return;
-	}
-	unsigned long long s = seconds < 1e15 ? (unsigned long long)(seconds + 0.5) : 0;
 	if (s < 60)
 		buf_printf(out, "%llus", s);
 	else if (s < 3600)
@@ -210,6 +244,15 @@ node_put_span(struct buf *out, double seconds)
 		buf_printf(out, "%lluh%02llum", s / 3600, s / 60 % 60);
 	else
 		buf_printf(out, "%llud%02lluh", s / 86400, s / 3600 % 24);
+}
+
+void
+node_put_span(struct buf *out, double seconds)
+{
+	if (seconds >= 0 && seconds < 9.95)
+		buf_printf(out, "%.1fs", seconds);
+	else
+		node_put_age(out, seconds);
 }
 
 static void
@@ -236,19 +279,40 @@ node_put_reason(struct buf *out, const struct node *node, size_t start)
 	if (words != NULL)
 		buf_puts(out, words);
 	else
-		buf_append(out, node->reason.at, node->reason.len);
+		text_put(out, &node->reason);
 }
 
 static void
-node_put_end(struct buf *out, const struct node *node)
+node_put_end(struct buf *out, const struct node *node, bool brief)
 {
-	if (node->exit_signal.len > 0)
-		buf_printf(out, "killed by %.*s%s", (int)node->exit_signal.len,
-		    node->exit_signal.at, node->core_dumped ? " (core dumped)" : "");
-	else if (node->exit_code >= 0)
-		buf_printf(out, "exit status %.0f", node->exit_code);
-	else if (node->exit_unknown)
+	if (node->exit_signal.len > 0) {
+		buf_puts(out, "killed by ");
+		text_put(out, &node->exit_signal);
+		buf_puts(out, node->core_dumped ? " (core dumped)" : "");
+	} else if (node->exit_code >= 0) {
+		buf_printf(out, "exit %s%.0f", brief ? "" : "status ", node->exit_code);
+	} else if (node->exit_unknown) {
 		buf_puts(out, "exit status unknown");
+	}
+}
+
+/* Of what runs: what it says of itself. */
+static void
+node_put_running(struct buf *out, const struct node *node)
+{
+	size_t start = out->len;
+
+	buf_puts(out, node->drained ? "drained" : "");
+	if (node->reloading) {
+		node_put_separator(out, start);
+		buf_puts(out, "reloading");
+	}
+	if (node->status_text.len > 0) {
+		node_put_separator(out, start);
+		buf_puts(out, "\"");
+		text_put(out, &node->status_text);
+		buf_puts(out, "\"");
+	}
 }
 
 void
@@ -257,19 +321,24 @@ node_put_why(struct buf *out, const struct node *node, bool brief)
 	size_t start = out->len;
 	bool stopped = scan_text_is(&node->state, "stopped");
 
-	/* That it runs is explanation enough. */
-	if (scan_text_is(&node->state, "running"))
+	if (scan_text_is(&node->state, "running")) {
+		node_put_running(out, node);
 		return;
-	if (node->start_step.len > 0)
-		buf_printf(out, "%.*s: %.*s", (int)node->start_step.len, node->start_step.at,
-		    (int)node->start_error.len, node->start_error.at);
-	else if (!stopped && !scan_text_is(&node->state, "starting"))
-		node_put_end(out, node);
+	}
+	if (node->start_step.len > 0) {
+		text_put(out, &node->start_step);
+		buf_puts(out, ": ");
+		text_put(out, &node->start_error);
+	} else if (!stopped && !scan_text_is(&node->state, "starting")) {
+		node_put_end(out, node, brief);
+	}
 	if (!brief || out->len == start)
 		node_put_reason(out, node, start);
+	else if (scan_text_is(&node->state, "failed"))
+		buf_puts(out, "; given up");
 	if (node->next_start_in_s >= 0) {
 		node_put_separator(out, start);
-		buf_puts(out, "next start in ");
+		buf_puts(out, "next try in ");
 		node_put_span(out, node->next_start_in_s);
 	}
 	if (!brief && node->streak > 1 && !stopped) {

@@ -12,13 +12,16 @@
 
 struct node {
 	struct scan_text path, kind, state, reason, strategy;
+	struct scan_text status_text; /* what a program says of itself (STATUS=) */
 	struct scan_text exit_signal; /* "KILL"; empty: none */
 	/* where and why the last start came to nothing: a text, ENOENT */
 	struct scan_text start_step, start_error;
 	double pid, restarts, streak;
+	double since_at;                  /* 0: unknown */
 	double uptime_s, next_start_in_s; /* −1: none */
+	double age_s;                     /* how long it has been in its state; −1: unknown */
 	double exit_code;                 /* −1: none */
-	bool core_dumped, exit_unknown;
+	bool core_dumped, exit_unknown, reloading, drained;
 };
 
 struct node_list {
@@ -31,17 +34,21 @@ struct node_list {
 bool node_scan(struct scan *scan, struct node *node);
 /* Reads the result of `status`, appending. NULL or what is wrong (static text). */
 const char *node_scan_status(struct scan *result, struct node_list *list);
+/* So much time has passed since the answer: ages grow, what comes next comes nearer. */
+void node_list_pass(struct node_list *list, double seconds);
 void node_list_free(struct node_list *list);
 
 /* Up and doing, or done. */
 bool node_is_well(const struct node *node);
 
-/* Texts for people, appended: "2d03h", "5m12s", "3s"; … */
+/* Texts for people, appended: "2d03h", "5m12s", "3.2s"; … */
 void node_put_span(struct buf *out, double seconds);
+/* … the same in whole seconds, for what goes on; nothing for what is negative; … */
+void node_put_age(struct buf *out, double seconds);
 /*
- * … and why it is in its state: "too many restarts, waits; exit status 1; next start in 0.8s; 3
- * failures in a row". When brief, only what came last and what comes next: "exit status 1; next
- * start in 0.8s".
+ * … and why it is in its state, the last first: "exit status 1; too many restarts; next try in
+ * 0.8s; 3 failures in a row". When brief, only what came last and what comes next: "exit 1; next
+ * try in 0.8s".
  */
 void node_put_why(struct buf *out, const struct node *node, bool brief);
 

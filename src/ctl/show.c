@@ -2,18 +2,20 @@
 #include "ctl/ctl.h"
 #include "ctl/paths.h"
 #include "ctl/reply.h"
+#include "ctl/table.h"
 #include "ctl/term.h"
+#include "ctl/text.h"
+#include "ctl/tree.h"
 
 #include "lib/mem.h"
 #include "lib/str.h"
 #include "wire/rpc.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define MAX_DEPTH 64 /* of the drawing; the daemon allows 32 */
 
 /* {"path":…,"recursive":true} as text of the caller. */
 static char *
@@ -159,70 +161,31 @@ show_fetch(struct ctl *ctl, struct reply *reply, struct node_list *list)
 	return ctl->arg_count > 0 && !one ? show_filter(ctl, list) : 0;
 }
 
-/* Digits are most of the work of a big table, and printf is slow at them. */
+/* The line below what a terminal shows; a program can count for itself. */
 static void
-put_whole(struct buf *out, double number, size_t width)
+show_summary(struct ctl *ctl, const struct term *term, const struct node_list *list)
 {
-	char digits[24];
-	size_t at = sizeof digits;
-	unsigned long long left = number > 0 && number < 1e15 ? (unsigned long long)number : 0;
+	const struct node *failed = NULL;
 
-	do
-		digits[--at] = (char)('0' + left % 10);
-	while ((left /= 10) > 0);
-	size_t len = sizeof digits - at;
-	if (len < width)
-		term_put_blanks(out, width - len);
-	buf_append(out, digits + at, len);
-}
-
-static void
-put_row(struct buf *out, const struct term *term, const struct node *node, size_t path_width)
-{
-	size_t start = out->len;
-
-	term_put_state(out, term, node, 10);
-	buf_puts(out, "  ");
-	buf_append(out, node->path.at, node->path.len);
-	term_put_blanks(out, path_width - node->path.len);
-	if (node->pid > 0)
-		put_whole(out, node->pid, 9);
-	else
-		buf_puts(out, "        -");
-	size_t before = out->len;
-	buf_puts(out, "  ");
-	if (node->uptime_s >= 0)
-		node_put_span(out, node->uptime_s);
-	else
-		buf_puts(out, "-");
-	term_put_blanks(out, out->len < before + 10 ? before + 10 - out->len : 0);
-	put_whole(out, node->restarts, 8);
-	buf_puts(out, "  ");
-	node_put_why(out, node, false);
-	term_trim(out, start);
-	buf_puts(out, "\n");
-}
-
-static void
-put_table(struct buf *out, const struct node_list *list)
-{
-	struct term term = term_look();
-	size_t width = 4;
-
-	for (size_t i = 0; i < list->count; i++) {
-		if (list->nodes[i].path.len > width)
-			width = list->nodes[i].path.len;
+	if (term->width == UINT_MAX || list->count < 2)
+		return;
+	size_t start = ctl->out.len;
+	table_put_summary(&ctl->out, term, list);
+	for (size_t i = 0; i < list->count && failed == NULL; i++) {
+		if (scan_text_is(&list->nodes[i].state, "failed"))
+			failed = &list->nodes[i];
 	}
-	buf_puts(out, "STATE       PATH");
-	term_put_blanks(out, width - 4);
-	buf_puts(out, "      PID  UPTIME  RESTARTS  WHY\n");
-	for (size_t i = 0; i < list->count; i++)
-		put_row(out, &term, &list->nodes[i], width);
+	if (failed != NULL) {
+		buf_puts(&ctl->out, term->unicode ? " — coppicectl why " : " - coppicectl why ");
+		text_put(&ctl->out, &failed->path);
+	}
+	term_end_row(&ctl->out, term, start);
 }
 
 int
 show_status(struct ctl *ctl)
 {
+	struct term term = term_look();
 	struct node_list list = { 0 };
 	struct reply reply = { 0 };
 
@@ -230,7 +193,8 @@ show_status(struct ctl *ctl)
 		return show_all_json(ctl, "status", true);
 	int status = show_fetch(ctl, &reply, &list);
 	if (list.count > 0)
-		put_table(&ctl->out, &list);
+		table_put(&ctl->out, &term, &list);
+	show_summary(ctl, &term, &list);
 	if (status == 0 && ctl->arg_count > 0)
 		status = show_judge(&list);
 	node_list_free(&list);
@@ -238,118 +202,10 @@ show_status(struct ctl *ctl)
 	return status;
 }
 
-static unsigned
-path_depth(const struct scan_text *path)
-{
-	unsigned depth = 1;
-
-	if (scan_text_is(path, "/"))
-		return 0;
-	for (size_t i = 0; i < path->len; i++)
-		depth += path->at[i] == '/';
-	return depth < MAX_DEPTH ? depth : MAX_DEPTH - 1;
-}
-
-/* Which of the nodes, parents before children, is the last below its supervisor. */
-static bool *
-find_last(const struct node_list *list)
-{
-	bool *last = mem_zalloc(list->count + 1, sizeof *last);
-	bool more[MAX_DEPTH + 1] = { false };
-
-	for (size_t i = list->count; i-- > 0;) {
-		unsigned depth = path_depth(&list->nodes[i].path);
-		last[i] = !more[depth];
-		more[depth] = true;
-		memset(more + depth + 1, 0, MAX_DEPTH - depth);
-	}
-	return last;
-}
-
-/*
- * The branch and the name of a node; returns how many columns they take. `bars` says where a line
- * from above goes on.
- */
-static size_t
-put_branch(struct buf *out, const struct term *term, const struct node *node, unsigned from,
-    const bool *bars, bool is_last)
-{
-	unsigned depth = path_depth(&node->path);
-	size_t columns = 0;
-	struct scan_text name = node->path;
-
-	if (depth > from) {
-		for (unsigned i = from + 1; i < depth; i++, columns += 3)
-			buf_puts(out, !bars[i] ? "   " : term->unicode ? "│  " : "|  ");
-		buf_puts(
-		    out, term->unicode ? (is_last ? "└─ " : "├─ ") : (is_last ? "`- " : "|- "));
-		columns += 3;
-		const char *slash = memrchr(name.at, '/', name.len);
-		if (slash != NULL)
-			name = (struct scan_text){ slash + 1,
-				name.len - (size_t)(slash + 1 - name.at) };
-	}
-	buf_append(out, name.at, name.len);
-	columns += name.len;
-	if (node->strategy.len > 0) {
-		buf_printf(out, "  (%.*s)", (int)node->strategy.len, node->strategy.at);
-		columns += node->strategy.len + 4;
-	}
-	return columns;
-}
-
-static void
-put_rest(struct buf *out, const struct term *term, const struct node *node)
-{
-	size_t start = out->len;
-
-	term_put_state(out, term, node, 10);
-	if (node->pid > 0)
-		buf_printf(out, "  pid %.0f", node->pid);
-	if (node->restarts > 0)
-		buf_printf(out, "  restarts %.0f", node->restarts);
-	buf_puts(out, "  ");
-	node_put_why(out, node, true);
-	term_trim(out, start);
-	buf_puts(out, "\n");
-}
-
-static void
-put_tree(struct buf *out, const struct node_list *list)
-{
-	struct term term = term_look();
-	bool *last = find_last(list);
-	bool bars[MAX_DEPTH + 1] = { false };
-	unsigned from = MAX_DEPTH;
-	size_t widest = 0;
-	struct buf scratch = { 0 };
-
-	for (size_t i = 0; i < list->count; i++) {
-		unsigned depth = path_depth(&list->nodes[i].path);
-		from = depth < from ? depth : from;
-	}
-	/* Twice: to measure, and to print. */
-	for (int print = 0; print < 2; print++) {
-		for (size_t i = 0; i < list->count; i++) {
-			const struct node *node = &list->nodes[i];
-			scratch.len = 0;
-			bars[path_depth(&node->path)] = !last[i];
-			size_t columns = put_branch(&scratch, &term, node, from, bars, last[i]);
-			widest = columns > widest ? columns : widest;
-			if (!print)
-				continue;
-			buf_append(out, scratch.data, scratch.len);
-			term_put_blanks(out, widest - columns + 2);
-			put_rest(out, &term, node);
-		}
-	}
-	buf_free(&scratch);
-	free(last);
-}
-
 int
 show_tree(struct ctl *ctl)
 {
+	struct term term = term_look();
 	struct node_list list = { 0 };
 	struct reply reply = { 0 };
 
@@ -357,7 +213,8 @@ show_tree(struct ctl *ctl)
 		return show_all_json(ctl, "tree", false);
 	int status = show_fetch(ctl, &reply, &list);
 	if (list.count > 0)
-		put_tree(&ctl->out, &list);
+		tree_put(&ctl->out, &term, &list);
+	show_summary(ctl, &term, &list);
 	node_list_free(&list);
 	reply_free(&reply);
 	return status;

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -72,8 +73,11 @@ class Error(dict):
         super().__init__(code=code, message=message, data=data)
 
 
+SINCE = time.time() - 2 * 3600 - 13 * 60 - 1  # shown as 2h13m, for a minute
+
+
 def node(path, state="running", **more):
-    return {"path": path, "kind": "child", "state": state, "since_at": 1.5, "incarnation": 1, "restarts": 0, "streak": 0, **more}
+    return {"path": path, "kind": "child", "state": state, "since_at": SINCE, "incarnation": 1, "restarts": 0, "streak": 0, **more}
 
 
 TREE = [

@@ -10,111 +10,20 @@ import threading
 import time
 
 import pytest
-
-BUILD = os.environ.get("BUILD", os.path.join(os.path.dirname(__file__), "../../build"))
-CTL = os.path.join(BUILD, "bin/coppicectl")
-
-
-class Server:
-    """Answers each line with what `answer(request)` returns: a result, an Error, bytes as they are, or None to close."""
-
-    def __init__(self, path, answer):
-        self.path, self.answer, self.requests = str(path), answer, []
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(self.path)
-        self.listener.listen(16)
-        self.thread = threading.Thread(target=self.run, daemon=True)
-        self.thread.start()
-
-    def run(self):
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            with connection, connection.makefile("rb") as lines:
-                for line in lines:
-                    request = json.loads(line)
-                    self.requests.append(request)
-                    answer = self.answer(request)
-                    if answer is None:
-                        break
-                    if not isinstance(answer, bytes):
-                        key = "error" if isinstance(answer, Error) else "result"
-                        answer = json.dumps({"jsonrpc": "2.0", "id": request["id"], key: answer}).encode() + b"\n"
-                    try:
-                        connection.sendall(answer)
-                    except OSError:
-                        break
-
-    def close(self):
-        self.listener.close()
-
-
-class Error(dict):
-    def __init__(self, code, message, **data):
-        super().__init__(code=code, message=message, data=data)
-
-
-def node(path, state="running", **more):
-    return {"path": path, "kind": "child", "state": state, "since_at": 1.5, "incarnation": 1, "restarts": 0, "streak": 0, **more}
-
-
-TREE = [
-    node("/", kind="supervisor", strategy="one_for_one"),
-    node("shop", kind="supervisor", strategy="rest_for_one"),
-    node("shop/db", pid=41, uptime_s=75.2),
-    node("shop/web@1", pid=42, uptime_s=3.04, restarts=2, exit={"code": 1}),
-    node("shop/web@2", "restarting", reason="exited", exit={"signal": "KILL"}, next_start_in_s=0.4, streak=3, restarts=3),
-    node("setup", "finished", reason="exited", exit={"code": 0}),
-]
-
-
-def below(path):
-    return [n for n in TREE if path == "/" or n["path"] == path or n["path"].startswith((path + "/", path + "@"))]
-
-
-def daemon(request):
-    params = request.get("params", {})
-    if request["method"] == "status":
-        nodes = below(params.get("path", "/"))
-        if not nodes:
-            return Error(1, "there is no node \"%s\"" % params["path"], hint="look at coppicectl status")
-        return {"nodes": nodes, "at_event": 7}
-    if request["method"] in ("start", "stop", "restart", "signal"):
-        return below(params["path"])[0]
-    return {"version": "9", "engine_pid": 77}
-
-
-@pytest.fixture
-def serve(tmp_path):
-    servers = []
-
-    def start(answer=daemon):
-        servers.append(Server(tmp_path / "control.sock", answer))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.close()
-
-
-def run(path, *args, env=None, **more):
-    clean = {k: v for k, v in os.environ.items() if k not in ("COPPICE_SOCKET", "NO_COLOR")}
-    return subprocess.run([CTL, "-s", path, *args], capture_output=True, text=True, timeout=30, env={**clean, **(env or {})}, **more)
+from ctl_server import BUILD, CTL, Error, clean, daemon, node, run, serve  # noqa: F401 (serve is a fixture)
 
 
 def test_status_is_a_table(serve):
     done = run(serve().path, "status")
     assert done.returncode == 0 and done.stderr == ""
     assert done.stdout.splitlines() == [
-        "STATE       PATH            PID  UPTIME  RESTARTS  WHY",
-        "running     /                 -  -              0",
-        "running     shop              -  -              0",
-        "running     shop/db          41  1m15s          0",
-        "running     shop/web@1       42  3.0s           2",
-        "restarting  shop/web@2        -  -              3  killed by KILL; next start in 0.4s; 3 failures in a row",
-        "finished    setup             -  -              0  exit status 0",
+        "STATE       PATH        PID    FOR  RESTARTS  WHY",
+        "running     /             -  2h13m         0",
+        "running     shop          -  2h13m         0",
+        "running     shop/db      41  1m15s         0",
+        "running     shop/web@1   42     3s         2",
+        "restarting  shop/web@2    -  2h13m         3  killed by KILL; next try in 0.4s; 3 failures in a row",
+        "finished    setup         -  2h13m         0  exit status 0",
     ]
 
 
@@ -122,38 +31,28 @@ def test_tree_is_drawn(serve):
     done = run(serve().path, "tree", env={"LC_ALL": "C.UTF-8"})
     assert done.returncode == 0
     assert done.stdout.splitlines() == [
-        "/  (one_for_one)         running",
-        "|- shop  (rest_for_one)  running",
-        "|  |- db                 running     pid 41",
-        "|  |- web@1              running     pid 42  restarts 2",
-        "|  `- web@2              restarting  restarts 3  killed by KILL; next start in 0.4s",
-        "`- setup                 finished    exit status 0",
+        "/  (one_for_one)         running     2h13m",
+        "|- shop  (rest_for_one)  running     2h13m",
+        "|  |- db                 running     1m15s  pid 41",
+        "|  |- web@1              running        3s  pid 42, 2 restarts",
+        "|  `- web@2              restarting  2h13m  killed by KILL; next try in 0.4s; 3 failures in a row",
+        "`- setup                 finished    2h13m  exit status 0",
     ]
 
 
 def on_terminal(path, *args, **env):
     """What it prints to a terminal."""
     leader, follower = pty.openpty()
-    clean = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "LC_ALL")}
-    process = subprocess.Popen([CTL, "-s", path, *args], stdout=follower, env={**clean, "TERM": "xterm", **env})
+    process = subprocess.Popen([CTL, "-s", path, *args], stdout=follower, env=clean(**{"TERM": "xterm", **env}))
     os.close(follower)
-    text = b""
-    while True:
-        try:
-            more = os.read(leader, 65536)
-        except OSError:  # EIO: the other end is closed
-            break
-        if not more:
-            break
-        text += more
-    os.close(leader)
+    text = read_all(leader)
     assert process.wait(timeout=10) == 0
-    return text.decode()
+    return text
 
 
 def test_colours_and_lines_only_where_they_can_be_shown(serve):
     path = serve().path
-    assert "\033[32mrunning\033[0m" in on_terminal(path, "tree", LC_ALL="C.UTF-8")
+    assert "\033[32m● running\033[0m" in on_terminal(path, "tree", LC_ALL="C.UTF-8")
     assert "├─ " in on_terminal(path, "tree", LC_ALL="C.UTF-8")
     assert "\033" not in on_terminal(path, "tree", LC_ALL="C.UTF-8", NO_COLOR="1")
     assert "\033" not in on_terminal(path, "tree", TERM="dumb")
@@ -215,6 +114,11 @@ def test_what_is_asked_for(serve):
         (("shutdown",), "shutdown", {"now": False}),
         (("shutdown", "--now", "--timeout", "3"), "shutdown", {"now": True, "timeout": "3"}),
         (("poweroff",), "shutdown", {"now": False, "action": "poweroff"}),
+        (("reset", "shop/db"), "reset", {"path": "shop/db"}),
+        (("drain", "/shop/db"), "drain", {"path": "shop/db"}),
+        (("show", "shop/db"), "show", {"path": "shop/db"}),
+        (("show", "--effective", "shop/db"), "show", {"path": "shop/db", "effective": True}),
+        (("why", "shop/db"), "why", {"path": "shop/db"}),
         (("raw", "ping"), "ping", None),
         (("raw", "status", '{ "path" :\n "shop" }'), "status", {"path": "shop"}),
         (("status", 'a"b\\c'), "status", {"path": 'a"b\\c', "recursive": True}),
@@ -228,7 +132,7 @@ def test_patterns_and_their_order(serve):
     server = serve()
     for command, order in [("start", [1, 2]), ("stop", [2, 1]), ("restart", [1, 2])]:
         server.requests.clear()
-        assert run(server.path, command, "shop/web@*").returncode == 0
+        assert run(server.path, command, "shop/web@*", "--no-wait").returncode == 0
         assert [r["params"]["path"] for r in server.requests[1:]] == ["shop/web@%d" % i for i in order]
     server.requests.clear()
     done = run(server.path, "stop", "*/nothing*")
@@ -239,15 +143,143 @@ def test_one_refusal_among_many_does_not_end_the_others(serve):
     def answer(request):
         return Error(3, "no") if request.get("params", {}).get("path") == "b" else node(request["params"]["path"], pid=1)
 
-    done = run(serve(answer).path, "start", "a", "b", "c")
-    assert done.returncode == 1
-    assert done.stdout == "a: running, pid 1\nc: running, pid 1\n" and done.stderr == "coppicectl: no\n"
+    path = serve(answer).path
+    for options in ((), ("--no-wait",)):
+        done = run(path, "start", "a", "b", "c", *options)
+        assert done.returncode == 1
+        assert sorted(done.stdout.splitlines()) == ["a: running, pid 1", "c: running, pid 1"] and done.stderr == "coppicectl: no\n"
 
 
 def test_thousands_of_requests_do_not_choke(serve):
     server = serve(lambda request: node(request["params"]["path"], reason="x" * 2000, pid=1))
-    done = run(server.path, "start", *["n%d" % i for i in range(3000)])
-    assert done.returncode == 0 and done.stdout.count("\n") == 3000
+    for options in ((), ("--no-wait",)):
+        done = run(server.path, "start", *["n%d" % i for i in range(3000)], *options)
+        assert done.returncode == 0 and done.stdout.count("\n") == 3000
+
+
+def test_a_start_of_many_waits_for_all_at_once(serve):
+    """None is held up by another: no request is answered before all have come."""
+    all_here = threading.Barrier(40)
+
+    def answer(request):
+        if request["method"] == "status":
+            return {"nodes": [node("n%d" % i) for i in range(40)], "at_event": 1}
+        all_here.wait(20)
+        return node(request["params"]["path"], pid=1)
+
+    done = run(serve(answer).path, "start", "n*")
+    assert done.returncode == 0 and done.stdout.count("running, pid 1") == 40
+
+
+def test_a_restart_of_many_is_one_after_the_other(serve):
+    under_way, most = [0], [0]
+
+    def answer(request):
+        if request["method"] == "status":
+            return daemon(request)
+        under_way[0] += 1
+        most[0] = max(most[0], under_way[0])
+        time.sleep(0.02)  # time for another one to come, if one would
+        under_way[0] -= 1
+        return node(request["params"]["path"])
+
+    assert run(serve(answer).path, "restart", "shop/*").returncode == 0
+    assert most[0] == 1
+
+
+def test_a_rolling_restart_ends_at_the_first_that_does_not_come_back(serve):
+    def answer(request):
+        return Error(4, "b: exit status 1") if request["params"]["path"] == "b" else node(request["params"]["path"])
+
+    server = serve(answer)
+    done = run(server.path, "restart", "a", "b", "c", "d")
+    assert done.returncode == 1 and done.stdout == "a: running\n"
+    assert [params["path"] for params in server.asked("restart")] == ["a", "b"]
+    assert done.stderr == "coppicectl: b: exit status 1\ncoppicectl: the others are left as they are: c and what stands after it\n"
+
+
+SLOW = [
+    node("shop", "starting", kind="supervisor"),
+    node("shop/db", "starting"),
+    node("shop/web@1"),
+    node("shop/web@2", "waiting", reason="turn"),
+    node("shop/old", "stopped", reason="operator"),
+]
+
+
+def slow(request):
+    """A shop that never gets ready."""
+    if request["method"] == "status":
+        return {"nodes": SLOW, "at_event": 7}
+    if request["method"] == "show":
+        return {"path": request["params"]["path"], "kind": "child", "values": {"ready": {"value": "notify", "origin": "x:1"}}}
+    return Error(5, "not done within the timeout")
+
+
+def test_a_timeout_says_who_is_missing_and_why(serve):
+    server = serve(slow)
+    for args in (("shop",), ("shop/db", "shop/web")):
+        done = run(server.path, "start", *args, "--timeout", "5s")
+        assert done.returncode == 5 and done.stdout == ""
+        first, db, web, last = done.stderr.splitlines()
+        assert first == "coppicectl: not ready after 5s: 2 of 3"
+        assert db.startswith("  shop/db (starting for ") and db.endswith(", ready = notify)")
+        assert web.startswith("  shop/web@2 (waiting for ") and "those before it" in web
+        assert last == "coppicectl: what was asked for goes on; coppicectl why PATH tells more"
+    done = run(server.path, "stop", "shop", "--timeout", "5s")
+    assert done.returncode == 5 and done.stderr.startswith("coppicectl: not down after 5s: 3 of 4\n")
+    done = run(server.path, "start", "shop", "--timeout", "5s", "--json")
+    assert done.returncode == 5 and json.loads(done.stdout)["error"]["code"] == 5 and "shop/db" in done.stderr
+
+
+def test_progress_is_shown_on_a_terminal_only(serve):
+    """Who is missing, and why, on one line that is wiped at the end."""
+    looked = threading.Semaphore(0)
+
+    def answer(request):
+        if request["method"] == "start":
+            for _ in range(2):
+                assert looked.acquire(timeout=20)  # the answer comes when progress has been drawn
+            return node("shop", kind="supervisor")
+        if request["method"] == "show":
+            looked.release()
+        return slow(request)
+
+    path = serve(answer).path
+    leader, follower = pty.openpty()
+    process = subprocess.Popen([CTL, "-s", path, "start", "shop"], stdout=subprocess.PIPE, stderr=follower, env=clean(TERM="xterm"))
+    os.close(follower)
+    drawn = read_all(leader)
+    assert process.communicate(timeout=20)[0] == b"shop: running\n" and process.returncode == 0
+    assert "1 of 3 ready; waiting for shop/db (starting for " in drawn
+    lines = [line for line in drawn.split("\r\033[K") if line]
+    assert all(len(line) < 80 for line in lines) and "\n" not in drawn
+    assert drawn.endswith("\r\033[K")
+
+
+def read_all(leader):
+    """What is written to a terminal until nobody has it open any more."""
+    text = b""
+    while True:
+        try:
+            more = os.read(leader, 65536)
+        except OSError:  # EIO: the other end is closed
+            break
+        if not more:
+            break
+        text += more
+    os.close(leader)
+    return text.decode()
+
+
+def test_no_progress_elsewhere(serve):
+    def answer(request):
+        time.sleep(0.6 if request["method"] == "start" else 0)  # longer than the first line on a terminal would take
+        return daemon(request)
+
+    server = serve(answer)
+    done = run(server.path, "start", "shop/db")
+    assert done.stderr == "" and done.returncode == 0 and len(server.requests) == 1
 
 
 GARBLED = [

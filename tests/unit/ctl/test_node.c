@@ -15,18 +15,20 @@ test_why_in_words(void **state)
 		const char *members, *why, *brief;
 	} rows[] = {
 		{ "\"state\":\"running\",\"reason\":\"boot\",\"exit\":{\"code\":1}", "", "" },
+		{ "\"state\":\"running\",\"drained\":true,\"reloading\":true,\"status_text\":\"at \\u001b7\"",
+		    "drained; reloading; \"at ?7\"", "drained; reloading; \"at ?7\"" },
 		{ "\"state\":\"stopped\",\"reason\":\"operator\",\"exit\":{\"signal\":\"TERM\"}",
 		    "by an operator", "by an operator" },
 		{ "\"state\":\"finished\",\"reason\":\"exited\",\"exit\":{\"code\":0,\"core_dumped\":false}",
-		    "exit status 0", "exit status 0" },
+		    "exit status 0", "exit 0" },
 		{ "\"state\":\"failed\",\"reason\":\"intensity\",\"exit\":{\"signal\":\"SEGV\",\"core_dumped\":true}",
-		    "killed by SEGV (core dumped); given up after too many restarts",
-		    "killed by SEGV (core dumped)" },
+		    "killed by SEGV (core dumped); given up: too many restarts below it",
+		    "killed by SEGV (core dumped); given up" },
 		{ "\"state\":\"failed\",\"reason\":\"status_lost\",\"exit\":{\"unknown\":true}",
-		    "exit status unknown; nobody saw its end", "exit status unknown" },
+		    "exit status unknown; nobody saw its end", "exit status unknown; given up" },
 		{ "\"state\":\"restarting\",\"reason\":\"limit\",\"exit\":{\"code\":3},\"next_start_in_s\":0.8,\"streak\":4",
-		    "exit status 3; too many restarts; next start in 0.8s; 4 failures in a row",
-		    "exit status 3; next start in 0.8s" },
+		    "exit status 3; too many restarts; next try in 0.8s; 4 failures in a row",
+		    "exit 3; next try in 0.8s" },
 		{ "\"state\":\"restarting\",\"reason\":\"start_failed\",\"exit\":{\"code\":3},\"streak\":1,"
 		  "\"start_error\":{\"step\":\"executing the command\",\"error\":\"ENOENT\"}",
 		    "executing the command: ENOENT; could not start",
@@ -112,6 +114,32 @@ test_spans_for_people(void **state)
 }
 
 static void
+test_ages(void **state)
+{
+	static const char text[] =
+	    "{\"nodes\":[{\"path\":\"a\",\"state\":\"running\",\"since_at\":5,\"uptime_s\":61},"
+	    "{\"path\":\"b\",\"state\":\"stopping\",\"since_at\":1e12,\"uptime_s\":61},"
+	    "{\"path\":\"c\",\"state\":\"failed\",\"since_at\":5},"
+	    "{\"path\":\"d\",\"state\":\"restarting\",\"next_start_in_s\":2}]}";
+	struct scan scan;
+	struct node_list list = { 0 };
+
+	(void)state;
+	scan_begin(&scan, text, strlen(text));
+	assert_null(node_scan_status(&scan, &list));
+	node_list_pass(&list, 1.5);
+	assert_int_equal(list.nodes[0].age_s * 10, 625); /* the process counts */
+	assert_int_equal(list.nodes[1].age_s * 10, 15);  /* the state, from a clock ahead of ours */
+	assert_true(list.nodes[2].age_s > 1e9);
+	assert_true(list.nodes[3].age_s < 0);
+	assert_true(list.nodes[3].next_start_in_s == 0.5);
+	node_list_pass(&list, 10);
+	assert_true(list.nodes[3].next_start_in_s == 0);
+	assert_true(list.nodes[0].next_start_in_s < 0);
+	node_list_free(&list);
+}
+
+static void
 test_status_is_read_or_refused(void **state)
 {
 	static const struct {
@@ -147,6 +175,7 @@ main(void)
 		cmocka_unit_test(test_why_in_words),
 		cmocka_unit_test(test_each_reason_has_words),
 		cmocka_unit_test(test_spans_for_people),
+		cmocka_unit_test(test_ages),
 		cmocka_unit_test(test_status_is_read_or_refused),
 	};
 

@@ -1,0 +1,271 @@
+#include "ctl/table.h"
+
+#include "ctl/text.h"
+
+#include <limits.h>
+#include <string.h>
+
+#define TABLE_STATE    10 /* "restarting" */
+#define TABLE_MIN_PATH 14
+#define TABLE_MIN_WHY  24 /* "exit 1; next try in 1.3s" */
+#define TABLE_GAP      2
+
+/* How many characters each column has; 0: it is not shown. */
+struct columns {
+	size_t sign, path, pid, age, restarts, why;
+};
+
+static size_t
+table_larger(size_t a, size_t b)
+{
+	return a > b ? a : b;
+}
+
+static size_t
+table_digits(double number)
+{
+	size_t digits = 1;
+
+	for (; number >= 10 && digits < 20; number /= 10)
+		digits++;
+	return digits;
+}
+
+/* The columns of a text of the API. */
+static size_t
+table_width(struct buf *scratch, const struct scan_text *text)
+{
+	scratch->len = 0;
+	text_put(scratch, text);
+	return text_columns(scratch->data, scratch->len);
+}
+
+static void
+table_put_why(struct buf *out, const struct node *node, const struct columns *columns, bool brief)
+{
+	size_t start = out->len;
+
+	node_put_why(out, node, brief);
+	/* The number has no column of its own, and it runs: that it did not always is told here. */
+	if (columns->restarts == 0 && node->restarts > 0 && scan_text_is(&node->state, "running"))
+		buf_printf(out, "%s%.0f restart%s", out->len > start ? "; " : "", node->restarts,
+		    node->restarts > 1 ? "s" : "");
+}
+
+/* What the widest of each column needs; WHY is what then would be needed to tell all. */
+static struct columns
+table_need(const struct term *term, const struct node_list *list)
+{
+	struct columns need = { .path = 4, .pid = 3, .age = 3, .restarts = 8, .why = 3 };
+	struct buf scratch = { 0 };
+	double pid = 0;
+
+	need.sign = term->unicode ? TERM_SIGN : 0;
+	for (size_t i = 0; i < list->count; i++) {
+		const struct node *node = &list->nodes[i];
+		need.path = table_larger(need.path, table_width(&scratch, &node->path));
+		pid = node->pid > pid ? node->pid : pid;
+		scratch.len = 0;
+		node_put_age(&scratch, node->age_s);
+		need.age = table_larger(need.age, scratch.len);
+		scratch.len = 0;
+		if (term->width == UINT_MAX)
+			continue;
+		table_put_why(&scratch, node, &need, false);
+		need.why = table_larger(need.why, text_columns(scratch.data, scratch.len));
+	}
+	need.pid = table_larger(need.pid, table_digits(pid));
+	buf_free(&scratch);
+	return need;
+}
+
+static size_t
+table_shown(size_t width)
+{
+	return width > 0 ? width + TABLE_GAP : 0;
+}
+
+/* What is left for WHY in a line. */
+static size_t
+table_room(const struct columns *columns, size_t width)
+{
+	size_t taken = columns->sign + TABLE_STATE + TABLE_GAP + table_shown(columns->path) +
+	    table_shown(columns->pid) + table_shown(columns->age) + table_shown(columns->restarts);
+
+	return taken < width ? width - taken : 0;
+}
+
+/*
+ * WHY gets what it needs, or at least what it needs to be useful: the less telling columns give way
+ * to it, one after the other.
+ */
+static struct columns
+table_fit(const struct term *term, const struct node_list *list)
+{
+	struct columns columns = table_need(term, list);
+	size_t wanted = columns.why < TABLE_MIN_WHY ? columns.why : TABLE_MIN_WHY;
+	size_t *const dispensable[] = { &columns.restarts, NULL, &columns.pid, &columns.age };
+
+	for (size_t i = 0; i < sizeof dispensable / sizeof *dispensable; i++) {
+		size_t room = table_room(&columns, term->width);
+		if (room >= (i == 0 ? columns.why : wanted))
+			break;
+		if (dispensable[i] != NULL) {
+			*dispensable[i] = 0;
+		} else {
+			size_t missing = wanted - room;
+			columns.path = columns.path > TABLE_MIN_PATH + missing
+			    ? columns.path - missing
+			    : columns.path < TABLE_MIN_PATH ? columns.path
+							    : TABLE_MIN_PATH;
+		}
+	}
+	columns.why = table_room(&columns, term->width);
+	return columns;
+}
+
+/* Digits are most of the work of a big table, and printf is slow at them. */
+static void
+table_put_whole(struct buf *out, double number, size_t width)
+{
+	char digits[24];
+	size_t at = sizeof digits;
+	unsigned long long left = number > 0 && number < 1e15 ? (unsigned long long)number : 0;
+
+	do
+		digits[--at] = (char)('0' + left % 10);
+	while ((left /= 10) > 0);
+	size_t len = sizeof digits - at;
+	if (len < width)
+		term_put_blanks(out, width - len);
+	buf_append(out, digits + at, len);
+}
+
+/* A number column; what is not known is a dash for programs and nothing for people. */
+static void
+table_put_number(struct buf *out, bool people, double number, size_t width)
+{
+	if (width == 0)
+		return;
+	term_put_blanks(out, TABLE_GAP);
+	if (number > 0 || (number == 0 && !people)) {
+		table_put_whole(out, number, width);
+	} else {
+		term_put_blanks(out, width - 1);
+		buf_puts(out, people ? " " : "-");
+	}
+}
+
+static void
+table_put_age(struct buf *out, bool people, const struct node *node, size_t width)
+{
+	if (width == 0)
+		return;
+	term_put_blanks(out, TABLE_GAP);
+	size_t start = out->len;
+	node_put_age(out, node->age_s);
+	if (out->len == start && !people)
+		buf_puts(out, "-");
+	term_to_right(out, start, width);
+}
+
+/* All of it if that fits, else less. */
+static void
+table_put_last(struct buf *out, const struct term *term, const struct node *node,
+    const struct columns *columns)
+{
+	size_t start = out->len;
+
+	table_put_why(out, node, columns, false);
+	if (term->width == UINT_MAX || out->len == start)
+		return;
+	if (text_columns(out->data + start, out->len - start) > columns->why) {
+		out->len = start;
+		table_put_why(out, node, columns, true);
+	}
+	text_fit(out, start, columns->why, TEXT_CUT_END, term->unicode);
+}
+
+static void
+table_put_row(struct buf *out, const struct term *term, const struct node *node,
+    const struct columns *columns)
+{
+	bool people = term->width != UINT_MAX;
+	bool failed = scan_text_is(&node->state, "failed");
+	size_t start = out->len, path;
+
+	term_put_signed_state(out, term, node, TABLE_STATE);
+	term_put_blanks(out, TABLE_GAP);
+	term_put_colour(out, term, failed ? TERM_BOLD : NULL);
+	path = out->len;
+	text_put(out, &node->path);
+	size_t taken = people ? text_fit(out, path, columns->path, TEXT_CUT_MIDDLE, term->unicode)
+			      : text_columns(out->data + path, out->len - path);
+	term_put_colour(out, term, failed ? TERM_PLAIN : NULL);
+	term_put_blanks(out, columns->path - taken);
+	/* A supervisor has no process; that is not "0". */
+	table_put_number(out, people, node->pid > 0 ? node->pid : -1, columns->pid);
+	table_put_age(out, people, node, columns->age);
+	table_put_number(out, people, node->restarts, columns->restarts);
+	term_put_blanks(out, TABLE_GAP);
+	table_put_last(out, term, node, columns);
+	term_end_row(out, term, start);
+}
+
+static void
+table_put_title(struct buf *out, const char *title, size_t width)
+{
+	if (width == 0)
+		return;
+	term_put_blanks(out, TABLE_GAP + width - strlen(title));
+	buf_puts(out, title);
+}
+
+void
+table_put(struct buf *out, const struct term *term, const struct node_list *list)
+{
+	struct columns columns = table_fit(term, list);
+
+	size_t start = out->len;
+
+	term_put_colour(out, term, TERM_BOLD);
+	term_put_blanks(out, columns.sign);
+	buf_puts(out, "STATE       PATH");
+	term_put_blanks(out, columns.path - strlen("PATH"));
+	table_put_title(out, "PID", columns.pid);
+	table_put_title(out, "FOR", columns.age);
+	table_put_title(out, "RESTARTS", columns.restarts);
+	buf_puts(out, columns.why >= strlen("WHY") ? "  WHY" : "");
+	term_put_colour(out, term, TERM_PLAIN);
+	term_end_row(out, term, start);
+	for (size_t i = 0; i < list->count; i++)
+		table_put_row(out, term, &list->nodes[i], &columns);
+}
+
+/* The states, those first that nobody need look at. */
+static const char *const states[] = { "running", "finished", "stopped", "waiting", "starting",
+	"stopping", "restarting", "failed" };
+#define STATE_COUNT (sizeof states / sizeof *states)
+
+void
+table_put_summary(struct buf *out, const struct term *term, const struct node_list *list)
+{
+	size_t counts[STATE_COUNT] = { 0 };
+	const char *separator = ": ";
+
+	for (size_t i = 0; i < list->count; i++) {
+		for (size_t state = 0; state < STATE_COUNT; state++)
+			counts[state] += scan_text_is(&list->nodes[i].state, states[state]);
+	}
+	buf_printf(out, "%zu node%s", list->count, list->count == 1 ? "" : "s");
+	for (size_t state = 0; state < STATE_COUNT; state++) {
+		if (counts[state] == 0)
+			continue;
+		const struct scan_text text = { states[state], strlen(states[state]) };
+		buf_puts(out, separator);
+		term_put_colour(out, term, term_state_colour(&text));
+		buf_printf(out, "%zu %s", counts[state], states[state]);
+		term_put_colour(out, term, TERM_PLAIN);
+		separator = ", ";
+	}
+}
