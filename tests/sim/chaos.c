@@ -2,8 +2,8 @@
 
 #include <signal.h>
 
-static const enum core_event_type commands[] = { ON_START, ON_START, ON_STOP, ON_RESTART,
-	ON_START };
+static const enum core_event_type commands[] = { ON_START, ON_START, ON_STOP, ON_RESTART, ON_START,
+	ON_RESET, ON_RESET, ON_DRAIN };
 
 static void
 some_command(struct sim *sim)
@@ -46,6 +46,44 @@ nonsense(struct sim *sim)
 
 	if (sim->nodes[id].spec.kind == KIND_CHILD)
 		sim_feed(sim, &event);
+}
+
+/* A child that starts or stops, or did so once, asks for time. */
+static void
+ask_for_time(struct sim *sim, uint32_t id)
+{
+	struct core_event event = { .type = ON_EXTEND,
+		.node = id,
+		.incarnation = sim->nodes[id].notes.incarnation,
+		.timeout = sim_once_in(sim, 8) ? 0 : sim_below(sim, 8000) };
+
+	if (sim_once_in(sim, 8))
+		event.incarnation--;
+	if (sim->leave_by != 0)
+		sim->leave_by += event.timeout;
+	if (sim->hurry_at != MONO_NEVER && sim->leave_by > sim->hurry_at + 1000)
+		sim->leave_by = sim->hurry_at + 1000;
+	sim_feed(sim, &event);
+}
+
+bool
+chaos_delays(struct sim *sim)
+{
+	uint32_t first = sim_below(sim, sim->count);
+
+	if (sim->calm || !sim_once_in(sim, 32))
+		return false;
+	for (uint32_t i = 0; i < sim->count; i++) {
+		uint32_t id = (first + i) % sim->count;
+		enum core_state state = sim->nodes[id].view.state;
+
+		if (sim->nodes[id].spec.kind == KIND_CHILD &&
+		    (state == STATE_STARTING || state == STATE_STOPPING || sim_once_in(sim, 64))) {
+			ask_for_time(sim, id);
+			return true;
+		}
+	}
+	return false;
 }
 
 static void

@@ -76,6 +76,62 @@ is_refused(struct sim *sim, uint32_t id)
 	return core_refusal(sim->core, id) != CORE_NONE;
 }
 
+static bool
+is_limits_reason(enum core_reason reason)
+{
+	return reason == REASON_LIMIT || reason == REASON_GIVEN_UP || reason == REASON_INTENSITY;
+}
+
+static bool
+is_limits_doing(const struct core_view *view)
+{
+	return view->state == STATE_FAILED ||
+	    ((view->state == STATE_RESTARTING || view->state == STATE_STOPPING) &&
+		is_limits_reason(view->reason));
+}
+
+/* Whether it has failed, or a limit holds it back, perhaps together with others. */
+static bool
+is_put_down(const struct sim *sim, uint32_t id)
+{
+	uint32_t parent = sim->nodes[id].parent;
+
+	if (is_limits_doing(&sim->nodes[id].view))
+		return true;
+	if (parent == CORE_NONE || sim->nodes[parent].spec.strategy == STRATEGY_ONE_FOR_ONE)
+		return false;
+	for (uint32_t i = 0; i < sim->count; i++) {
+		if (sim->nodes[i].parent == parent && is_limits_doing(&sim->nodes[i].view))
+			return true;
+	}
+	return false;
+}
+
+/* Of what is not put down only what was counted is forgotten. */
+static bool
+note_mere_reset(struct sim *sim, const struct core_event *event)
+{
+	if (event->type != ON_RESET)
+		return false;
+	if (sim->nodes[event->node].spec.kind == KIND_SUPERVISOR && !core_is_holding(sim->core))
+		judge_forget_window(sim, event->node);
+	sim->mere_reset = core_is_holding(sim->core) || !is_put_down(sim, event->node);
+	return sim->mere_reset;
+}
+
+/* A drain holds for all below, until one of the commands that wish something up is accepted. */
+static void
+note_drain(struct sim *sim, const struct core_event *event)
+{
+	if (event->type == ON_RESET || event->type == ON_STOP ||
+	    (event->type != ON_DRAIN && core_is_holding(sim->core)))
+		return;
+	for (uint32_t i = 0; i < sim->count; i++) {
+		if (is_below(sim, i, event->node))
+			sim->nodes[i].notes.drained = event->type == ON_DRAIN;
+	}
+}
+
 /* An operator's command reaches a whole subtree; each node keeps its own wish. */
 static void
 note_command(struct sim *sim, const struct core_event *event)
@@ -84,8 +140,13 @@ note_command(struct sim *sim, const struct core_event *event)
 	uint32_t parent = sim->nodes[event->node].parent;
 
 	if (refused)
+		sim->mere_reset = event->type == ON_RESET;
+	if (refused || note_mere_reset(sim, event))
 		return;
-	sim->nodes[event->node].notes.held = event->type == ON_STOP && event->node != CORE_ROOT;
+	note_drain(sim, event);
+	if (event->type != ON_RESET)
+		sim->nodes[event->node].notes.held =
+		    event->type == ON_STOP && event->node != CORE_ROOT;
 	for (uint32_t i = 0; i < sim->count; i++) {
 		struct sim_notes *notes = &sim->nodes[i].notes;
 		bool sibling =
@@ -93,7 +154,7 @@ note_command(struct sim *sim, const struct core_event *event)
 
 		if (event->type != ON_STOP && i != CORE_ROOT && is_below(sim, i, event->node) &&
 		    (sim->nodes[i].view.state == STATE_RESTARTING ||
-			sim->nodes[i].view.state == STATE_FAILED))
+			sim->nodes[i].view.state == STATE_FAILED || event->type == ON_RESET))
 			judge_forget_limit(sim, sim->nodes[i].parent);
 		if (is_below(sim, i, event->node) || sibling) {
 			notes->by_operator = notes->by_operator || event->type != ON_STOP;
@@ -105,15 +166,61 @@ note_command(struct sim *sim, const struct core_event *event)
 	}
 }
 
+static mono_ms
+later(mono_ms one, mono_ms other)
+{
+	return one > other ? one : other;
+}
+
+/* It was spawned: its start_timeout runs, unless it has asked for more already. */
+static void
+note_spawned(struct sim *sim, const struct core_event *event)
+{
+	struct sim_node *node = &sim->nodes[event->node];
+
+	if (!node->notes.spawned || event->incarnation != node->notes.incarnation)
+		return;
+	if (!node->notes.answered)
+		node->notes.start_ends =
+		    later(node->notes.start_ends, span_end(sim->now, node->spec.start_timeout));
+	node->notes.answered = true;
+	if (node->spec.ready == READY_SPAWN)
+		node->notes.tried = node->notes.was_ready = true;
+}
+
+/* It asks for time: what runs ends later, never sooner; where there is no end there is none. */
+static void
+note_extend(struct sim *sim, const struct core_event *event)
+{
+	struct sim_node *node = &sim->nodes[event->node];
+	struct sim_notes *notes = &node->notes;
+	mono_ms until = span_end(sim->now, event->timeout);
+
+	if (!notes->spawned || event->incarnation != notes->incarnation)
+		return;
+	if (notes->stop_step > 0 && !notes->killed)
+		notes->step_ends = later(notes->step_ends, until);
+	else if (node->view.state == STATE_STARTING && notes->answered)
+		notes->start_ends = later(notes->start_ends, until);
+	else if (node->view.state == STATE_STARTING && node->spec.ready != READY_SPAWN)
+		notes->start_ends = later(
+		    notes->start_ends, later(until, span_end(sim->now, node->spec.start_timeout)));
+}
+
 void
 judge_event(struct sim *sim, const struct core_event *event)
 {
 	struct sim_notes *notes = &sim->nodes[event->node].notes;
 
+	sim->mere_reset = false;
+	judge_forecast(sim, event);
 	switch (event->type) {
 	case ON_START:
 	case ON_STOP:
-	case ON_RESTART: note_command(sim, event); break;
+	case ON_RESTART:
+	case ON_RESET: note_command(sim, event); break;
+	case ON_DRAIN: note_drain(sim, event); break;
+	case ON_EXTEND: note_extend(sim, event); break;
 	case ON_SHUTDOWN:
 		sim->leaving = true;
 		if (event->timeout > 0)
@@ -121,22 +228,13 @@ judge_event(struct sim *sim, const struct core_event *event)
 		for (uint32_t i = 0; event->now && i < sim->count; i++)
 			sim->nodes[i].notes.told_now = true;
 		break;
-	case ON_SPAWNED:
-		if (notes->spawned && event->incarnation == notes->incarnation) {
-			notes->answered = true;
-			if (sim->nodes[event->node].spec.ready == READY_SPAWN)
-				notes->tried = notes->was_ready = true;
-		}
-		break;
+	case ON_SPAWNED: note_spawned(sim, event); break;
 	case ON_READY:
 		if (notes->spawned && event->incarnation == notes->incarnation)
 			notes->tried = notes->was_ready = true;
 		break;
 	case ON_SPAWN_FAILED:
 	case ON_EXITED: note_gone(sim, event); break;
-	case ON_RESET:
-	case ON_DRAIN:
-	case ON_EXTEND:
 	case ON_BOOT:
 	case ON_RESUME:
 	case ON_TIMER:
@@ -233,6 +331,7 @@ judge_spawn(struct sim *sim, const struct core_action *action)
 	notes->spawns++;
 	notes->spawned_at = sim->now;
 	notes->stop_step = 0;
+	notes->start_ends = 0;
 	notes->killed = false;
 	notes->told_now = false;
 	notes->by_operator = false;
@@ -292,25 +391,28 @@ judge_signal(struct sim *sim, const struct core_action *action)
 	if (notes->stop_step >= spec->stop_steps ||
 	    action->signal != spec->stop[notes->stop_step].signal)
 		sim_break(sim, 2, action->node, "this signal is not the next of its stop sequence");
-	if (notes->stop_step > 0 &&
-	    sim->now < notes->signalled_at + spec->stop[notes->stop_step - 1].wait)
+	if (notes->stop_step > 0 && sim->now < notes->step_ends)
 		sim_break(sim, 2, action->node, "the next signal comes before the wait is over");
-	notes->stop_step++;
-	notes->signalled_at = sim->now;
+	if (notes->stop_step == 0 && view.reason == REASON_START_TIMEOUT &&
+	    sim->now < notes->start_ends)
+		sim_break(sim, 2, action->node, "its start is given up before its time is over");
+	notes->step_ends = span_end(sim->now, spec->stop[notes->stop_step++].wait);
 }
 
-/* After a timer nothing is overdue: the next signal of a stop was sent. */
+/* After a timer nothing is overdue: the next signal of a stop was sent, a start was given up. */
 static void
-judge_stop_times(struct sim *sim, uint32_t id)
+judge_times(struct sim *sim, uint32_t id)
 {
 	const struct sim_notes *notes = &sim->nodes[id].notes;
 	const struct core_spec *spec = &sim->nodes[id].spec;
 
-	if (!notes->spawned || notes->stop_step == 0 || notes->killed ||
-	    notes->stop_step == spec->stop_steps)
+	if (!notes->spawned || notes->killed || notes->stop_step == spec->stop_steps)
 		return;
-	if (sim->now >= notes->signalled_at + spec->stop[notes->stop_step - 1].wait)
+	if (notes->stop_step > 0 && sim->now >= notes->step_ends)
 		sim_break(sim, 2, id, "its stop does not go on in time");
+	if (notes->stop_step == 0 && notes->start_ends != 0 &&
+	    sim->nodes[id].view.state == STATE_STARTING && sim->now >= notes->start_ends)
+		sim_break(sim, 2, id, "its start is not given up in time");
 }
 
 void
@@ -318,6 +420,8 @@ judge_action(struct sim *sim, const struct core_action *action)
 {
 	struct sim_notes *notes = &sim->nodes[action->node].notes;
 
+	if (sim->mere_reset && (action->type == DO_SPAWN || action->type == DO_SIGNAL))
+		sim_break(sim, 7, action->node, "a reset of what needs none starts or stops it");
 	if (sim->exited && !sim->resuming && action->type != DO_RECORD)
 		sim_break(sim, 8, action->node, "does something after the end");
 	switch (action->type) {
@@ -329,7 +433,10 @@ judge_action(struct sim *sim, const struct core_action *action)
 		if (notes->tree_kills_due > 0)
 			notes->tree_kills_due--;
 		break;
-	case DO_RECORD: judge_record(sim, &action->record); break;
+	case DO_RECORD:
+		judge_forecast_record(sim, &action->record);
+		judge_record(sim, &action->record);
+		break;
 	case DO_EXIT:
 		if (sim->nodes[CORE_ROOT].notes.known > 0)
 			sim_break(sim, 8, CORE_ROOT, "leaves while children are alive");
@@ -356,6 +463,7 @@ judge_count(struct sim *sim, uint32_t id)
 		sim_break(sim, 4, id, "more restarts in the window than intensity allows");
 	if (!node->notes.limit_hit && node->view.restarts_in_window != count)
 		sim_break(sim, 10, id, "the window does not hold the restarts of the last period");
+	judge_budget(sim, id);
 }
 
 static void
@@ -371,6 +479,8 @@ judge_node(struct sim *sim, uint32_t id)
 		sim_break(sim, 10, id, "restarts is not the number of its records");
 	if (view->group_restarts != notes->group_records)
 		sim_break(sim, 10, id, "group_restarts is not the number of its records");
+	if (notes->drained != view->drained)
+		sim_break(sim, 7, id, "drained is not what operators asked for last");
 	if (notes->held && view->wanted)
 		sim_break(sim, 7, id, "wanted although an operator stopped it");
 	if (node->spec.kind == KIND_SUPERVISOR) {
@@ -401,7 +511,7 @@ judge_step(struct sim *sim, const struct core_event *event)
 	if (event->type == ON_TIMER && core_next_deadline(sim->core) <= sim->now)
 		sim_break(sim, 11, CORE_NONE, "a deadline stays in the past");
 	for (uint32_t i = 0; event->type == ON_TIMER && i < sim->count; i++)
-		judge_stop_times(sim, i);
+		judge_times(sim, i);
 	if (core_is_leaving(sim->core))
 		sim->leaving = true;
 	if (sim->exited)
@@ -419,6 +529,9 @@ judge_shutdown_bound(const struct sim *sim)
 		const struct core_spec *spec = &sim->nodes[i].spec;
 
 		bound += 6000; /* one that hangs in exec; a little for the message of its end */
+		if (sim->nodes[i].notes.spawned && sim->nodes[i].notes.stop_step > 0 &&
+		    sim->nodes[i].notes.step_ends != MONO_NEVER)
+			bound += later(0, sim->nodes[i].notes.step_ends - sim->now);
 		for (uint32_t k = 0; spec->kind == KIND_CHILD && k + 1 < spec->stop_steps; k++)
 			bound += spec->stop[k].wait;
 	}

@@ -12,6 +12,7 @@
  *   9  the delay before a restart is what the formula gives, and is kept
  *  10  counters and states in the view equal those of the records
  *  11  (here) the core's own check is content, and no deadline stays in the past
+ *  12  what was forecast just before a failure is what then comes of it
  */
 #ifndef COPPICE_TESTS_SIM_JUDGE_H
 #define COPPICE_TESTS_SIM_JUDGE_H
@@ -24,6 +25,10 @@ void judge_event(struct sim *sim, const struct core_event *event);
 void judge_action(struct sim *sim, const struct core_action *action);
 /* One of them, a record: delays, windows, the states that it tells (judge_record.c). */
 void judge_record(struct sim *sim, const struct core_record *record);
+/* What it says of the failures that this event may bring, and whether that came (judge_forecast.c). */
+void judge_forecast(struct sim *sim, const struct core_event *event);
+void judge_forecast_record(struct sim *sim, const struct core_record *record);
+void judge_budget(struct sim *sim, uint32_t supervisor);
 /* After all actions. */
 void judge_step(struct sim *sim, const struct core_event *event);
 /* The supervisor begins with an empty window. */

@@ -247,6 +247,8 @@ go_on(struct sim *sim)
 	}
 	if (at == MONO_NEVER && deadline == MONO_NEVER)
 		return false;
+	if (chaos_delays(sim))
+		return true;
 	if (deadline < at || (deadline == at && sim_once_in(sim, 2))) {
 		if (deadline > sim->now)
 			sim->now = deadline;

@@ -5,12 +5,13 @@
  *
  *   grow.c   makes a random tree         fate.c   what the virtual processes do, and when
  *   chaos.c  what else happens           judge.c  the invariants, by their numbers in judge.h
- *   sim.c    the loop and the command line
+ *   judge_record.c, judge_forecast.c          sim.c    the loop and the command line
  */
 #ifndef COPPICE_TESTS_SIM_H
 #define COPPICE_TESTS_SIM_H
 
 #include "core/core.h"
+#include "core/forecast.h"
 
 #include <setjmp.h>
 
@@ -54,7 +55,8 @@ struct sim_notes {
 	uint32_t spawns;      /* DO_SPAWNs, repetitions not counted */
 	mono_ms spawned_at, ready_at;
 	uint32_t stop_step;    /* signals of the sequence sent so far */
-	mono_ms signalled_at;  /* the last of them */
+	mono_ms step_ends;     /* when the next may be sent and must be */
+	mono_ms start_ends;    /* when it must have become ready; 0: not known yet */
 	bool killed;           /* KILL was sent before its turn */
 	enum core_state state; /* as the records tell it */
 	uint32_t restart_records, group_records;
@@ -63,6 +65,11 @@ struct sim_notes {
 	mono_ms *stamps;         /* of a supervisor: its restarts, a ring of intensity + 1 */
 	uint32_t stamp_at;
 	bool limit_hit; /* since that ring was cleared */
+	bool drained;
+	bool foretold; /* before this step: what its failure would do */
+	struct core_forecast forecast;
+	bool
+	    decided; /* of a supervisor: a failure was handled in this step, or its window changed */
 };
 
 struct sim_node {
@@ -95,7 +102,12 @@ struct sim {
 	mono_ms hurry_at; /* shutdown_timeout: KILL everywhere */
 	mono_ms leave_by;
 	uint32_t because; /* the other node in a broken order, for the message */
-	jmp_buf broken;   /* where sim_break goes */
+	bool mere_reset;  /* this event may start and stop nothing */
+	uint32_t failing; /* the child whose end this event may tell, or CORE_NONE */
+	uint32_t judged;  /* a failure that came as forecast; its group's record is next */
+	uint32_t grouped; /* the supervisor that restarts a group because of it, or CORE_NONE */
+	bool would_take[SIM_MAX_NODES]; /* its forecast names them */
+	jmp_buf broken;                 /* where sim_break goes */
 };
 
 /* Random numbers of the scenario. */
@@ -134,5 +146,7 @@ void fate_calm(struct sim *sim);
 
 /* chaos.c: perhaps does something unexpected; true if it fed an event. */
 bool chaos_strikes(struct sim *sim);
+/* The same, for what may also happen during a shutdown: a child asks for time. */
+bool chaos_delays(struct sim *sim);
 
 #endif
