@@ -62,6 +62,32 @@ put_place(struct expansion *expansion, char what)
 	}
 }
 
+static int
+digit_of(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0'
+	    : c >= 'a' && c <= 'f'  ? c - 'a' + 10
+	    : c >= 'A' && c <= 'F'  ? c - 'A' + 10
+				    : -1;
+}
+
+/* at stands at the 'x' of %xHH: what a line of a file cannot hold, or not there. */
+static void
+take_hex(struct expansion *expansion)
+{
+	int high = digit_of(expansion->at[1]);
+	int low = high >= 0 ? digit_of(expansion->at[2]) : -1;
+	char c = (char)(high * 16 + low);
+
+	if (low < 0 || high > 7 || c == '\0' || c == EXPAND_INSTANCE) {
+		expansion->problem = mem_strdup(
+		    "%x is followed by two hexadecimal digits, from 02 to 7f (%x0a is a line end)");
+		return;
+	}
+	buf_append(&expansion->out, &c, 1);
+	expansion->at += 2;
+}
+
 /* at stands behind the '%'. */
 static void
 take_percent(struct expansion *expansion)
@@ -71,6 +97,7 @@ take_percent(struct expansion *expansion)
 	switch (*expansion->at) {
 	case '%': buf_puts(&expansion->out, "%"); break;
 	case 'h': put_host(expansion); break;
+	case 'x': take_hex(expansion); break;
 	case 'p':
 	case 'n':
 	case 'i': put_place(expansion, *expansion->at); break;
@@ -150,6 +177,9 @@ take_next(struct expansion *expansion)
 
 	if (c == '%' && !expansion->expand->no_percent) {
 		take_percent(expansion);
+	} else if (c == '$' && str_starts(expansion->at, "${")) {
+		buf_puts(&expansion->out, "${");
+		expansion->at += 2;
 	} else if (c == '$' && *expansion->at == '{') {
 		take_variable(expansion);
 	} else if (c == '}' && expansion->in_default) {
@@ -183,8 +213,10 @@ expand_text(const struct expand *expand, const char *text, char **problem)
 bool
 expand_varies(const char *text)
 {
-	for (const char *p = strchr(text, '%'); p != NULL; p = strchr(p + 1, '%'))
+	for (const char *p = strchr(text, '%'); p != NULL; p = strchr(p, '%')) {
 		if (p[1] == 'p' || p[1] == 'n' || p[1] == 'i')
 			return true;
+		p += p[1] == '%' ? 2 : 1;
+	}
 	return false;
 }

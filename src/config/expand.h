@@ -1,5 +1,6 @@
 /*
- * expand: %p path, %n name, %i instance, %h host name, %% and ${NAME}, ${NAME:-default} in a value.
+ * expand: %p path, %n name, %i instance, %h host name, %% and ${NAME}, ${NAME:-default} in a value;
+ * %xHH is the character with that hexadecimal number, $${ is ${ as it is.
  */
 #ifndef COPPICE_CONFIG_EXPAND_H
 #define COPPICE_CONFIG_EXPAND_H

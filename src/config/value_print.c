@@ -6,19 +6,44 @@
 #include "lib/names.h"
 #include "lib/span.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Text that expand_text makes the same text of. */
+/*
+ * Whether the line end at p, within quotes, can stand as it is: lines that continue a value lose
+ * blanks around them, and must look like neither comments nor lines of their own.
+ */
+static bool
+can_stand(const char *text, const char *p)
+{
+	size_t len = strcspn(p + 1, "= \t\n");
+
+	return p > text && strchr(" \t\n", p[-1]) == NULL && p[1] != '\0' &&
+	    strchr(" \t\n#;[", p[1]) == NULL && p[1 + len + strspn(p + 1 + len, " \t")] != '=';
+}
+
+/*
+ * Text that expand_text makes the same text of. In words of a command quotes will do the rest.
+ */
 static void
-print_escaped(const char *text, struct buf *out)
+print_escaped(const char *text, bool is_word, struct buf *out)
 {
 	for (const char *p = text; *p != '\0'; p++) {
+		/* Around a value blanks are not part of it. */
+		bool is_outer = *p == ' ' && (p == text || p[1] == '\0');
+
 		if (*p == '%')
 			buf_puts(out, "%%");
 		else if (*p == EXPAND_INSTANCE)
 			buf_puts(out, "%i");
+		else if (*p == '\n' && is_word && can_stand(text, p))
+			buf_puts(out, "\n");
+		else if (iscntrl((unsigned char)*p) || (is_outer && !is_word))
+			buf_printf(out, "%%x%02x", (unsigned)(unsigned char)*p);
+		else if (*p == '$' && p[1] == '{' && !is_word)
+			buf_puts(out, "$$");
 		else
 			buf_append(out, p, 1);
 	}
@@ -32,11 +57,11 @@ print_words(const struct keys_key *key, const struct value *value, struct buf *o
 			buf_puts(out, key->type == TYPE_COMMAND ? " " : ", ");
 		if (key->type == TYPE_COMMAND) {
 			struct buf word = { 0 };
-			print_escaped(value->words[i], &word);
+			print_escaped(value->words[i], true, &word);
 			words_quote(word.data != NULL ? word.data : "", out);
 			buf_free(&word);
 		} else {
-			buf_puts(out, value->words[i]);
+			print_escaped(value->words[i], false, out);
 		}
 	}
 }
@@ -96,7 +121,7 @@ value_print(const struct keys_key *key, const struct value *value, struct buf *o
 	case TYPE_INPUT:
 	case TYPE_OUTPUT:
 	case TYPE_READY:
-	case TYPE_NAME: print_escaped(value->text, out); break;
+	case TYPE_NAME: print_escaped(value->text, false, out); break;
 	case TYPE_COMMAND:
 	case TYPE_NAMES: print_words(key, value, out); break;
 	case TYPE_BOOL: buf_puts(out, value->number != 0 ? "yes" : "no"); break;

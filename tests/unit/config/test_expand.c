@@ -29,6 +29,10 @@ static const struct {
 	{ &child, "${COPPICE_TEST_UNSET:-}", "" },
 	{ &child, "<${COPPICE_TEST_UNSET:-a $b %n :-}>}", "<a $b web :->}" },
 	{ &child, "\2{X}", "${X}" },
+	{ &child, "$${X} $$${X} $$$${ $$ $", "${X} $${X} $$${ $$ $" },
+	{ &child, "${COPPICE_TEST_UNSET:-a$${b}c}", "a${bc}" },
+	{ &child, "%x41%x0a%x20%x7E%x02%%x41", "A\n ~\2%x41" },
+	{ &percent, "%x41 $${", "%x41 ${" },
 	{ &percent, "10% %n", "10% %n" },
 };
 
@@ -58,9 +62,10 @@ test_host(void **state)
 static void
 test_refused(void **state)
 {
-	static const char *const texts[] = { "%", "%z", "%\xc3\xa4", "%i", "${", "${}", "${1}",
-		"${A", "${A-b}", "${A:b}", "${A:-b", "${COPPICE_TEST_UNSET}",
-		"${COPPICE_TEST_UNSET:-${HOME}}", "${COPPICE_TEST_LATIN}", "${COPPICE_TEST_MARK}" };
+	static const char *const texts[] = { "%", "%z", "%x", "%x0", "%x00", "%x01", "%x80", "%xfg",
+		"%x 1", "%\xc3\xa4", "%i", "${", "${}", "${1}", "${A", "${A-b}", "${A:b}", "${A:-b",
+		"${COPPICE_TEST_UNSET}", "${COPPICE_TEST_UNSET:-${HOME}}", "${COPPICE_TEST_LATIN}",
+		"${COPPICE_TEST_MARK}" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -79,7 +84,9 @@ test_varies(void **state)
 	assert_true(expand_varies("a %p"));
 	assert_true(expand_varies("%h %n"));
 	assert_true(expand_varies("%i"));
+	assert_true(expand_varies("%%%n"));
 	assert_false(expand_varies("%h %% ${p} i 5%"));
+	assert_false(expand_varies("%%p %%%%i %x6e %"));
 }
 
 int

@@ -82,6 +82,13 @@ static const struct good {
 	{ "command", "a  b\tc\nd", "a b c d", "[\"a\", \"b\", \"c\", \"d\"]" },
 	{ "command", "sh -c 'while :; do\nsleep 1; done'", "sh -c 'while :; do\nsleep 1; done'",
 	    "[\"sh\", \"-c\", \"while :; do\\nsleep 1; done\"]" },
+	{ "command", "sh -c '\na\n' '${X}' 'a $${'", "sh -c %x0aa%x0a '${X}' 'a $${'",
+	    "[\"sh\", \"-c\", \"\\na\\n\", \"${X}\", \"a $${\"]" },
+	{ "command", "sh 'a\n#b' 'a\nb = c' 'a \nb' 'a\n[x'", "sh 'a%x0a#b' 'a%x0ab = c' 'a %x0ab' 'a%x0a[x'",
+	    "[\"sh\", \"a\\n#b\", \"a\\nb = c\", \"a \\nb\", \"a\\n[x\"]" },
+	{ "env.X", "%x20a%x0ab$${X}%x20", "%x20a%x0ab$${X}%x20", "\" a\\nb${X} \"" },
+	{ "env.X", "%x20", "%x20", "\" \"" },
+	{ "groups", "a%%b, %x7f", "a%%b, %x7f", "[\"a%b\", \"\x7f\"]" },
 	{ "command", "%p --name=\"%n x\"", "shop/web '--name=web x'",
 	    "[\"shop/web\", \"--name=web x\"]" },
 };
