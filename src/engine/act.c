@@ -5,6 +5,7 @@
 #include "engine/engine.h"
 #include "engine/events.h"
 #include "engine/exits.h"
+#include "engine/notify.h"
 #include "engine/process.h"
 #include "lib/log.h"
 #include "lib/must.h"
@@ -123,6 +124,7 @@ answer_failed(struct act *act, uint32_t node, uint32_t incarnation, int32_t step
 		.error = error };
 
 	act->signals[node] = 0;
+	notify_end(act->engine->notify, node);
 	engine_submit(act->engine, &event);
 }
 
@@ -138,6 +140,7 @@ answer_spawned(struct act *act, uint32_t node, uint32_t incarnation)
 	act->signals[node] = 0;
 	exits_track(act->engine->exits, process->pid, node);
 	engine_submit(act->engine, &event);
+	notify_spawned(act->engine->notify, node);
 	/* asked for while there was no process to send it to; gone already is as good */
 	if (signal)
 		(void)process_signal(process, signal & ~GROUP_FLAG, signal & GROUP_FLAG);
@@ -192,6 +195,11 @@ make(struct act *act, const struct start *start)
 	request.incarnation = start->incarnation;
 	request.files = engine->files;
 	request.start_timeout = place->spec.start_timeout;
+	error = notify_begin(engine->notify, place, &request);
+	if (error) {
+		answer_failed(act, start->node, start->incarnation, STEP_READY, -error);
+		return;
+	}
 	if (spawn_start(engine->spawner, &request, &engine->processes[start->node]))
 		answer_from_table(act, start);
 	else
@@ -329,6 +337,19 @@ do_signal(struct act *act, const struct core_action *action)
 		    "cannot send SIG%s: %s", names_signal_text(action->signal), strerror(-error));
 }
 
+/*
+ * What is left of the group, with the commit to come. Of a child whose main process was another in
+ * the end: at once, since the commit has room for one group; its end is a fact already.
+ */
+static void
+kill_tree(const struct engine *engine, const struct image_process *process)
+{
+	if (process->first != 0)
+		process_kill_replaced(process);
+	checkpoint_add_kill(
+	    engine->checkpoint, process->first != 0 ? process->first : process->pid);
+}
+
 void
 act_collect(struct act *act)
 {
@@ -337,8 +358,7 @@ act_collect(struct act *act)
 	while (act->count < act->cap && core_next_action(engine->core, &act->list[act->count])) {
 		const struct core_action *action = &act->list[act->count];
 		if (action->type == DO_KILL_TREE)
-			checkpoint_add_kill(
-			    engine->checkpoint, engine->processes[action->node].pid);
+			kill_tree(engine, &engine->processes[action->node]);
 		else if (action->type == DO_RECORD)
 			events_add(engine, &action->record);
 		act->count++;

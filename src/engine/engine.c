@@ -8,6 +8,7 @@
 #include "engine/exits.h"
 #include "engine/load.h"
 #include "engine/loop.h"
+#include "engine/notify.h"
 #include "engine/orphaned.h"
 #include "engine/process.h"
 #include "engine/resume.h"
@@ -139,8 +140,10 @@ make_parts(struct engine *engine, int listener)
 	engine->act = act_new(engine);
 	engine->exits = exits_new(engine);
 	engine->orphaned = orphaned_new(engine);
+	engine->notify = engine->loop ? notify_new(engine) : NULL;
 	engine->driver = engine->loop ? loop_new(engine) : NULL;
-	if (engine->spawner && engine->act && engine->exits && engine->orphaned && engine->driver)
+	if (engine->spawner && engine->act && engine->exits && engine->orphaned && engine->notify &&
+	    engine->driver)
 		engine->control = control_new(engine, listener);
 	if (engine->control)
 		return 0;
@@ -252,6 +255,7 @@ take_over(struct engine *engine, const struct arguments *arguments)
 	/* a socket that the dead engine could not make */
 	if (arguments->control < 0 && control_listener(engine->control) >= 0)
 		(void)uplink_store(LINK_KEY_CONTROL, control_listener(engine->control));
+	notify_resume(engine->notify, arguments->kept);
 	resume_tree(engine);
 	return 0;
 }
@@ -293,6 +297,7 @@ free_all(struct engine *engine)
 	control_free(&engine->control);
 	orphaned_free(&engine->orphaned);
 	loop_free(&engine->driver);
+	notify_free(&engine->notify);
 	exits_free(&engine->exits);
 	act_free(&engine->act);
 	spawner_free(&engine->spawner);

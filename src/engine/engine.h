@@ -21,6 +21,7 @@ struct checkpoint;
 struct control;
 struct exits;
 struct loop;
+struct notify;
 struct orphaned;
 struct spawner;
 
@@ -45,6 +46,7 @@ struct engine {
 	struct loop *driver; /* loop.h */
 	struct act *act;     /* act.h */
 	struct exits *exits; /* exits.h */
+	struct notify *notify; /* notify.h */
 	struct rlimit files; /* RLIMIT_NOFILE for children: what coppiced was started with */
 	int specs;           /* the product of compile, a memory file */
 	bool reaper_lost;

@@ -3,6 +3,7 @@
 #include "engine/act.h"
 #include "engine/checkpoint.h"
 #include "engine/engine.h"
+#include "engine/notify.h"
 #include "engine/orphaned.h"
 #include "engine/process.h"
 #include "engine/signals.h"
@@ -143,21 +144,63 @@ feed_end(struct exits *exits, uint32_t at, int32_t status)
 		.status = status };
 
 	forget(exits, at);
+	notify_end(engine->notify, node);
 	checkpoint_add_ended(engine->checkpoint, node);
 	engine_feed(engine, &event);
 }
 
-void
-exits_end(struct exits *exits, uint32_t node, int32_t status)
+/* The slot of that process of the node; the capacity when there is none. */
+static uint32_t
+find_tracked(const struct exits *exits, int32_t pid, uint32_t node)
 {
-	int32_t pid = exits->engine->processes[node].pid;
 	uint32_t at = home_of(exits, pid);
 
 	while (
 	    exits->slots[at].pid && (exits->slots[at].pid != pid || exits->slots[at].node != node))
 		at = (at + 1) & exits->mask;
-	if (exits->slots[at].pid)
+	return exits->slots[at].pid ? at : exits->mask + 1;
+}
+
+void
+exits_end(struct exits *exits, uint32_t node, int32_t status)
+{
+	uint32_t at = find_tracked(exits, exits->engine->processes[node].pid, node);
+
+	if (at > exits->mask)
+		return;
+	notify_hear(exits->engine->notify, node);
+	/* the same slot, unless what was heard is that another process is the main one now */
+	at = find_tracked(exits, exits->engine->processes[node].pid, node);
+	if (at <= exits->mask)
 		feed_end(exits, at, status);
+}
+
+uint32_t
+exits_node(const struct exits *exits, int32_t pid)
+{
+	for (uint32_t at = home_of(exits, pid); exits->slots[at].pid; at = (at + 1) & exits->mask)
+		if (exits->slots[at].pid == pid)
+			return exits->slots[at].node;
+	return CORE_NONE;
+}
+
+void
+exits_change(struct exits *exits, uint32_t node, int32_t old)
+{
+	uint32_t at = find_tracked(exits, old, node);
+
+	if (at <= exits->mask)
+		forget(exits, at);
+	exits_track(exits, exits->engine->processes[node].pid, node);
+}
+
+void
+exits_hear(struct exits *exits, const struct link_exit *exit)
+{
+	uint32_t at = exit->pid > 0 ? find_ended(exits, exit) : exits->mask + 1;
+
+	if (at <= exits->mask)
+		notify_hear(exits->engine->notify, exits->slots[at].node);
 }
 
 /* In place and before the commit: an engine that sees this exit again writes the same again. */
@@ -210,6 +253,7 @@ handle_exits(struct exits *exits, const struct link_exits *message)
 		uint64_t number = message->first_number + i;
 		if (number <= next->exit_number)
 			continue;
+		exits_hear(exits, &message->exit[i]);
 		/* first, so that no commit knows the end but not its number */
 		next->exit_number = number;
 		if (!exits_handle(exits, &message->exit[i])) {

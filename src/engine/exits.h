@@ -24,6 +24,15 @@ void exits_free(struct exits **exits);
 /* Begins to watch the link in the engine's loop. */
 void exits_watch(struct exits *exits);
 
+/* The node whose process through exec has that PID; CORE_NONE when there is none. */
+uint32_t exits_node(const struct exits *exits, int32_t pid);
+/* The node's process is another than that with the PID `old`, whose exit will mean nothing. */
+void exits_change(struct exits *exits, uint32_t node, int32_t old);
+/*
+ * Before exits_handle, and before the number of the exit is counted in the commit to come: what the
+ * process had said until then is handled and committed (notify).
+ */
+void exits_hear(struct exits *exits, const struct link_exit *exit);
 /* From now on the exit of this process is that of the node. */
 void exits_track(struct exits *exits, int32_t pid, uint32_t node);
 /*

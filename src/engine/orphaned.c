@@ -104,8 +104,8 @@ close_watch(struct watch *watch)
  * kernel tells only then. Kernels that do not tell know no such request, or say that there is no
  * such process.
  */
-static bool
-read_status(int pidfd, int32_t *status)
+bool
+orphaned_status(int pidfd, int32_t *status)
 {
 	struct pidfd_exit info = { .mask = GET_INFO_EXIT };
 
@@ -124,7 +124,7 @@ ask(struct watch *watch)
 	struct orphaned *orphaned = watch->orphaned;
 	mono_ms now = span_mono_now();
 	int32_t status;
-	bool told = read_status(watch->pidfd, &status);
+	bool told = orphaned_status(watch->pidfd, &status);
 
 	if (watch->ended_at == 0)
 		watch->ended_at = now;
@@ -330,8 +330,10 @@ reap(struct orphaned *orphaned)
 			break;
 		}
 		reaped++;
-		if (waitpid(pid, &exit.status, WNOHANG | __WALL) == pid)
-			(void)exits_handle(engine->exits, &exit);
+		if (waitpid(pid, &exit.status, WNOHANG | __WALL) != pid)
+			continue;
+		exits_hear(engine->exits, &exit);
+		(void)exits_handle(engine->exits, &exit);
 	}
 	if (reaped)
 		engine_commit(engine);

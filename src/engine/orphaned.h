@@ -9,6 +9,7 @@
 #ifndef COPPICE_ENGINE_ORPHANED_H
 #define COPPICE_ENGINE_ORPHANED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct engine;
@@ -28,6 +29,11 @@ void orphaned_free(struct orphaned **orphaned);
 void orphaned_begin(struct orphaned *orphaned);
 /* After that: the node has a process through exec, which may be anybody's child. */
 void orphaned_track(struct orphaned *orphaned, uint32_t node);
+/*
+ * How the process of a readable pidfd has ended, or CORE_STATUS_UNKNOWN where the kernel does not
+ * tell. False while nobody has waited for it, and so nothing is known yet.
+ */
+bool orphaned_status(int pidfd, int32_t *status);
 /* After that: a start is over; the end that may have waited for it is handled soon. */
 void orphaned_resume(struct orphaned *orphaned);
 

@@ -22,6 +22,7 @@ struct facts {
 	char state;
 	unsigned long flags;
 	uint64_t start;
+	int32_t parent, session;
 };
 
 uint64_t
@@ -57,7 +58,7 @@ read_facts(int32_t pid, struct facts *facts)
 {
 	char line[1024];
 	char path[32];
-	const char *state, *flags, *start;
+	const char *state, *parent, *session, *flags, *start;
 	ssize_t length;
 	int fd;
 
@@ -77,11 +78,14 @@ read_facts(int32_t pid, struct facts *facts)
 	close(fd);
 	line[length] = '\0';
 	state = stat_field(line, 3);
+	parent = stat_field(line, 4);
+	session = stat_field(line, 6);
 	flags = stat_field(line, 9);
 	start = stat_field(line, 22);
 	if (state == NULL || flags == NULL || start == NULL)
 		return -EPROTO;
-	*facts = (struct facts){ state[0], strtoul(flags, NULL, 10), strtoull(start, NULL, 10) };
+	*facts = (struct facts){ state[0], strtoul(flags, NULL, 10), strtoull(start, NULL, 10),
+		(int32_t)strtol(parent, NULL, 10), (int32_t)strtol(session, NULL, 10) };
 	return 0;
 }
 
@@ -121,6 +125,25 @@ identify(const struct image_process *process, struct facts *facts)
 	return result;
 }
 
+static bool
+is_dead(const struct facts *facts)
+{
+	return facts->state == 'Z' || facts->state == 'X' || facts->state == 'x';
+}
+
+int
+process_kin(int32_t pid, struct process_kin *kin)
+{
+	struct facts facts;
+	int result = read_facts(pid, &facts);
+
+	if (result == 0)
+		*kin = (struct process_kin){
+			facts.parent, facts.session, facts.start, is_dead(&facts)
+		};
+	return result;
+}
+
 enum process_life
 process_look(const struct image_process *process)
 {
@@ -131,10 +154,9 @@ process_look(const struct image_process *process)
 		return PROCESS_GONE;
 	if (result != 0)
 		return PROCESS_LIVES; /* unknown: to say gone might start it twice */
+	if (is_dead(&facts))
+		return PROCESS_ZOMBIE;
 	switch (facts.state) {
-	case 'Z':
-	case 'X':
-	case 'x': return PROCESS_ZOMBIE;
 	case 'T':
 	case 't': return PROCESS_STOPPED;
 	default: return PROCESS_LIVES;
@@ -197,6 +219,15 @@ signal_and_continue(int pidfd, int32_t pid, int signal)
 	return result;
 }
 
+/* A main process that came later may be in any group; but never signal our own. */
+static int32_t
+group_of(const struct image_process *process, int32_t pid)
+{
+	int32_t group = process->first != 0 ? getpgid(pid) : pid;
+
+	return group > 1 && group != getpgrp() ? group : pid;
+}
+
 int
 process_signal(const struct image_process *process, int signal, bool group)
 {
@@ -224,7 +255,7 @@ process_signal(const struct image_process *process, int signal, bool group)
 		 * A living or unreaped leader keeps the number of its group. Before setsid there is
 		 * no such group yet.
 		 */
-		result = signal_and_continue(-1, -pid, signal);
+		result = signal_and_continue(-1, -group_of(process, pid), signal);
 		if (result == -ESRCH && facts.state != 'Z')
 			result = signal_and_continue(pidfd, pid, signal);
 	} else {
@@ -234,6 +265,20 @@ out:
 	if (pidfd >= 0)
 		close(pidfd);
 	return result;
+}
+
+/*
+ * Whoever has the number of the first process is that itself if it is not younger than the one that
+ * took its place: the number could be given away only after its end, and that was later.
+ */
+void
+process_kill_replaced(const struct image_process *process)
+{
+	struct image_process first = { .pid = process->first, .start_max = process->start_max };
+
+	process_kill_leftovers(process->pid);
+	if (process_look(&first) != PROCESS_GONE)
+		(void)process_signal(&first, SIGKILL, true);
 }
 
 /*

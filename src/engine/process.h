@@ -20,6 +20,13 @@ enum process_life {
 	PROCESS_LIVES,
 };
 enum process_life process_look(const struct image_process *process);
+/* What kind of process has that PID: 0, -ESRCH, or why that cannot be known. */
+struct process_kin {
+	int32_t parent, session;
+	uint64_t start; /* clock ticks since boot */
+	bool is_dead;
+};
+int process_kin(int32_t pid, struct process_kin *kin);
 /* Whether that process still executes our own engine binary, that is, has not got through exec. */
 bool process_is_before_exec(const struct image_process *process);
 
@@ -29,6 +36,11 @@ bool process_is_before_exec(const struct image_process *process);
  * errno.
  */
 int process_signal(const struct image_process *process, int signal, bool group);
+/*
+ * After the end of a main process that had taken the place of the one that was started (`first`):
+ * kills that one and its group, and what is left of the other's group.
+ */
+void process_kill_replaced(const struct image_process *process);
 /*
  * After its leader has been reaped: kills what is left of the group `pid`, unless a living process
  * has that number.

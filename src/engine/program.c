@@ -155,6 +155,9 @@ read_environment(struct reader *reader, const char **vector)
 		reader->problem = "program: env is expected";
 	for (char **inherited = daemon_environment(); vector != NULL && *inherited != NULL;
 	     inherited++) {
+		/* what our own supervisor listens to is not for our children */
+		if (strncmp(*inherited, "NOTIFY_SOCKET=", 14) == 0)
+			continue;
 		if (!clear || strncmp(*inherited, "PATH=", 5) == 0)
 			count = put_variable(vector, count, *inherited);
 	}

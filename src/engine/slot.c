@@ -14,6 +14,7 @@ slot_open(struct image_process *process, uint32_t incarnation)
 	process->state = PROCESS_NONE;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	process->pid = 0;
+	process->first = 0;
 	process->step = STEP_NONE;
 	process->error = 0;
 	process->start_min = 0;

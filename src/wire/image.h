@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC   0x434f5050U
-#define IMAGE_VERSION 2U
+#define IMAGE_VERSION 3U
 
 enum image_process_state {
 	PROCESS_NONE,     /* nothing was ever started */
@@ -33,7 +33,8 @@ struct image_process {
 	int32_t pid;    /* 0: not cloned yet */
 	int32_t step;   /* enum spawn_step in which it failed; 0: none */
 	int32_t error;  /* errno of that step */
-	uint32_t reserved;
+	/* after MAINPID=: the process that was started, whose number the session has; else 0 */
+	int32_t first;
 	uint64_t start_min; /* it started between these */
 	uint64_t start_max; /* UINT64_MAX while the clone is not over */
 	int64_t born_us;    /* monotonic, when it was there for sure; 0: it has not said so */

@@ -44,7 +44,7 @@ what_the_reaper_writes(void **state)
 	assert_true(checkpoint > 3 || control > 3);
 	assert_int_equal(
 	    read_line(&arguments,
-		"engine --link 1 --reaper 12 --generation 1 --files 1024 -- -c /etc/c.conf",
+		"engine --link 2 --reaper 12 --generation 1 --files 1024 -- -c /etc/c.conf",
 		&problem),
 	    0);
 	assert_int_equal(arguments.reaper, 12);
@@ -54,14 +54,15 @@ what_the_reaper_writes(void **state)
 	assert_string_equal(arguments.config, "/etc/c.conf");
 	assert_int_equal(arguments.checkpoint, -1);
 	assert_int_equal(arguments.control, -1);
+	assert_int_equal(arguments.kept, -1);
 
 	assert_int_equal(fd_move_above(&checkpoint, 10), 0);
 	assert_int_equal(fd_move_above(&control, 10), 0);
 	assert_int_equal(fd_move_above(&other, 10), 0);
 	assert_int_equal(fd_set_cloexec(checkpoint, 0), 0);
 	(void)snprintf(line, sizeof(line),
-	    "engine --link 1 --reaper 1 --generation 7 --files 18446744073709551615 --hold "
-	    "--store checkpoint=%d --store control=%d --store other=%d -- -c x",
+	    "engine --link 2 --reaper 1 --generation 7 --files 18446744073709551615 --hold "
+	    "--store checkpoint=%d --store control=%d --store other=%d --kept 63 -- -c x",
 	    checkpoint, control, other);
 	assert_int_equal(read_line(&arguments, line, &problem), 0);
 	assert_int_equal(arguments.generation, 7);
@@ -70,6 +71,7 @@ what_the_reaper_writes(void **state)
 	assert_int_equal(arguments.checkpoint, checkpoint);
 	assert_int_equal(arguments.control, control);
 	assert_int_equal(arguments.specs, -1);
+	assert_int_equal(arguments.kept, 63);
 	/* no child may get them; what is not known is closed */
 	assert_true(fcntl(checkpoint, F_GETFD) & FD_CLOEXEC);
 	assert_int_equal(fcntl(other, F_GETFD), -1);
@@ -83,19 +85,20 @@ anything_else_is_refused(void **state)
 	static const char *const lines[] = {
 		"engine",
 		"engine -- -c x",
-		"engine --link 2 --reaper 1 --generation 1 -- -c x",
-		"engine --link 1 --reaper 0 --generation 1 -- -c x",
-		"engine --link 1 --reaper 1x --generation 1 -- -c x",
-		"engine --link 1 --reaper 1 --generation 0 -- -c x",
-		"engine --link 1 --reaper 1 -- -c x",
-		"engine --link 1 --reaper 1 --generation 1",
-		"engine --link 1 --reaper 1 --generation 1 --",
-		"engine --link 1 --reaper 1 --generation 1 -- -x y",
-		"engine --link 1 --reaper 1 --generation 1 --store",
-		"engine --link 1 --reaper 1 --generation 1 --store specs -- -c x",
-		"engine --link 1 --reaper 1 --generation 1 --store specs=2 -- -c x",
-		"engine --link 1 --reaper 1 --generation 1 --store specs=x -- -c x",
-		"engine --link 1 --reaper 1 --generation 1 --what 3 -- -c x",
+		"engine --link 3 --reaper 1 --generation 1 -- -c x",
+		"engine --link 2 --reaper 0 --generation 1 -- -c x",
+		"engine --link 2 --reaper 1x --generation 1 -- -c x",
+		"engine --link 2 --reaper 1 --generation 0 -- -c x",
+		"engine --link 2 --reaper 1 -- -c x",
+		"engine --link 2 --reaper 1 --generation 1",
+		"engine --link 2 --reaper 1 --generation 1 --",
+		"engine --link 2 --reaper 1 --generation 1 -- -x y",
+		"engine --link 2 --reaper 1 --generation 1 --store",
+		"engine --link 2 --reaper 1 --generation 1 --store specs -- -c x",
+		"engine --link 2 --reaper 1 --generation 1 --store specs=2 -- -c x",
+		"engine --link 2 --reaper 1 --generation 1 --store specs=x -- -c x",
+		"engine --link 2 --reaper 1 --generation 1 --kept 2 -- -c x",
+		"engine --link 2 --reaper 1 --generation 1 --what 3 -- -c x",
 	};
 
 	(void)state;

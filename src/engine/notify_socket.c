@@ -1,0 +1,198 @@
+#include "engine/notify_socket.h"
+
+#include "lib/fd.h"
+#include "lib/span.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define DIRECTORY_MODE 0711
+
+/* a and b into out; false when they do not fit, and then out is empty. */
+static bool
+join(char *out, size_t size, const char *a, const char *b)
+{
+	size_t len = strlen(a);
+
+	*out = '\0';
+	if (len + strlen(b) >= size)
+		return false;
+	memcpy(out, a, len);
+	strcpy(out + len, b);
+	return true;
+}
+
+/* A path that children can use too, wherever they run. */
+static bool
+directory_of(char out[NOTIFY_SOCKET_DIRECTORY_SIZE], const char *control_socket)
+{
+	return *control_socket == '/' &&
+	    join(out, NOTIFY_SOCKET_DIRECTORY_SIZE, control_socket, ".notify");
+}
+
+/* Needs not be secret, only nobody else's: strangers are kept off by mode and credentials. */
+static uint64_t
+make_name(void)
+{
+	uint64_t name;
+
+	if (getrandom(&name, sizeof(name), GRND_NONBLOCK) != (ssize_t)sizeof(name))
+		name = (uint64_t)span_mono_now_us() ^ (uint64_t)getpid() << 48;
+	return name;
+}
+
+/* Ours, and nobody else can put anything into it. */
+static bool
+make_directory(const char *directory)
+{
+	struct stat st;
+
+	if (mkdir(directory, 0700) == 0)
+		return chmod(directory, DIRECTORY_MODE) == 0;
+	return errno == EEXIST && lstat(directory, &st) == 0 && S_ISDIR(st.st_mode) &&
+	    st.st_uid == geteuid() && (st.st_mode & 0022) == 0;
+}
+
+/*
+ * The file gets its mode from the socket's own inode, so no umask is touched (as engine/listener).
+ * A child that runs as root may give its rights up by itself, as whom is not known.
+ */
+static bool
+bind_path(int fd, struct sockaddr_un *address, const char *control_socket, uid_t user)
+{
+	char directory[NOTIFY_SOCKET_DIRECTORY_SIZE], name[32];
+
+	snprintf(name, sizeof(name), "/%016" PRIx64, make_name());
+	if (!directory_of(directory, control_socket) ||
+	    !join(address->sun_path, sizeof(address->sun_path), directory, name) ||
+	    !make_directory(directory))
+		return false;
+	if (fchmod(fd, user == 0 ? 0666 : 0600) != 0 ||
+	    bind(fd, (const struct sockaddr *)address, sizeof(*address)) != 0)
+		return false;
+	return user == geteuid() || chown(address->sun_path, user, (gid_t)-1) == 0;
+}
+
+static bool
+bind_abstract(int fd, struct sockaddr_un *address)
+{
+	int len = snprintf(address->sun_path + 1, sizeof(address->sun_path) - 1,
+	    "coppice/notify/%016" PRIx64, make_name());
+
+	address->sun_path[0] = '\0';
+	return bind(fd, (const struct sockaddr *)address,
+		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len)) == 0;
+}
+
+static int
+make_socket(void)
+{
+	const int on = 1;
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int error;
+
+	if (fd < 0)
+		return -errno;
+	if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) == 0)
+		return fd;
+	error = -errno;
+	fd_close(&fd);
+	return error;
+}
+
+int
+notify_socket_open(
+    const char *control_socket, uid_t user, char variable[NOTIFY_SOCKET_VARIABLE_SIZE])
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = make_socket(), error;
+
+	if (fd < 0)
+		return fd;
+	if (bind_path(fd, &address, control_socket, user)) {
+		(void)join(
+		    variable, NOTIFY_SOCKET_VARIABLE_SIZE, "NOTIFY_SOCKET=", address.sun_path);
+		return fd;
+	}
+	notify_socket_close(&fd); /* it may be bound to a file that could not be given away */
+	fd = make_socket();
+	if (fd < 0)
+		return fd;
+	if (!bind_abstract(fd, &address)) {
+		error = -errno;
+		fd_close(&fd);
+		return error;
+	}
+	(void)join(variable, NOTIFY_SOCKET_VARIABLE_SIZE, "NOTIFY_SOCKET=@", address.sun_path + 1);
+	return fd;
+}
+
+void
+notify_socket_close(int *fd)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	socklen_t len = sizeof(address) - 1; /* a NUL stays behind the path */
+
+	if (getsockname(*fd, (struct sockaddr *)&address, &len) == 0 &&
+	    address.sun_path[0] == '/' && len > offsetof(struct sockaddr_un, sun_path))
+		(void)unlink(address.sun_path); /* gone is as good */
+	fd_close(fd);
+}
+
+/* Whether nobody has that socket any more. */
+static bool
+is_dead(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = make_socket();
+	bool dead;
+
+	if (fd < 0)
+		return false;
+	dead = join(address.sun_path, sizeof(address.sun_path), path, "") &&
+	    connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0 &&
+	    errno == ECONNREFUSED;
+	fd_close(&fd);
+	return dead;
+}
+
+void
+notify_socket_sweep(const char *control_socket)
+{
+	char directory[NOTIFY_SOCKET_DIRECTORY_SIZE];
+	char path[NOTIFY_SOCKET_DIRECTORY_SIZE + NAME_MAX + 2];
+	struct dirent *entry;
+	DIR *dir;
+
+	dir = directory_of(directory, control_socket) ? opendir(directory) : NULL;
+	if (dir == NULL)
+		return;
+	while ((entry = readdir(dir)) != NULL) {
+		if (entry->d_name[0] != '.' && join(path, sizeof(path), directory, "/") &&
+		    join(path + strlen(path), sizeof(path) - strlen(path), entry->d_name, "") &&
+		    is_dead(path))
+			(void)unlink(path);
+	}
+	closedir(dir);
+}
+
+void
+notify_socket_leave(const char *control_socket)
+{
+	char directory[NOTIFY_SOCKET_DIRECTORY_SIZE];
+
+	if (directory_of(directory, control_socket))
+		(void)rmdir(directory); /* not empty, or never made */
+}
