@@ -1,7 +1,6 @@
 /* start, stop, restart, signal, shutdown, raw: what is to be. */
-#include "ctl/ctl.h"
-#include "ctl/paths.h"
-#include "ctl/reply.h"
+#include "ctl/act.h"
+#include "ctl/crowd.h"
 
 #include "lib/mem.h"
 #include "lib/names.h"
@@ -14,26 +13,17 @@
 /* Requests sent ahead of their answers; so few fit into the socket whoever reads. */
 #define ACT_WINDOW 64U
 
-/* One command to many nodes. */
-struct action {
-	const char *method;
-	const char *extra; /* further members of params, each with a comma before it */
-	unsigned window;
-	span_ms patience;
-	bool backwards;
-};
-
-static int
-act_send(struct ctl *ctl, const struct action *action, const char *path)
+char *
+act_params(const struct action *action, const char *path)
 {
 	struct buf params = { 0 };
 
 	buf_puts(&params, "{\"path\":");
 	buf_json_string(&params, path);
 	buf_printf(&params, "%s}", action->extra);
-	int status = reply_request(ctl, action->method, params.data);
+	char *text = mem_strdup(params.failed ? "{}" : params.data);
 	buf_free(&params);
-	return status;
+	return text;
 }
 
 static void
@@ -72,6 +62,30 @@ act_put_result(struct buf *out, const struct reply *reply, const char *path)
 	node_list_free(&list);
 }
 
+int
+act_put_answer(struct ctl *ctl, const struct reply *reply, const char *path)
+{
+	if (ctl->options[OPT_JSON] != NULL) {
+		buf_append(&ctl->out, reply->line.at, reply->line.len);
+		buf_puts(&ctl->out, "\n");
+	}
+	if (reply->is_error)
+		return reply_refused(ctl, reply);
+	if (ctl->options[OPT_JSON] == NULL)
+		act_put_result(&ctl->out, reply, path);
+	return 0;
+}
+
+static int
+act_send(struct ctl *ctl, const struct action *action, const char *path)
+{
+	char *params = act_params(action, path);
+	int status = reply_request(ctl, action->method, params);
+
+	free(params);
+	return status;
+}
+
 /* Takes one answer; its exit status goes to *worst, what is returned ends everything. */
 static int
 act_take(struct ctl *ctl, const struct action *action, const char *path, int *worst)
@@ -79,22 +93,15 @@ act_take(struct ctl *ctl, const struct action *action, const char *path, int *wo
 	struct reply reply;
 	int status = reply_next(ctl, action->patience, &reply);
 
-	if (status == 0 && ctl->options[OPT_JSON] != NULL) {
-		buf_append(&ctl->out, reply.line.at, reply.line.len);
-		buf_puts(&ctl->out, "\n");
-	}
-	if (status == 0 && reply.is_error) {
-		int refused = reply_refused(ctl, &reply);
-		*worst = refused > *worst ? refused : *worst;
-	} else if (status == 0 && ctl->options[OPT_JSON] == NULL) {
-		act_put_result(&ctl->out, &reply, path);
+	if (status == 0) {
+		int one = act_put_answer(ctl, &reply, path);
+		*worst = one > *worst ? one : *worst;
 	}
 	reply_free(&reply);
-	/* What waits is told at once. */
-	return status == 0 && action->window == 1 ? ctl_flush(ctl) : status;
+	return status;
 }
 
-/* The command for the nodes that the first `count` arguments name. */
+/* The command for the nodes that the first `count` arguments name; none of them waits. */
 static int
 act_on(struct ctl *ctl, const struct action *action, unsigned count)
 {
@@ -121,22 +128,25 @@ act_waiting(struct ctl *ctl, struct action action)
 	const char *timeout = ctl->options[OPT_TIMEOUT];
 	span_ms span = 0;
 	struct buf extra = { 0 };
+	struct paths paths;
 
-	action.patience = CLIENT_PATIENCE_MS;
+	action.patience = wait ? SPAN_INFINITE : CLIENT_PATIENCE_MS;
 	buf_printf(&extra, ",\"wait\":%s", wait ? "true" : "false");
-	if (wait && timeout == NULL)
-		action.patience = SPAN_INFINITE;
 	if (wait && timeout != NULL && span_parse(timeout, &span) == 0) {
-		action.patience = span < SPAN_INFINITE - CLIENT_PATIENCE_MS
-		    ? span + CLIENT_PATIENCE_MS
-		    : SPAN_INFINITE;
+		if (span < SPAN_INFINITE - CLIENT_PATIENCE_MS)
+			action.patience = span + CLIENT_PATIENCE_MS;
 		buf_puts(&extra, ",\"timeout\":");
 		buf_json_string(&extra, timeout);
 	}
 	buf_puts(&extra, ctl->options[OPT_NOW] != NULL ? ",\"now\":true" : "");
 	buf_puts(&extra, ctl->options[OPT_GROUP] != NULL ? ",\"group\":true" : "");
 	action.extra = extra.data;
-	int status = act_on(ctl, &action, ctl->arg_count);
+	int status = wait ? paths_expand(ctl, ctl->arg_count, CTL_REFUSED, &paths)
+			  : act_on(ctl, &action, ctl->arg_count);
+	if (wait) {
+		status = status != 0 ? status : crowd_run(ctl, &action, &paths);
+		paths_free(&paths);
+	}
 	buf_free(&extra);
 	return status;
 }

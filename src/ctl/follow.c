@@ -47,6 +47,7 @@ struct follow {
 	/* following: */
 	int signals;
 	bool answered; /* the subscription is made */
+	bool met;      /* there has been an answer */
 	bool more;     /* lines may have been left in the connection's buffer */
 	bool stop;     /* interrupted: what runs is waited for */
 	bool over;     /* there is nothing to come */
@@ -359,7 +360,11 @@ follow_subscribe(struct follow *follow, mono_ms now)
 		error = client_send(client, ++follow->ctl->last_id, "subscribe", params.data);
 	buf_free(&params);
 	follow->retry = now + CLIENT_PATIENCE_MS; /* for the answer */
-	if (error != 0)
+	if (error != 0 && !follow->met)
+		follow_end(follow,
+		    ctl_complain(follow->ctl, CTL_NO_DAEMON, client->hint,
+			"cannot reach the daemon at %s", client->problem));
+	else if (error != 0)
 		follow_again(
 		    follow, now, client->fd < 0 || error == -ENOENT || error == -ECONNREFUSED);
 }
@@ -384,7 +389,7 @@ follow_take_answer(struct follow *follow, const struct scan_text *line)
 			follow_tell_lost(follow, lost);
 		if (follow->last < 0)
 			follow->last = member_number(result, "at_event", -1);
-		follow->answered = true;
+		follow->answered = follow->met = true;
 		follow->gone = MONO_NEVER;
 	}
 	json_decref(result);
@@ -503,6 +508,7 @@ static int
 follow_on(struct follow *follow)
 {
 	follow->gone = MONO_NEVER;
+	hook_step(&follow->hook);
 	while ((!follow->over && !follow->stop) || !hook_is_idle(&follow->hook)) {
 		int error = ctl_flush(follow->ctl);
 		if (error != 0)
