@@ -83,7 +83,8 @@ operation_stop_all(struct core *core, uint32_t supervisor)
 	super->wait = WAIT_NONE;
 	super->immediate = 0;
 	super->first_start = 0;
-	unmark_all(core, supervisor, NODE_IN_SET | NODE_IN_TURN | NODE_FIRST);
+	super->awaited = 0;
+	unmark_all(core, supervisor, NODE_IN_SET | NODE_IN_TURN | NODE_FIRST | NODE_AWAITED);
 	begin(core, supervisor, OPERATION_STOP_ALL, node_get(core, supervisor)->last);
 }
 

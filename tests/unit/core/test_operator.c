@@ -324,6 +324,30 @@ test_a_start_of_a_supervisor_is_none_of_its_manual_children(void **state)
 	world_end(world);
 }
 
+/* Started and stopped in the same moment, it waits for none of its children; also not later. */
+static void
+test_a_supervisor_stopped_before_its_first_step_awaits_nobody(void **state)
+{
+	struct world *world = world_of("/ all 9/60s { a; x ready=told says_ready=5s; "
+				       "s temporary one 0/60s { b; m manual no_restart=9 } }");
+
+	(void)state;
+	world_advance(world, 5000);
+	world_start(world, "m");
+	world_exit(world, "m:9");
+	world_stop(world, "s");
+	world_exit(world, "a");
+	world_advance(world, 100);
+	world_restart(world, "s"); /* waits for the group */
+	world_exit(world, "x");    /* comes right after s has begun, and stops it */
+	expect_state(world, "s", STATE_FINISHED);
+	world_advance(world, 10000);
+	world_start(world, "s");
+	expect_state(world, "s", STATE_RUNNING);
+	expect_alive(world, "a x b");
+	world_end(world);
+}
+
 int
 main(void)
 {
@@ -344,6 +368,7 @@ main(void)
 		cmocka_unit_test(test_a_start_of_a_supervisor_is_none_of_its_manual_children),
 		cmocka_unit_test(test_a_start_from_above_passes_over_what_is_being_stopped),
 		cmocka_unit_test(test_a_queued_start_does_not_overtake_the_retry_of_a_failed_start),
+		cmocka_unit_test(test_a_supervisor_stopped_before_its_first_step_awaits_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
