@@ -176,7 +176,15 @@ show_summary(struct ctl *ctl, const struct term *term, const struct node_list *l
 			failed = &list->nodes[i];
 	}
 	if (failed != NULL) {
-		buf_puts(&ctl->out, term->unicode ? " — coppicectl why " : " - coppicectl why ");
+		size_t columns = term_columns(&ctl->out, start);
+		bool fits =
+		    columns + strlen(" - coppicectl why ") + failed->path.len <= term->width;
+		if (!fits) {
+			term_end_row(&ctl->out, term, start);
+			start = ctl->out.len;
+		}
+		buf_puts(&ctl->out, fits ? term->unicode ? " — " : " - " : "");
+		buf_puts(&ctl->out, "coppicectl why ");
 		text_put(&ctl->out, &failed->path);
 	}
 	term_end_row(&ctl->out, term, start);

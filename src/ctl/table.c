@@ -85,14 +85,18 @@ table_shown(size_t width)
 	return width > 0 ? width + TABLE_GAP : 0;
 }
 
-/* What is left for WHY in a line. */
+/* What a row takes without WHY. */
 static size_t
-table_room(const struct columns *columns, size_t width)
+table_taken(const struct columns *columns)
 {
-	size_t taken = columns->sign + TABLE_STATE + TABLE_GAP + table_shown(columns->path) +
+	return columns->sign + TABLE_STATE + TABLE_GAP + table_shown(columns->path) +
 	    table_shown(columns->pid) + table_shown(columns->age) + table_shown(columns->restarts);
+}
 
-	return taken < width ? width - taken : 0;
+static size_t
+table_less(size_t a, size_t b)
+{
+	return a > b ? a - b : 0;
 }
 
 /*
@@ -103,24 +107,20 @@ static struct columns
 table_fit(const struct term *term, const struct node_list *list)
 {
 	struct columns columns = table_need(term, list);
-	size_t wanted = columns.why < TABLE_MIN_WHY ? columns.why : TABLE_MIN_WHY;
-	size_t *const dispensable[] = { &columns.restarts, NULL, &columns.pid, &columns.age };
+	size_t useful = columns.why < TABLE_MIN_WHY ? columns.why : TABLE_MIN_WHY;
+	size_t width = term->width;
 
-	for (size_t i = 0; i < sizeof dispensable / sizeof *dispensable; i++) {
-		size_t room = table_room(&columns, term->width);
-		if (room >= (i == 0 ? columns.why : wanted))
-			break;
-		if (dispensable[i] != NULL) {
-			*dispensable[i] = 0;
-		} else {
-			size_t missing = wanted - room;
-			columns.path = columns.path > TABLE_MIN_PATH + missing
-			    ? columns.path - missing
-			    : columns.path < TABLE_MIN_PATH ? columns.path
-							    : TABLE_MIN_PATH;
-		}
+	if (table_taken(&columns) + columns.why > width)
+		columns.restarts = 0;
+	if (table_taken(&columns) + useful > width && columns.path > TABLE_MIN_PATH) {
+		size_t others = table_taken(&columns) - columns.path;
+		columns.path = table_larger(TABLE_MIN_PATH, table_less(width, others + useful));
 	}
-	columns.why = table_room(&columns, term->width);
+	if (table_taken(&columns) + useful > width)
+		columns.pid = 0;
+	if (table_taken(&columns) + useful > width)
+		columns.age = 0;
+	columns.why = table_less(width, table_taken(&columns));
 	return columns;
 }
 

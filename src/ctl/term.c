@@ -152,9 +152,9 @@ term_to_right(struct buf *out, size_t start, size_t width)
 	memset(out->data + start, ' ', width - len);
 }
 
-/* Where the columns from `start` are used up, colours not counted. */
+/* Where the columns from `start` are used up, colours not counted; *width is what is left of it. */
 static size_t
-term_find_edge(const struct buf *out, size_t start, size_t width)
+term_find_edge(const struct buf *out, size_t start, size_t *width)
 {
 	size_t at = start;
 
@@ -168,19 +168,29 @@ term_find_edge(const struct buf *out, size_t start, size_t width)
 			step = sequence > 0 ? sequence : 1;
 			columns = text_columns(out->data + at, step);
 		}
-		if (columns > width)
+		if (columns > *width)
 			break;
-		width -= columns;
+		*width -= columns;
 		at += step;
 	}
 	return at;
+}
+
+size_t
+term_columns(const struct buf *out, size_t start)
+{
+	size_t left = SIZE_MAX;
+
+	term_find_edge(out, start, &left);
+	return SIZE_MAX - left;
 }
 
 void
 term_end_row(struct buf *out, const struct term *term, size_t start)
 {
 	if (term->width != UINT_MAX && !out->failed) {
-		size_t edge = term_find_edge(out, start, term->width);
+		size_t width = term->width;
+		size_t edge = term_find_edge(out, start, &width);
 		if (edge < out->len) {
 			out->len = edge;
 			term_put_colour(out, term, TERM_PLAIN);

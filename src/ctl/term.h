@@ -36,6 +36,8 @@ void term_put_signed_state(
 void term_put_blanks(struct buf *out, size_t count);
 /* What stands from `start`, ASCII, moved to the right end of a column. */
 void term_to_right(struct buf *out, size_t start, size_t width);
+/* The columns of what stands from `start`, colours not counted. */
+size_t term_columns(const struct buf *out, size_t start);
 /* Ends a line that begins at `start`: no blanks at its end, and nothing that would be wrapped. */
 void term_end_row(struct buf *out, const struct term *term, size_t start);
 /* Takes blanks from the end of what is there, but not from before `start`. */
