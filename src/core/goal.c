@@ -48,6 +48,8 @@ goal_settle(struct core *core, uint32_t id, enum node_goal goal, enum core_reaso
 	case GOAL_GIVEN_UP:
 		if (!done && state != STATE_STOPPED)
 			node_set_state(core, id, STATE_FAILED, reason);
+		if (state != STATE_STOPPED) /* later groups pass over it, tried or not */
+			node_unmark(core, id, NODE_FIRST);
 		return;
 	case GOAL_NONE:
 	case GOAL_FAILED_START:

@@ -153,6 +153,27 @@ test_later_groups_pass_over_failed_members(void **state)
 	world_end(world);
 }
 
+/* Also over those whose turn had never come. */
+static void
+test_later_groups_pass_over_members_given_up_untried(void **state)
+{
+	struct world *world =
+	    world_of("/ rest 1/60s limit=give_up { a; b fails=1,2; c; t temporary }");
+
+	(void)state;
+	world_advance(world, 61000);
+	expect_why(world, "b", STATE_FAILED, REASON_GIVEN_UP);
+	expect_why(world, "c", STATE_FAILED, REASON_GIVEN_UP);
+	world_trace(world);
+	world_exit(world, "a");
+	expect_trace(world, "stop a 1 crash, start a 2");
+	expect_why(world, "c", STATE_FAILED, REASON_GIVEN_UP);
+	world_mend(world, "b");
+	world_start(world, "c");
+	expect_trace(world, "start b 3, start c 1, start t 1");
+	world_end(world);
+}
+
 static void
 test_an_operators_start_of_what_was_given_up_starts_the_whole_set(void **state)
 {
@@ -378,6 +399,7 @@ main(void)
 		cmocka_unit_test(test_one_broken_program_never_takes_the_others_down_and_heals),
 		cmocka_unit_test(test_give_up_fails_the_set_and_siblings_go_on),
 		cmocka_unit_test(test_later_groups_pass_over_failed_members),
+		cmocka_unit_test(test_later_groups_pass_over_members_given_up_untried),
 		cmocka_unit_test(test_an_operators_start_of_what_was_given_up_starts_the_whole_set),
 		cmocka_unit_test(test_an_operators_start_ends_the_wait_for_room),
 		cmocka_unit_test(test_terminate_stops_the_supervisor_and_its_parent_sees_nothing),
