@@ -128,6 +128,23 @@ test_who_waits_too_long_for_a_slot_has_failed_to_start(void **state)
 	world_end(world);
 }
 
+/* That was its try: a group restart has no business with it. */
+static void
+test_a_temporary_child_that_found_no_slot_stays_failed(void **state)
+{
+	struct world *world = world_of("/ all start_parallel max_starting=1 queue=500ms 9/60s "
+				       "{ a ready=told says_ready=2s; b temporary }");
+
+	(void)state;
+	world_advance(world, 2000);
+	expect_why(world, "b", STATE_FAILED, REASON_QUEUE_TIMEOUT);
+	world_exit(world, "a");
+	world_advance(world, 3000);
+	expect_alive(world, "a");
+	expect_state(world, "b", STATE_FAILED);
+	world_end(world);
+}
+
 static void
 test_not_ready_in_time_is_a_failed_start(void **state)
 {
@@ -431,6 +448,7 @@ main(void)
 		cmocka_unit_test(test_at_most_max_starting_at_a_time),
 		cmocka_unit_test(test_restarts_need_a_slot_too),
 		cmocka_unit_test(test_who_waits_too_long_for_a_slot_has_failed_to_start),
+		cmocka_unit_test(test_a_temporary_child_that_found_no_slot_stays_failed),
 		cmocka_unit_test(test_not_ready_in_time_is_a_failed_start),
 		cmocka_unit_test(test_the_end_of_one_that_timed_out_adds_nothing),
 		cmocka_unit_test(test_an_infinite_start_timeout_waits_for_ever),
