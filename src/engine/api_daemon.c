@@ -1,6 +1,7 @@
 #include "engine/api.h"
 
 #include "engine/engine.h"
+#include "engine/loop.h"
 #include "engine/process.h"
 #include "lib/fd.h"
 
@@ -61,6 +62,12 @@ daemon_uptime_s(const struct engine *engine)
 	return (double)(span_wall_now_ms() - engine->started_wall_ms) / 1000;
 }
 
+static double
+daemon_longest_turn_s(const struct engine *engine)
+{
+	return engine->driver != NULL ? (double)loop_take_longest_us(engine->driver) / 1e6 : 0;
+}
+
 enum rpc_progress
 api_ping(struct rpc_call *call, int *work)
 {
@@ -70,9 +77,10 @@ api_ping(struct rpc_call *call, int *work)
 	--*work;
 	if (out != NULL)
 		buf_printf(out,
-		    "{\"version\":\"%s\",\"pid\":%d,\"engine_pid\":%d,\"engine_generation\":%u,\"uptime_s\":%.2f,\"protocol\":%d%s%s}",
+		    "{\"version\":\"%s\",\"pid\":%d,\"engine_pid\":%d,\"engine_generation\":%u,\"uptime_s\":%.2f,\"protocol\":%d,\"longest_turn_s\":%.6f%s%s}",
 		    COPPICE_VERSION, (int)daemon_pid(engine), (int)getpid(),
 		    (unsigned)engine->generation, daemon_uptime_s(engine), DAEMON_PROTOCOL,
+		    daemon_longest_turn_s(engine),
 		    core_is_holding(engine->core) ? ",\"hold\":true" : "",
 		    engine->reaper_lost ? ",\"reaper_lost\":true" : "");
 	return rpc_finish(call);

@@ -20,6 +20,8 @@ struct loop {
 	struct ev_timer timer;
 	mono_ms armed; /* what the timer is set to */
 	bool turned, reported;
+	struct ev_check check; /* the loop has woken up */
+	int64_t woken_us, longest_us;
 };
 
 static void
@@ -72,6 +74,34 @@ report(struct loop *loop)
 }
 
 static void
+on_check(struct ev_loop *ev, struct ev_check *check, int events)
+{
+	struct loop *loop = check->data;
+
+	(void)ev;
+	(void)events;
+	loop->woken_us = span_mono_now_us();
+}
+
+static void
+note_turn(struct loop *loop)
+{
+	int64_t took = loop->woken_us > 0 ? span_mono_now_us() - loop->woken_us : 0;
+
+	if (took > loop->longest_us)
+		loop->longest_us = took;
+}
+
+int64_t
+loop_take_longest_us(struct loop *loop)
+{
+	int64_t longest = loop->longest_us;
+
+	loop->longest_us = 0;
+	return longest;
+}
+
+static void
 on_prepare(struct ev_loop *ev, struct ev_prepare *prepare, int events)
 {
 	struct loop *loop = prepare->data;
@@ -86,6 +116,7 @@ on_prepare(struct ev_loop *ev, struct ev_prepare *prepare, int events)
 	events_log(engine);
 	control_look(engine->control);
 	arm(loop);
+	note_turn(loop);
 	if (act_is_leaving(engine->act, &how))
 		ev_break(ev, EVBREAK_ALL);
 }
@@ -110,6 +141,9 @@ loop_new(struct engine *engine)
 	loop->armed = MONO_NEVER;
 	ev_prepare_init(&loop->prepare, on_prepare);
 	loop->prepare.data = loop;
+	ev_check_init(&loop->check, on_check);
+	ev_set_priority(&loop->check, EV_MAXPRI); /* before whatever has happened is looked at */
+	loop->check.data = loop;
 	ev_idle_init(&loop->idle, on_idle);
 	loop->idle.data = loop;
 	ev_timer_init(&loop->timer, on_timer, 0., 0.);
@@ -126,6 +160,7 @@ loop_free(struct loop **loop)
 	if (!old)
 		return;
 	ev_prepare_stop(old->engine->loop, &old->prepare);
+	ev_check_stop(old->engine->loop, &old->check);
 	ev_idle_stop(old->engine->loop, &old->idle);
 	ev_timer_stop(old->engine->loop, &old->timer);
 	free(old);
@@ -138,6 +173,7 @@ loop_run(struct loop *loop)
 	struct core_action how;
 
 	ev_prepare_start(ev, &loop->prepare);
+	ev_check_start(ev, &loop->check);
 	log_set_direct(false);
 	while (!act_is_leaving(loop->engine->act, &how))
 		ev_run(ev, 0);

@@ -5,6 +5,8 @@
 #ifndef COPPICE_ENGINE_LOOP_H
 #define COPPICE_ENGINE_LOOP_H
 
+#include <stdint.h>
+
 struct engine;
 struct loop;
 
@@ -13,5 +15,7 @@ struct loop *loop_new(struct engine *engine);
 void loop_free(struct loop **loop);
 /* Until the daemon leaves; tells the reaper once the loop runs. */
 void loop_run(struct loop *loop);
+/* How long the longest turn took, from waking up to sleeping again, since this was last asked. */
+int64_t loop_take_longest_us(struct loop *loop);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * beat FIFO [exit]: the measured child. As its first act it takes the time and tells PID and time
- * to the FIFO, then waits for ever, or with `exit` ends at once. Without libc, whose own beginning
+ * beat FIFO [exit | nap]: the measured child. As its first act it takes the time and tells PID and
+ * time to the FIFO, then waits for ever, or with `exit` ends at once, with `nap` after 0.1 s. Without libc, whose own beginning
  * takes longer than any supervisor here: what is measured is the time to the first instruction.
  */
 #include <fcntl.h>
@@ -44,6 +44,10 @@ beat_main(const long *stack)
 	fd = stack[0] > 1 ? call(SYS_open, stack[2], O_WRONLY | O_CLOEXEC, 0) : -1;
 	if (fd < 0 || call(SYS_write, fd, (long)&beat, sizeof beat) != (long)sizeof beat)
 		status = 1;
+	if (stack[0] == 3 && *(const char *)stack[3] == 'n') {
+		now = (struct timespec){ 0, 100000000 };
+		call(SYS_nanosleep, (long)&now, 0, 0);
+	}
 	while (status == 0 && stack[0] == 2)
 		call(SYS_pause, 0, 0, 0);
 	for (;;)

@@ -1,15 +1,18 @@
 """The supervisors under measurement, each behind the same few verbs: start, stop, and what it costs."""
+import json
 import os
 import resource
 import select
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import time
 
 BUILD = os.path.abspath(os.environ.get("BUILD", "build"))
 BEAT = f"{BUILD}/tests/bench/beat"
+SUBSCRIBERS = f"{BUILD}/tests/bench/subscribers"
 RECORD = struct.Struct("qq")
 
 
@@ -148,7 +151,13 @@ class FloorOfSessions(Floor):
 
 
 class Coppice(Subject):
+    """With `restless` children more that end 0.1 s after each start."""
+
     name = "coppice"
+
+    def __init__(self, scratch, idle, mode="", restless=0):
+        super().__init__(scratch, idle, mode)
+        self.restless = restless
 
     def command(self):
         config = f"{self.scratch}/coppice.conf"
@@ -158,7 +167,21 @@ class Coppice(Subject):
                 "[supervisor:/]\nintensity = 65535\nperiod = 1ms\nstart_order = parallel\n"
                 f"[child:beat]\ncommand = {BEAT} {self.fifo.path} {self.mode}\ninstances = {self.idle}\n"
                 "backoff = none\nlog = null\nstop = KILL\n")
+            if self.restless:
+                out.write(
+                    f"[child:restless]\ncommand = {BEAT} /dev/null nap\ninstances = {self.restless}\n"
+                    "backoff = none\nlog = null\nstop = KILL\n")
         return [f"{BUILD}/bin/coppiced", "-c", config]
+
+    def call(self, method, **params):
+        """One request on a connection of its own."""
+        with socket.socket(socket.AF_UNIX) as control:
+            control.connect(f"{self.scratch}/s")
+            control.sendall(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode() + b"\n")
+            return json.loads(control.makefile("rb").readline())["result"]
+
+    def newest_event(self):
+        return self.call("status", path="/")["at_event"]
 
     def children_of_reaper(self):
         with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as line:
@@ -197,6 +220,21 @@ def is_engine(pid):
         return os.readlink(f"/proc/{pid}/exe").endswith("coppice-engine")
     except OSError:
         return False
+
+
+class Subscribers:
+    """Connections that have subscribed to all events of a Coppice: those that read, and deaf ones."""
+
+    def __init__(self, coppice, reading, deaf):
+        self.process = subprocess.Popen([SUBSCRIBERS, f"{coppice.scratch}/s", str(reading), str(deaf)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        if self.process.stdout.readline() != "ready\n":
+            raise OSError("the subscribers could not subscribe")
+
+    def finish(self, event):
+        """Lets all get as far as that event; what they have got."""
+        out, _ = self.process.communicate(f"{event}\n", timeout=60)
+        return json.loads(out)
 
 
 class Service(Subject):
