@@ -73,11 +73,18 @@ node_may_start(struct rpc_call *call)
 	return false;
 }
 
+/* Whether it may start something. */
+static bool
+node_starts(enum core_event_type type)
+{
+	return type == ON_START || type == ON_RESTART || type == ON_RESET;
+}
+
 /* In a hold only `start /` starts anything: it ends the hold. */
 static bool
 node_may_in_hold(struct rpc_call *call, enum core_event_type type)
 {
-	if (type == ON_STOP || type == ON_RELEASE || !core_is_holding(call->session->engine->core))
+	if (!node_starts(type) || !core_is_holding(call->session->engine->core))
 		return true;
 	rpc_refuse(call, RPC_HOLD, call->args.path, "start /",
 	    "the daemon holds: it starts nothing by itself until that is ended");
@@ -162,8 +169,7 @@ node_begin(struct rpc_call *call, enum core_event_type type)
 
 	if (!node_may_in_hold(call, type))
 		return false;
-	if (type != ON_STOP && type != ON_RELEASE &&
-	    (!node_may_start(call) || !node_may_group(call)))
+	if (node_starts(type) && (!node_may_start(call) || !node_may_group(call)))
 		return false;
 	if (call->args.wait) {
 		wait->wake = session->wake;
@@ -243,6 +249,18 @@ enum rpc_progress
 api_restart(struct rpc_call *call, int *work)
 {
 	return node_command(call, work, ON_RESTART);
+}
+
+enum rpc_progress
+api_reset(struct rpc_call *call, int *work)
+{
+	return node_command(call, work, ON_RESET);
+}
+
+enum rpc_progress
+api_drain(struct rpc_call *call, int *work)
+{
+	return node_command(call, work, ON_DRAIN);
 }
 
 /* --- signal --- */

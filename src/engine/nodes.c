@@ -107,14 +107,24 @@ static const struct enum_key super_enums[] = {
 	{ NULL, 0, NULL },
 };
 
+static const char *
+text_of(const struct word *word, int value)
+{
+	while (word->text && word->value != value)
+		word++;
+	return word->text;
+}
+
 const char *
 nodes_strategy_text(enum core_strategy strategy)
 {
-	const struct word *word = strategy_words;
+	return text_of(strategy_words, (int)strategy);
+}
 
-	while (word->text && word->value != (int)strategy)
-		word++;
-	return word->text;
+const char *
+nodes_limit_text(enum core_on_limit on_limit)
+{
+	return text_of(limit_words, (int)on_limit);
 }
 
 static const char *

@@ -43,6 +43,7 @@ const struct place *nodes_place(const struct nodes *nodes, uint32_t node);
 uint32_t nodes_instance(const struct nodes *nodes, uint32_t node);
 /* "one_for_one" …, as in the configuration; static storage. */
 const char *nodes_strategy_text(enum core_strategy strategy);
+const char *nodes_limit_text(enum core_on_limit on_limit);
 /* Writes the path and returns out. */
 const char *nodes_path(const struct nodes *nodes, uint32_t node, char out[NODES_PATH_SIZE]);
 

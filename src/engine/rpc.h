@@ -45,6 +45,7 @@ enum rpc_progress {
 	X(PARAM_SIGNAL, signal, "signal", SIGNAL)           \
 	X(PARAM_WHOLE_TREE, whole_tree, "whole_tree", FLAG) \
 	X(PARAM_ACTION, action, "action", TEXT)             \
+	X(PARAM_EFFECTIVE, effective, "effective", FLAG)    \
 	X(PARAM_SINCE, since, "since", COUNT)               \
 	X(PARAM_LIMIT, limit, "limit", COUNT)               \
 	X(PARAM_TYPES, types, "types", LIST)                \
@@ -63,7 +64,7 @@ struct rpc_args {
 	const json_t *types; /* an array of strings */
 	span_ms timeout; /* SPAN_INFINITE when not given */
 	int signal;
-	bool recursive, wait, now, group, whole_tree;
+	bool recursive, wait, now, group, whole_tree, effective;
 };
 
 struct rpc_call;

@@ -1,6 +1,7 @@
 #include "engine/view.h"
 
 #include "engine/engine.h"
+#include "engine/notify.h"
 #include "engine/pen.h"
 #include "engine/process.h"
 #include "engine/spawn.h"
@@ -52,13 +53,28 @@ view_child(const struct view *view, struct pen *pen, uint32_t node, const struct
 	/* Why the last start came to nothing, for as long as nothing newer is known. */
 	if (process->state == PROCESS_FAILED && process->incarnation == facts->incarnation) {
 		pen_string(pen, ",\"start_error\":{\"step\":", spawn_step_text(process->step));
-		pen_string(pen, ",\"error\":", names_errno(process->error));
+		if (process->error > 0)
+			pen_string(pen, ",\"error\":", names_errno(process->error));
 		pen_text(pen, "}");
 	}
 	if (facts->has_process && process->state == PROCESS_STARTED &&
 	    process->start_min <= view->ticks_now)
 		pen_seconds(pen, ",\"uptime_s\":",
 		    (int64_t)((view->ticks_now - process->start_min) * 1000 / view->ticks_per_s));
+}
+
+/* What it says of itself; anything may be in it, so it goes the long way. */
+static void
+view_told(const struct view *view, uint32_t node, struct buf *out)
+{
+	const char *status = notify_status(view->engine->notify, node);
+
+	if (notify_is_reloading(view->engine->notify, node))
+		buf_puts(out, ",\"reloading\":true");
+	if (status != NULL) {
+		buf_puts(out, ",\"status_text\":");
+		buf_json_string(out, status);
+	}
 }
 
 static void
@@ -86,7 +102,7 @@ view_open(const struct view *view, uint32_t node, struct buf *out, struct core_v
 	pen_string(&pen, "{\"path\":", nodes_path(view->engine->nodes, node, path));
 	pen_text(&pen, child ? ",\"kind\":\"child\"" : ",\"kind\":\"supervisor\"");
 	pen_string(&pen, ",\"state\":", core_state_text(facts->state));
-	if (facts->since != MONO_NEVER)
+	if (facts->since != MONO_NEVER && facts->since > 0) /* 0: never in any other state */
 		pen_seconds(&pen, ",\"since_at\":", facts->since + view->wall_offset_ms);
 	if (facts->reason != REASON_NONE)
 		pen_string(&pen, ",\"reason\":", core_reason_text(facts->reason));
@@ -101,11 +117,15 @@ view_open(const struct view *view, uint32_t node, struct buf *out, struct core_v
 	}
 	if (facts->next_start != MONO_NEVER)
 		pen_seconds(&pen, ",\"next_start_in_s\":", facts->next_start - view->now);
+	if (facts->drained)
+		pen_text(&pen, ",\"drained\":true");
 	if (child)
 		view_child(view, &pen, node, facts, process);
 	else
 		view_supervisor(view, &pen, node, facts);
 	buf_append(out, text, (size_t)(pen.at - text));
+	if (child)
+		view_told(view, node, out);
 }
 
 void

@@ -135,7 +135,6 @@ a_child_that_was_never_started(void **unused)
 		"path",
 		"kind",
 		"state",
-		"since_at",
 		"reason",
 		"incarnation",
 		"restarts",

@@ -1,0 +1,264 @@
+/* The words of why: spans, names, ends, and the reasons of states. */
+#include "engine/why_words.h"
+
+#include "engine/engine.h"
+#include "engine/event.h"
+#include "engine/spawn.h"
+#include "lib/names.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+const char *
+why_about(int64_t ms, char out[SPAN_TEXT_SIZE])
+{
+	long long s = ms / 1000, tenth = ms % 1000 / 100;
+
+	if (ms < 0)
+		snprintf(out, SPAN_TEXT_SIZE, "0s");
+	else if (ms < 1000)
+		snprintf(out, SPAN_TEXT_SIZE, "%lldms", (long long)ms);
+	else if (s < 60 && tenth > 0)
+		snprintf(out, SPAN_TEXT_SIZE, "%lld.%llds", s, tenth);
+	else if (s < 60)
+		snprintf(out, SPAN_TEXT_SIZE, "%llds", s);
+	else if (s < 3600)
+		snprintf(out, SPAN_TEXT_SIZE, s % 60 > 0 ? "%lldm%llds" : "%lldm", s / 60, s % 60);
+	else if (s < 86400)
+		snprintf(out, SPAN_TEXT_SIZE, s / 60 % 60 > 0 ? "%lldh%lldm" : "%lldh", s / 3600,
+		    s / 60 % 60);
+	else
+		snprintf(out, SPAN_TEXT_SIZE, s / 3600 % 24 > 0 ? "%lldd%lldh" : "%lldd", s / 86400,
+		    s / 3600 % 24);
+	return out;
+}
+
+const char *
+why_since(const struct why *why, char out[SPAN_TEXT_SIZE])
+{
+	return why_about(why->now - why->facts.since, out);
+}
+
+const char *
+why_name(const struct why *why, uint32_t node, char out[WHY_NAME_SIZE])
+{
+	char path[NODES_PATH_SIZE];
+
+	snprintf(out, WHY_NAME_SIZE, "%s",
+	    node == CORE_ROOT ? "the root" : nodes_path(why->engine->nodes, node, path));
+	return out;
+}
+
+static const char *
+parent_name(const struct why *why, char out[WHY_NAME_SIZE])
+{
+	return why_name(why, why->facts.parent, out);
+}
+
+static const struct core_spec *
+parent_spec(const struct why *why)
+{
+	return core_spec_of(why->engine->core, why->facts.parent);
+}
+
+const char *
+why_ended(int32_t status, char out[WHY_PHRASE_SIZE])
+{
+	if (status == CORE_STATUS_UNKNOWN)
+		snprintf(out, WHY_PHRASE_SIZE, "ended; nobody knows how");
+	else if (WIFSIGNALED(status))
+		snprintf(out, WHY_PHRASE_SIZE, "was killed by signal %s%s",
+		    names_signal_text(WTERMSIG(status)), WCOREDUMP(status) ? " (core dumped)" : "");
+	else
+		snprintf(out, WHY_PHRASE_SIZE, "exited with status %d", WEXITSTATUS(status));
+	return out;
+}
+
+/* "uid 1000", as an operator's event tells it */
+static const char *
+who(const struct image_event *event, char out[64])
+{
+	if (event == NULL || event->b == EVENT_NOBODY)
+		snprintf(out, 64, "an operator");
+	else
+		snprintf(out, 64, "uid %u", (unsigned)((uint64_t)event->b >> 32));
+	return out;
+}
+
+/* --- because … --- */
+
+static void
+because_asked(const struct why *why, char out[WHY_PHRASE_SIZE])
+{
+	const struct image_event *command = why->command;
+	char by[64], ago[SPAN_TEXT_SIZE];
+
+	if (command == NULL)
+		snprintf(out, WHY_PHRASE_SIZE, "an operator asked for it");
+	else
+		snprintf(out, WHY_PHRASE_SIZE, "%s asked for a %s %s ago", who(command, by),
+		    core_event_text((enum core_event_type)command->a),
+		    why_about(engine_wall_ms(why->now) - command->wall_ms, ago));
+}
+
+static void
+because_above(const struct why *why, char out[WHY_PHRASE_SIZE])
+{
+	uint32_t above = why->above;
+	struct core_view facts;
+	char of[WHY_NAME_SIZE];
+
+	if (above == CORE_NONE)
+		above = why->facts.parent;
+	if (above == CORE_NONE) {
+		snprintf(out, WHY_PHRASE_SIZE, "it has not been started");
+		return;
+	}
+	core_view(why->engine->core, above, &facts);
+	snprintf(out, WHY_PHRASE_SIZE, "%s, above it, is %s", why_name(why, above, of),
+	    core_state_text(facts.state));
+}
+
+static void
+because_group(const struct why *why, char out[WHY_PHRASE_SIZE])
+{
+	const struct image_event *group = why->group;
+	char of[WHY_NAME_SIZE], by[WHY_NAME_SIZE];
+	bool named = group != NULL && group->a >= 0 &&
+	    (uint32_t)group->a < core_count(why->engine->core) && (uint32_t)group->a != why->node;
+
+	snprintf(out, WHY_PHRASE_SIZE, "%s restarts it together with %s (strategy = %s)",
+	    parent_name(why, of), named ? why_name(why, (uint32_t)group->a, by) : "its siblings",
+	    nodes_strategy_text(parent_spec(why)->strategy));
+}
+
+/* "one restart more than 5 within 1m would have been too many for shop" */
+static void
+because_limit(const struct why *why, uint32_t supervisor, char out[WHY_PHRASE_SIZE])
+{
+	const struct core_spec *spec = core_spec_of(why->engine->core, supervisor);
+	const char *on_limit = nodes_limit_text(spec->on_limit);
+	char of[WHY_NAME_SIZE], period[SPAN_TEXT_SIZE];
+
+	why_name(why, supervisor, of);
+	if (spec->intensity == 0)
+		snprintf(out, WHY_PHRASE_SIZE,
+		    "%s allows no restart (intensity = 0, on_limit = %s)", of, on_limit);
+	else
+		snprintf(out, WHY_PHRASE_SIZE,
+		    "more than %u restart%s within %s would be too many for %s (on_limit = %s)",
+		    (unsigned)spec->intensity, spec->intensity == 1 ? "" : "s",
+		    why_about(spec->period, period), of, on_limit);
+}
+
+static void
+because_turn(const struct why *why, char out[WHY_PHRASE_SIZE])
+{
+	char of[WHY_NAME_SIZE], first[WHY_NAME_SIZE];
+	struct core_view parent, sibling;
+
+	core_view(why->engine->core, why->facts.parent, &parent);
+	parent_name(why, of);
+	for (uint32_t id = parent.first_child; id != why->node && id != CORE_NONE;
+	     id = sibling.next) {
+		core_view(why->engine->core, id, &sibling);
+		if (sibling.state != STATE_STARTING && sibling.state != STATE_STOPPING &&
+		    sibling.state != STATE_RESTARTING)
+			continue;
+		snprintf(out, WHY_PHRASE_SIZE, "%s, which comes before it, is %s",
+		    why_name(why, id, first), core_state_text(sibling.state));
+		return;
+	}
+	snprintf(out, WHY_PHRASE_SIZE, "%s does one thing after the other", of);
+}
+
+/* Why a start came to nothing, or how a process ended. */
+static void
+because_end(const struct why *why, char out[WHY_PHRASE_SIZE])
+{
+	const struct image_event *end = why->end;
+	char how[WHY_PHRASE_SIZE];
+
+	if (end != NULL && end->type == RECORD_START_FAILED) {
+		const char *error = strerrordesc_np((int)end->b);
+		snprintf(out, WHY_PHRASE_SIZE, "it could not be started: %s%s%s",
+		    spawn_step_text(end->a), end->b > 0 ? ": " : "",
+		    end->b <= 0         ? ""
+			: error != NULL ? error
+					: "unknown error");
+	} else if (end != NULL || why->facts.ended) {
+		snprintf(out, WHY_PHRASE_SIZE, "it %s",
+		    why_ended(end != NULL ? end->a : why->facts.status, how));
+	} else {
+		snprintf(out, WHY_PHRASE_SIZE, "it ended");
+	}
+}
+
+static void
+because_child_ended(const struct why *why, char out[WHY_PHRASE_SIZE])
+{
+	char end[WHY_PHRASE_SIZE];
+
+	because_end(why, end);
+	if (why->facts.reason == REASON_ENDED_EARLY)
+		snprintf(out, WHY_PHRASE_SIZE, "%.500s before it was ready", end);
+	else if (why->facts.reason == REASON_NO_RESTART)
+		snprintf(out, WHY_PHRASE_SIZE, "%.500s, which is in no_restart_exit", end);
+	else
+		memcpy(out, end, WHY_PHRASE_SIZE);
+}
+
+const char *
+why_because(const struct why *why, char out[WHY_PHRASE_SIZE])
+{
+	const struct core_spec *spec = why->spec;
+	char span[SPAN_TEXT_SIZE];
+
+	snprintf(out, WHY_PHRASE_SIZE, "nothing more is known");
+	switch (why->facts.reason) {
+	case REASON_NONE:
+	case REASON_COUNT: break;
+	case REASON_BOOT: snprintf(out, WHY_PHRASE_SIZE, "it has not been started yet"); break;
+	case REASON_AUTOSTART:
+		snprintf(
+		    out, WHY_PHRASE_SIZE, "autostart = no, so it starts only when somebody asks");
+		break;
+	case REASON_OPERATOR: because_asked(why, out); break;
+	case REASON_SUPERVISOR: because_above(why, out); break;
+	case REASON_SHUTDOWN: snprintf(out, WHY_PHRASE_SIZE, "the daemon is shutting down"); break;
+	case REASON_TURN: because_turn(why, out); break;
+	case REASON_SLOT:
+		snprintf(out, WHY_PHRASE_SIZE, "%u start at a time (max_starting)",
+		    (unsigned)parent_spec(why)->max_starting);
+		break;
+	case REASON_EXITED:
+	case REASON_ENDED_EARLY:
+	case REASON_NO_RESTART:
+	case REASON_LOST:
+	case REASON_START_FAILED: because_child_ended(why, out); break;
+	case REASON_START_TIMEOUT:
+		snprintf(out, WHY_PHRASE_SIZE, "it was not ready within %s (start_timeout)",
+		    why_about(spec->start_timeout, span));
+		break;
+	case REASON_QUEUE_TIMEOUT:
+		snprintf(
+		    out, WHY_PHRASE_SIZE, "no start slot came free in time (start_queue_timeout)");
+		break;
+	case REASON_GROUP: because_group(why, out); break;
+	case REASON_LIMIT:
+	case REASON_GIVEN_UP: because_limit(why, why->facts.parent, out); break;
+	case REASON_INTENSITY: because_limit(why, why->node, out); break;
+	case REASON_ESCALATE:
+		snprintf(out, WHY_PHRASE_SIZE, "a failure below made it fail (escalate)");
+		break;
+	case REASON_AUTO_SHUTDOWN:
+		snprintf(out, WHY_PHRASE_SIZE, "a significant child has ended (auto_shutdown)");
+		break;
+	case REASON_ABORT:
+		snprintf(
+		    out, WHY_PHRASE_SIZE, "a child could not start (on_start_failure = abort)");
+		break;
+	}
+	return out;
+}
