@@ -13,50 +13,67 @@
 
 #define MAX_VALUE_WIDTH 40 /* longer values do not move the origins of the others */
 
-typedef void explain_put_fn(struct buf *out, json_t *result);
+struct explain {
+	struct ctl *ctl;
+	const char *extra; /* further members of params, each with a comma before it */
+	void (*put)(struct buf *out, json_t *result);
+	bool any; /* something has been put */
+};
 
-/* One node: the answer as it is, or as `put` writes it. */
 static int
-explain_one(struct ctl *ctl, const char *path, const char *extra, explain_put_fn *put)
+explain_put(struct explain *explain, const struct reply *reply)
 {
+	struct buf *out = &explain->ctl->out;
+	json_t *result = reply_load(reply);
+	int status = 0;
+
+	if (json_is_object(result)) {
+		buf_puts(out, explain->any ? "\n" : "");
+		explain->put(out, result);
+		explain->any = true;
+	} else {
+		status = reply_garbled(explain->ctl, "its result is no object");
+	}
+	json_decref(result);
+	return status;
+}
+
+/* One node: the answer as it is, or as a text. */
+static int
+explain_one(struct explain *explain, const char *path)
+{
+	struct ctl *ctl = explain->ctl;
 	struct buf params = { 0 };
 	struct reply reply;
 
 	buf_puts(&params, "{\"path\":");
 	buf_json_string(&params, path);
-	buf_printf(&params, "%s}", extra);
+	buf_printf(&params, "%s}", explain->extra);
 	int status = reply_read(ctl, ctl->command->name, params.data, &reply);
 	buf_free(&params);
 	if (status == 0 && ctl->options[OPT_JSON] != NULL) {
 		buf_append(&ctl->out, reply.line.at, reply.line.len);
 		buf_puts(&ctl->out, "\n");
 	}
-	if (status == 0 && reply.is_error) {
+	if (status == 0 && reply.is_error)
 		status = reply_refused(ctl, &reply);
-	} else if (status == 0 && ctl->options[OPT_JSON] == NULL) {
-		json_t *result = reply_load(&reply);
-		if (json_is_object(result)) {
-			buf_puts(&ctl->out, ctl->out.len > 0 ? "\n" : "");
-			put(&ctl->out, result);
-		} else {
-			status = reply_garbled(ctl, "its result is no object");
-		}
-		json_decref(result);
-	}
+	else if (status == 0 && ctl->options[OPT_JSON] == NULL)
+		status = explain_put(explain, &reply);
 	reply_free(&reply);
 	return status;
 }
 
 /* The nodes that the arguments name; one that is refused does not keep the others back. */
 static int
-explain_all(struct ctl *ctl, const char *extra, explain_put_fn *put)
+explain_all(struct explain *explain)
 {
+	struct ctl *ctl = explain->ctl;
 	struct paths paths;
 	int status = paths_expand(ctl, ctl->arg_count, CTL_REFUSED, &paths);
 	int worst = 0;
 
 	for (unsigned i = 0; status == 0 && i < paths.count; i++) {
-		int one = explain_one(ctl, paths.all[i], extra, put);
+		int one = explain_one(explain, paths.all[i]);
 		worst = one > worst ? one : worst;
 		status = one == CTL_NO_DAEMON || one == CTL_TIMED_OUT ? one : 0;
 	}
@@ -121,13 +138,15 @@ put_show(struct buf *out, json_t *result)
 int
 explain_show(struct ctl *ctl)
 {
-	return explain_all(
-	    ctl, ctl->options[OPT_EFFECTIVE] != NULL ? ",\"effective\":true" : "", put_show);
+	bool effective = ctl->options[OPT_EFFECTIVE] != NULL;
+
+	return explain_all(&(struct explain){
+	    .ctl = ctl, .extra = effective ? ",\"effective\":true" : "", .put = put_show });
 }
 
 /* --- why --- */
 
-/* "in " or nothing, a span, " ago" or nothing; cells of a table are as wide as that takes. */
+/* Fills a cell of a table up to its width, with one blank at least. */
 static void
 put_cell(struct buf *out, size_t start, size_t width)
 {
@@ -160,6 +179,15 @@ put_title(struct buf *out, const struct term *term, const json_t *result)
 }
 
 static void
+put_period(struct buf *out, double seconds)
+{
+	char text[SPAN_TEXT_SIZE];
+
+	if (seconds >= 0 && seconds < 1e12)
+		buf_puts(out, span_format((span_ms)(seconds * 1000 + 0.5), text));
+}
+
+static void
 put_budget(struct buf *out, const json_t *budget, size_t path_width)
 {
 	size_t start = out->len;
@@ -170,7 +198,7 @@ put_budget(struct buf *out, const json_t *budget, size_t path_width)
 	start = out->len;
 	buf_printf(out, "%.0f of %.0f in ", member_number(budget, "used", 0),
 	    member_number(budget, "intensity", 0));
-	node_put_span(out, member_number(budget, "period_s", 0));
+	put_period(out, member_number(budget, "period_s", 0));
 	put_cell(out, start, 22);
 	start = out->len;
 	double next_free = member_number(budget, "next_free_in_s", -1);
@@ -200,6 +228,16 @@ put_budgets(struct buf *out, const json_t *budgets)
 	json_array_foreach(budgets, i, budget) put_budget(out, budget, width);
 }
 
+/* A change of state that has an event of its own beside it, which says more. */
+static bool
+is_echo(const json_t *event)
+{
+	const char *state = member_text(event, "state");
+
+	return str_equal(member_text(event, "type"), "node.state") &&
+	    (str_equal(state, "starting") || str_equal(state, "restarting"));
+}
+
 static void
 put_events(struct buf *out, const json_t *events)
 {
@@ -212,6 +250,8 @@ put_events(struct buf *out, const json_t *events)
 	buf_puts(out, "\n  LAST EVENTS\n");
 	json_array_foreach(events, i, event)
 	{
+		if (is_echo(event))
+			continue;
 		double at = member_number(event, "at", now);
 		size_t start = out->len;
 		buf_puts(out, "  ");
@@ -246,5 +286,5 @@ put_why(struct buf *out, json_t *result)
 int
 explain_why(struct ctl *ctl)
 {
-	return explain_all(ctl, "", put_why);
+	return explain_all(&(struct explain){ .ctl = ctl, .extra = "", .put = put_why });
 }

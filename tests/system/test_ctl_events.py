@@ -416,3 +416,71 @@ def test_signals_and_descriptors_of_the_command(serve):
     assert masks[0] == "SigBlk:" and int(masks[1], 16) == 0
     assert masks[2] == "SigIgn:" and int(masks[3], 16) & (1 << (signal.SIGPIPE - 1)) == 0
     assert int(masks[4]) == 4  # ls has the directory open too
+
+
+# --- a real daemon
+
+
+def test_the_hook_of_giving_up_runs_once(daemon, follow):
+    """FIELD 2.B.14: not at each retry, only when it is over."""
+    one = daemon(
+        "[supervisor:shop]\nrestart = temporary\nintensity = 3\nperiod = 1h\n"
+        "[child:shop/bad]\ncommand = false\nautostart = no\nbackoff = none\n"
+        "[child:good]\ncommand = sleep 1000\n"
+    ).ready()
+    after = one.wait_node("good", state="running") and one.call("events")["next"]
+    script = 'echo "$COPPICE_EVENT_PATH gave up"'
+    hook = follow(one.socket, "--since", str(after), "--type", "supervisor.escalated", "--exec", script)
+    every = follow(one.socket, "--since", str(after), "--json", "--type", "child.*,supervisor.*")
+    one.call("start", path="shop/bad")
+    one.wait_node("shop", state="failed")
+    assert hook.wait_lines(1) == ["shop gave up"]
+    one.call("restart", path="good", wait=True)  # its events come behind those
+    until("the last event", lambda: any('"good"' in text for text in every.lines))
+    types = [json.loads(text)["type"] for text in every.lines]
+    assert types.count("child.exited") >= 4 and types.count("supervisor.escalated") == 1
+    assert one.stop() == 0
+    assert hook.end(0) == 4 and hook.lines == ["shop gave up"]
+    assert every.end(0) == 4
+
+
+def test_a_hook_after_each_restart(daemon, follow):
+    """FIELD 1.B.14: something is done each time a child has been restarted, and knows for which process."""
+    one = daemon("[child:vpn]\ncommand = sleep 1000\nstable_after = 0\n").ready()
+    script = 'sed "s/.*\\"pid\\": *\\([0-9]*\\).*/\\1/"'
+    pids = [one.wait_node("vpn", pid=bool)["pid"]]
+    hook = follow(one.socket, "--since", "0", "--type", "child.started", "--exec", script, "vpn")
+    for turn in range(3):
+        assert hook.wait_lines(turn + 1) == [str(pid) for pid in pids]
+        os.kill(pids[-1], signal.SIGKILL)
+        pids.append(one.wait_node("vpn", pid=lambda pid: pid and pid != pids[-1])["pid"])
+    assert hook.wait_lines(4) == [str(pid) for pid in pids]
+    assert hook.end() == 0
+
+
+def test_following_survives_the_death_of_the_engine(daemon, follow):
+    """Every event once, in order, over three engines."""
+    one = daemon("[child:a]\ncommand = sleep 1000\nstable_after = 0\n[child:b]\ncommand = sleep 1000\n").ready()
+    one.wait_node("b", state="running")
+    every = follow(one.socket, "--since", "0", "--json")
+    for _ in range(3):
+        one.call("restart", path="b", wait=True)
+        one.kill_engine()
+    last = one.call("events")["next"]
+    until(lambda: f"event {last}: {every.lines[-3:]}, {every.errors}", lambda: every.lines and json.loads(every.lines[-1])["number"] >= last)
+    numbers = [json.loads(text)["number"] for text in every.lines]
+    assert numbers == list(range(1, numbers[-1] + 1))
+    assert [json.loads(text)["generation"] for text in every.lines if '"engine.recovered"' in text] == [2, 3, 4]
+    assert every.end() == 0 and every.errors == []
+
+
+def test_words_of_the_log(daemon):
+    """What the log says of a child, events says too."""
+    one = daemon("[child:a]\ncommand = sh -c 'exit 3'\nbackoff_delay = 1h\n[child:b]\ncommand = /nonexistent/program\nbackoff_delay = 1h\n")
+    one.ready()
+    one.wait_node("a", state="restarting")
+    one.wait_node("b", state="restarting")
+    said = [text.split(": ", 1)[1] for text in one.log().splitlines() if " a: " in text or " b: " in text]
+    done = run(one.socket, "events")
+    shown = {text.split(None, 2)[2] for text in done.stdout.splitlines()}
+    assert len(said) >= 5 and [text for text in said if text not in shown] == []
