@@ -217,6 +217,18 @@ close_pipe(struct ear *ear)
 	(void)uplink_let_go(ear->node); /* else it is replaced by that of the next start */
 }
 
+/* What ends closes everything too: that is told by its exit. */
+static void
+complain_of_end(struct ear *ear)
+{
+	struct process_kin kin;
+
+	if (state_of(ear) == STATE_STARTING &&
+	    process_kin(ear->notify->engine->processes[ear->node].pid, &kin) == 0 && !kin.is_dead)
+		complain(ear,
+		    "has closed its descriptor of ready = fd without a newline: it is not ready, and cannot become so any more");
+}
+
 /*
  * What there is now; false when that is all there will be. Only a newline means ready; what comes
  * before it means nothing (FIELD 2.A.11).
@@ -234,11 +246,8 @@ hear_pipe(struct ear *ear)
 	}
 	if (n > 0 && state_of(ear) == STATE_STARTING)
 		submit(ear, ON_READY, 0);
-	else if (n == 0 &&
-	    process_look(&ear->notify->engine->processes[ear->node]) >= PROCESS_STOPPED)
-		complain(ear,
-		    "has closed its descriptor of ready = fd without a newline: it is "
-		    "not ready, and cannot become so any more");
+	else if (n == 0)
+		complain_of_end(ear);
 	else if (n < 0)
 		complain(ear, "its descriptor of ready = fd cannot be read");
 	close_pipe(ear);
@@ -368,7 +377,7 @@ has_room(int fd)
 	struct rlimit files;
 	rlim_t kept;
 
-	if (getrlimit(RLIMIT_NOFILE, &files))
+	if (fd < 0 || getrlimit(RLIMIT_NOFILE, &files))
 		return true;
 	kept = files.rlim_cur / 2 < KEPT_FREE ? files.rlim_cur / 2 : KEPT_FREE;
 	return (rlim_t)fd < files.rlim_cur - kept; /* the lowest number that is free */

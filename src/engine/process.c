@@ -15,6 +15,8 @@
 #define NS_PER_SECOND UINT64_C(1000000000)
 /* PF_FORKNOEXEC of the kernel: forked, not yet through exec; the same bit since Linux 2.6. */
 #define FLAG_NOEXEC    0x40UL
+/* PF_EXITING: its descriptors may be closed already. */
+#define FLAG_EXITING   0x4UL
 #define TICK_TOLERANCE 1 /* the clocks of two processors may differ by less than one tick */
 
 /* What /proc/PID/stat says. */
@@ -139,7 +141,8 @@ process_kin(int32_t pid, struct process_kin *kin)
 
 	if (result == 0)
 		*kin = (struct process_kin){
-			facts.parent, facts.session, facts.start, is_dead(&facts)
+			facts.parent, facts.session, facts.start,
+			is_dead(&facts) || (facts.flags & FLAG_EXITING) != 0
 		};
 	return result;
 }

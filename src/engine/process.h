@@ -24,7 +24,7 @@ enum process_life process_look(const struct image_process *process);
 struct process_kin {
 	int32_t parent, session;
 	uint64_t start; /* clock ticks since boot */
-	bool is_dead;
+	bool is_dead; /* or about to be */
 };
 int process_kin(int32_t pid, struct process_kin *kin);
 /* Whether that process still executes our own engine binary, that is, has not got through exec. */
