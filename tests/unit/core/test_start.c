@@ -134,14 +134,17 @@ test_a_temporary_child_that_found_no_slot_stays_failed(void **state)
 {
 	struct world *world = world_of("/ all start_parallel max_starting=1 queue=500ms 9/60s "
 				       "{ a ready=told says_ready=2s; b temporary }");
+	uint32_t states;
 
 	(void)state;
 	world_advance(world, 2000);
 	expect_why(world, "b", STATE_FAILED, REASON_QUEUE_TIMEOUT);
+	states = world_records(world, RECORD_STATE, "b");
 	world_exit(world, "a");
 	world_advance(world, 3000);
 	expect_alive(world, "a");
 	expect_state(world, "b", STATE_FAILED);
+	assert_int_equal(world_records(world, RECORD_STATE, "b"), states);
 	world_end(world);
 }
 
