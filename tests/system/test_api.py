@@ -225,6 +225,9 @@ def read_all(ask):
     assert [node["path"] for node in walk(tree)] == [node["path"] for node in nodes]
     for node in nodes:
         assert "children" not in node
+        assert ask("why", path=node["path"])["state"]
+        assert ask("show", path=node["path"])["path"] == node["path"]
+        assert ask("show", path=node["path"], effective=True)["values"]
         ask("status", path=node["path"], recursive=True)
         ask("tree", path=node["path"])
     return {node["path"]: node for node in nodes}
@@ -267,7 +270,7 @@ def test_commands_answer_as_their_schemas_say(tree):
     ask = Checked(tree)
     assert ask("stop", path="deaf", now=True, wait=True)["state"] == "stopped"
     for path in ("steady", "many", "none", "row"):
-        for method in ("stop", "start", "restart"):
+        for method in ("stop", "start", "drain", "restart", "reset"):
             ask(method, path=path)
     assert len(ask("restart", path="many", wait=True)["nodes"]) == 3
     assert ask("restart", path="many@1", wait=True, timeout="10s")["state"] == "running"
@@ -280,6 +283,93 @@ def test_commands_answer_as_their_schemas_say(tree):
     read_all(ask)
     assert ask("shutdown", action="exit", now=True, timeout="5s") == {"action": "exit"}
     assert tree.wait() == 0
+
+
+def test_drained_until_it_is_started(tree):
+    ask = Checked(tree)
+    assert "drained" not in ask("status", path="steady")["nodes"][0]
+    assert ask("drain", path="steady")["drained"] is True
+    assert [node["drained"] for node in ask("drain", path="many")["nodes"]] == [True] * 3
+    assert any("drained" in text for text in ask("why", path="many@2")["text"])
+    tree.wait_log(rf"^.*many: drain asked by uid {os.getuid()} \(pid {os.getpid()}\)$")
+    assert "drained" not in ask("start", path="steady")
+    assert "drained" not in ask("restart", path="many@1") and ask("status", path="many@2")["nodes"][0]["drained"]
+
+
+def test_reset_forgets_and_starts_what_a_limit_holds_back(tree):
+    ask = Checked(tree)
+    before = ask("status", path="delayed")["nodes"][0]
+    after = ask("reset", path="delayed")
+    assert before["streak"] == 1 and after["streak"] == 0 and after["state"] == "restarting", "its delay goes on"
+    assert tree.node("full/bad")["incarnation"] == 1
+    ask("reset", path="full/bad")
+    tree.wait_node("full/bad", incarnation=2)
+    ask("reset", path="lost/bad")
+    tree.wait_node("lost/good", incarnation=2)
+    assert ask("reset", path="off")["state"] == "stopped"
+    ask("reset", path="over")
+    tree.wait_node("over/bad", incarnation=2)
+    tree.wait_log(rf"^.*over: reset asked by uid {os.getuid()} \(pid {os.getpid()}\)$")
+    assert len(ask("reset", path="many")["nodes"]) == 3
+
+
+SHOWN = """
+[defaults]
+start_timeout = 3s
+
+[supervisor:shop]
+child.env.TZ = UTC
+child.umask = 027
+
+[child:shop/web]
+command = /bin/sleep "100%i" %n
+directory = /tmp
+instances = 2
+log = file
+env.PORT = 80%i
+env.RATE = 5%%
+
+[child:shop/db]
+command = /bin/sleep 1000
+"""
+
+
+def test_show_tells_what_is_set_and_where(daemon):
+    made = daemon(SHOWN)
+    ask = Checked(made)
+    lines = made.config.read_text().splitlines()
+
+    def origin(line):
+        return f"{made.config}:{lines.index(line) + 1}"
+    assert ask("show", path="/") == {"path": "/", "kind": "supervisor", "values": {}}
+    template, second = ask("show", path="shop/web"), ask("show", path="shop/web@2")
+    assert template["instances"] == 2 and template["path"] == "shop/web" and "instances" not in second
+    assert template["values"]["env.PORT"] == "80%i" and template["values"]["env.RATE"] == "5%%"
+    assert second["path"] == "shop/web@2" and second["values"]["env.PORT"] == "802" and second["values"]["env.RATE"] == "5%%"
+    assert template["values"]["start_timeout"] == "3s" and "stop" not in template["values"]
+    values = ask("show", path="shop/web@2", effective=True)["values"]
+    assert values["command"] == {"value": "/bin/sleep 1002 web@2", "origin": origin('command = /bin/sleep "100%i" %n')}
+    assert values["env.TZ"] == {"value": "UTC", "origin": origin("child.env.TZ = UTC")}
+    assert values["umask"]["origin"] == origin("child.umask = 027")
+    assert values["start_timeout"] == {"value": "3s", "origin": origin("start_timeout = 3s")}
+    assert values["stop"] == {"value": "TERM 5s KILL", "origin": "built in"}
+    assert values["log_file"]["value"].endswith("/shop.web@2.log") and values["log_file"]["origin"] == "built in"
+    assert values["user"] == {"value": str(os.geteuid()), "origin": "built in"}
+    assert ask("show", path="shop/web", effective=True)["values"]["log_file"]["value"].endswith("/shop.web@%i.log")
+    values = ask("show", path="shop/db", effective=True)["values"]
+    assert values["directory"] == {"value": str(made.dir), "origin": "built in"} and "instances" not in values
+    assert values["log"] == {"value": "inherit", "origin": "built in"} and "log_file" not in values
+    values = ask("show", path="/", effective=True)["values"]
+    assert values["on_limit"] == {"value": "backoff", "origin": "built in"} and "command" not in values
+
+
+def test_events_read_as_their_schema_says(tree):
+    ask = Checked(tree)
+    tree.kill_engine()
+    events = ask("events")["events"]
+    assert {"node.state", "child.started", "child.start_failed", "child.exited", "child.restarting", "supervisor.limit",
+            "operator.stop", "engine.recovered"} <= {event["type"] for event in events}
+    assert ask("events", since=events[-1]["number"], types=["child.*"], severity="error", limit=5)["events"] == []
 
 
 def test_hold_reads_as_its_schema_says(daemon):
