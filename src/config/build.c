@@ -83,7 +83,8 @@ make_index(struct build *build)
 		}
 		struct raw_section *section = index.places[i]->section;
 		char *there = raw_there(section, before->section, before->section->line);
-		raw_section_error(section, build->diag, "\"%s\" is declared already, as [%s] in %s",
+		raw_section_error(section, build->diag,
+		    "\"%s\" is declared already, as [%s] in %s: give one of them another name",
 		    before->path, before->section->title, there);
 		free(there);
 		index.places[i]->path[0] = '\0'; /* marked for removal */
@@ -142,8 +143,8 @@ report_orphan(struct build *build, const struct index *index, const struct build
 	    wrong != NULL ? raw_there(place->section, wrong->section, wrong->section->line) : NULL;
 	if (wrong != NULL)
 		raw_section_error(place->section, build->diag,
-		    "\"%s\" is a child (%s), and only supervisors have something below them", above,
-		    there);
+		    "\"%s\" is a child (%s), and only supervisors have something below them: give it another place",
+		    above, there);
 	else if (nearest != NULL)
 		raw_section_error(place->section, build->diag,
 		    "there is no supervisor \"%s\" (did you mean \"%s\"?)", above, nearest);

@@ -7,6 +7,7 @@
 #include "lib/names.h"
 #include "lib/str.h"
 
+#include <ctype.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -385,6 +386,13 @@ check_stop(const struct build *build, const struct build_place *place)
 	else if (number(place, KEY_STOP_GROUP) != 0 && stop->steps[0].signal == SIGKILL)
 		idle(build, place, KEY_STOP_GROUP, KEY_STOP,
 		    "where the first signal is KILL, for its group is killed anyway: leave it out");
+	if (stop->steps[stop->step_count - 1].signal != SIGKILL && is_set(place, KEY_STOP) &&
+	    strstr(place->settings[KEY_STOP].entry->value, "infinity") == NULL)
+		inherit_warning(build, place, KEY_STOP,
+		    "after %s it is waited for without end: add how long to wait, and KILL (such as %s 10s KILL), "
+		    "or infinity if that is meant",
+		    names_signal_text(stop->steps[stop->step_count - 1].signal),
+		    names_signal_text(stop->steps[stop->step_count - 1].signal));
 	for (uint32_t i = 0; i < stop->step_count && stop->steps[i].wait != SPAN_INFINITE; i++)
 		sum = stop->steps[i].wait < KEYS_MAX_SPAN - sum ? sum + stop->steps[i].wait
 								: KEYS_MAX_SPAN;
@@ -407,22 +415,47 @@ check_ready(const struct build *build, const struct build_place *place)
 		    "with 0 of them nothing runs: write 1 or more, or leave the whole section out");
 }
 
+/* What a shell would make something of, of a word that is not for one; NULL if nothing. */
+static const char *
+shell_syntax(const char *word)
+{
+	static const char *const operators[] = { "|", "||", "&", "&&", ";", ">", ">>", "<", "2>&1",
+		"2>" };
+	static const char shell[] =
+	    "is passed on as a word, for no shell is involved (with one: /bin/sh -c '…')";
+
+	for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++)
+		if (str_equal(word, operators[i]))
+			return shell;
+	if (*word == '`' || str_starts(word, "$("))
+		return shell;
+	if (str_starts(word, "~/"))
+		return "is passed on as it is, for \"~\" is not expanded: write ${HOME}";
+	if (word[0] == '$' && (word[1] == '_' || isalpha((unsigned char)word[1])))
+		return "is passed on as it is: for a variable of the daemon's environment write ${NAME}";
+	if (str_starts(word, "“") || str_starts(word, "‘"))
+		return "begins with a typographic quote, which is a character like others: write \" or '";
+	return NULL;
+}
+
 /* People write shell syntax where no shell is. */
 static void
 check_shell(const struct build *build, const struct build_place *place)
 {
-	static const char *const operators[] = { "|", "||", "&", "&&", ";", ">", ">>", "<", "2>&1",
-		"2>" };
 	const struct value *command = place->settings[KEY_COMMAND].value;
+	char clip[DIAG_CLIP_SIZE];
 
-	for (size_t i = 1; command != NULL && i < command->word_count; i++)
-		for (size_t k = 0; k < sizeof operators / sizeof operators[0]; k++)
-			if (str_equal(command->words[i], operators[k])) {
-				inherit_warning(build, place, KEY_COMMAND,
-				    "\"%s\" is passed on as a word, for no shell is involved (with one: /bin/sh -c '…')",
-				    operators[k]);
-				return;
-			}
+	for (size_t i = 1; command != NULL && i < command->word_count; i++) {
+		const char *wrong = shell_syntax(command->words[i]);
+		/* Behind -c stands a script, and behind that what it is given. */
+		if (str_equal(command->words[i], "-c"))
+			return;
+		if (wrong == NULL)
+			continue;
+		inherit_warning(build, place, KEY_COMMAND, "\"%s\" %s",
+		    diag_clip(command->words[i], clip), wrong);
+		return;
+	}
 }
 
 static void

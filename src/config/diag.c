@@ -3,6 +3,7 @@
 #include "lib/mem.h"
 #include "lib/str.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,26 +44,48 @@ diag_free(struct diag **diag)
 	*diag = NULL;
 }
 
+/* A character that nobody sees, or takes for a blank, as text; NULL: it is none. */
+static const char *
+unseen(const char *text, size_t sequence, char shown[16])
+{
+	static const char *const characters[] = { "\u00a0", "\u00ad", "\u200b", "\u200c", "\u200d",
+		"\u200e", "\u200f", "\u2028", "\u202f", "\u2060", "\ufeff" };
+	static const unsigned points[] = { 0xa0, 0xad, 0x200b, 0x200c, 0x200d, 0x200e, 0x200f,
+		0x2028, 0x202f, 0x2060, 0xfeff };
+
+	for (size_t i = 0; i < sizeof points / sizeof points[0]; i++)
+		if (strlen(characters[i]) == sequence &&
+		    strncmp(text, characters[i], sequence) == 0) {
+			snprintf(shown, 16, "<U+%04X>", points[i]);
+			return shown;
+		}
+	return NULL;
+}
+
 /* out has room for limit bytes and "…". */
 static const char *
 clip(const char *text, size_t limit, char *out)
 {
-	size_t len = strlen(text), at = 0;
+	size_t len = strlen(text), at = 0, used = 0;
+	char shown[16];
 
 	while (at < len) {
 		size_t sequence = str_utf8_sequence(text + at, len - at);
 		if (sequence == 0)
 			sequence = 1;
-		if (at + sequence > limit)
+		const char *put = unseen(text + at, sequence, shown);
+		size_t wide = put != NULL ? strlen(put) : sequence;
+		if (used + wide > limit)
 			break;
-		memcpy(out + at, text + at, sequence);
-		if (out[at] == '\n' || out[at] == '\t')
-			out[at] = ' ';
-		else if ((unsigned char)out[at] < 0x20 || out[at] == 0x7f)
-			out[at] = '?';
+		memcpy(out + used, put != NULL ? put : text + at, wide);
+		if (out[used] == '\n' || out[used] == '\t')
+			out[used] = ' ';
+		else if ((unsigned char)out[used] < 0x20 || out[used] == 0x7f)
+			out[used] = '?';
+		used += wide;
 		at += sequence;
 	}
-	strcpy(out + at, at < len ? "…" : "");
+	strcpy(out + used, at < len ? "…" : "");
 	return out;
 }
 

@@ -42,9 +42,10 @@ report_elsewhere(
 		raw_entry_error(entry, diag,
 		    "this is a key of children: for all of them put it into [defaults]");
 	else if ((key->in & IN_SUPERVISOR) != 0)
-		raw_entry_error(entry, diag, "this is a key of supervisors, not of children");
+		raw_entry_error(entry, diag,
+		    "this is a key of supervisors, not of children: put it into the [supervisor:PATH] that it is for");
 	else
-		raw_entry_error(entry, diag, "this is a key of [coppice]");
+		raw_entry_error(entry, diag, "this is a key of the daemon: put it into [coppice]");
 }
 
 static void
@@ -67,6 +68,11 @@ report_unknown(struct raw_entry *entry, const char *name, unsigned in, enum titl
 		report_elsewhere(entry, key, entry->for_children ? TITLE_CHILD : kind, diag);
 		return;
 	}
+	if (kind == TITLE_SUPERVISOR && (*name == '\0' || str_equal(entry->key, "child"))) {
+		raw_entry_error(
+		    entry, diag, "no such key: for all children below write child.KEY = value");
+		return;
+	}
 	nearest = keys_nearest(name, in);
 	if (nearest == NULL && kind == TITLE_SUPERVISOR && !entry->for_children) {
 		nearest = keys_nearest(name, IN_CHILD);
@@ -76,7 +82,7 @@ report_unknown(struct raw_entry *entry, const char *name, unsigned in, enum titl
 		raw_entry_error(entry, diag, "no such key (did you mean \"%s%s%s\"?)", prefix,
 		    nearest, nearest[strlen(nearest) - 1] == '.' ? "NAME" : "");
 	else
-		raw_entry_error(entry, diag, "no such key (coppice.conf(5) lists them)");
+		raw_entry_error(entry, diag, "no such key (`coppiced --help keys` lists them)");
 }
 
 /* A variable's name must be one that shells can use too: anything else is a slip. */
@@ -92,7 +98,7 @@ check_variable(struct raw_entry *entry, struct diag *diag)
 	else if (strspn(name, NAME_FIRST) == 0 ||
 	    name[strspn(name, NAME_FIRST "0123456789")] != '\0')
 		raw_entry_error(entry, diag,
-		    "\"%s\" is no name of a variable: those have letters, \"_\" and, not first, digits",
+		    "\"%s\" is no name of a variable: write letters, \"_\" and, not first, digits",
 		    diag_clip(name, clip));
 }
 
@@ -111,7 +117,8 @@ find_key(struct raw_entry *entry, enum titles_kind kind, struct diag *diag)
 	if (entry->info == NULL) {
 		report_unknown(entry, name, in, kind, diag);
 	} else if (entry->info->later) {
-		raw_entry_error(entry, diag, "not supported yet: comes in a later version");
+		raw_entry_error(
+		    entry, diag, "not supported yet, a later version brings it: leave it out");
 		entry->info = NULL;
 	} else if (kind == TITLE_PROFILE && entry->info == &keys_table[KEY_PROFILE]) {
 		raw_entry_error(entry, diag, "a profile takes nothing from other profiles");
@@ -139,15 +146,21 @@ trailing_comment(const char *value)
 }
 
 static void
-warn_of_comment(const struct raw_entry *entry, struct diag *diag)
+warn_of_extras(const struct raw_entry *entry, struct diag *diag)
 {
 	const struct diag_where where = raw_where(entry);
 	const char *comment = trailing_comment(entry->value);
 	char clip[DIAG_CLIP_SIZE];
 
+	size_t len = strlen(entry->value);
+
+	if (entry->info->type == TYPE_TEXT && len >= 2 && strchr("\"'", entry->value[0]) != NULL &&
+	    entry->value[len - 1] == entry->value[0])
+		diag_warning(diag, &where,
+		    "the quotes are part of the value: leave them out if they are not meant");
 	if (comment != NULL)
 		diag_warning(diag, &where,
-		    "\"%s\" is part of the value: comments stand on lines of their own",
+		    "\"%s\" is part of the value: if it is a comment, give it a line of its own",
 		    diag_clip(comment, clip));
 }
 
@@ -199,8 +212,8 @@ report_twice(const struct raw_entry *before, struct raw_entry *entry, struct dia
 	const struct raw_section *section = entry->section;
 
 	if (before->section == section) {
-		raw_entry_error(entry, diag,
-		    "set already in line %u: a key stands once in a section", before->line);
+		raw_entry_error(
+		    entry, diag, "set already in line %u: take one of the two away", before->line);
 	} else if (entry->info != &keys_table[KEY_INCLUDE]) {
 		char *there = raw_there(section, before->section, before->line);
 		raw_entry_error(entry, diag,
@@ -254,7 +267,7 @@ entries_check(
 		find_key(entry, kind, diag);
 		if (entry->info == NULL)
 			continue;
-		warn_of_comment(entry, diag);
+		warn_of_extras(entry, diag);
 		read_value(entry, kind, path, diag);
 	}
 	if (section->count > 1)

@@ -47,8 +47,9 @@ put_place(struct expansion *expansion, char what)
 	const struct expand *expand = expansion->expand;
 
 	if (expand->path == NULL) {
-		expansion->problem =
-		    mem_printf("%%%c has no meaning here, only for children", what);
+		expansion->problem = mem_printf(
+		    "%%%c has no meaning here, only for children (for a percent sign write %%%%)",
+		    what);
 	} else if (what == 'i' && !expand->is_template) {
 		expansion->problem = mem_printf(
 		    "%%i is the number of an instance, but \"%s\" is no template (instances = N makes it one)",
@@ -117,8 +118,9 @@ static void
 put_variable(struct expansion *expansion, const char *name, const char *value)
 {
 	if (!str_is_utf8(value, strlen(value)) || strchr(value, EXPAND_INSTANCE) != NULL) {
-		expansion->problem =
-		    mem_printf("what the daemon's environment has in %s is not UTF-8 text", name);
+		expansion->problem = mem_printf(
+		    "what the daemon's environment has in %s is not UTF-8 text: set that variable to something else, or write the value here",
+		    name);
 		return;
 	}
 	buf_puts(&expansion->out, value);
@@ -152,7 +154,8 @@ take_variable(struct expansion *expansion)
 	const char *value = getenv(name);
 
 	if (expansion->in_default) {
-		expansion->problem = mem_strdup("\"${…}\" cannot stand within another");
+		expansion->problem =
+		    mem_strdup("\"${…}\" cannot stand within another: write the inner value out");
 	} else if (len > 0 && str_starts(end, ":-")) {
 		expansion->at = end;
 		take_default(expansion, name, value);

@@ -4,15 +4,18 @@
 #include "lib/mem.h"
 #include "lib/str.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_ID INT64_C(4294967294) /* (uid_t)-1 is nobody's */
+#define NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
+#define MAX_ID     INT64_C(4294967294) /* (uid_t)-1 is nobody's */
 
 /* --- the databases -------------------------------------------------------------------------- */
 
@@ -32,6 +35,10 @@ not_found(const char *kind, const char *text, const char *command)
 	if (is_failure(errno))
 		return mem_printf("the look-up of %s \"%s\" failed: %s", kind,
 		    diag_clip(text, clip), strerror(errno));
+	if (text[strspn(text, NAME_CHARS)] != '\0' || isdigit((unsigned char)*text) || *text == '-')
+		return mem_printf(
+		    "\"%s\" is neither the name of a %s nor a number from 0 to %" PRId64,
+		    diag_clip(text, clip), kind, MAX_ID);
 	return mem_printf("there is no %s \"%s\" on this machine (%s --system %s)", kind,
 	    diag_clip(text, clip), command, clip);
 }
@@ -227,7 +234,7 @@ fill(const struct build *build, const struct build_place *place, struct identity
 	if (problem == NULL && !in_database && identity->asked_user != NULL &&
 	    identity->asked_group == NULL)
 		problem = mem_printf(
-		    "user %u is not in the user database, so \"group\" must say its group",
+		    "user %u is not in the user database, so \"group\" must say its group: add group = NAME",
 		    identity->uid);
 	if (problem != NULL) {
 		report(build, place, identity, KEY_USER, problem);

@@ -2,6 +2,7 @@
 
 #include "lib/str.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -41,6 +42,7 @@ static const struct habit {
 	{ "working_directory", "directory" },
 	{ "workingdirectory", "directory" },
 	{ "env", "env.NAME" },
+	{ "export", "env.NAME" },
 	{ "environment", "env.NAME" },
 	{ "numprocs", "instances" },
 	{ "replicas", "instances" },
@@ -113,16 +115,34 @@ keys_is_known(const char *name)
 	return keys_find(name, IN_CHILD | IN_SUPERVISOR | IN_COPPICE, &suffix) != NULL;
 }
 
+bool
+keys_are_alike(const char *a, const char *b)
+{
+	for (;; a++, b++) {
+		a += strspn(a, "_- ");
+		b += strspn(b, "_- ");
+		if (tolower((unsigned char)*a) != tolower((unsigned char)*b))
+			return false;
+		if (*a == '\0')
+			return true;
+	}
+}
+
 const char *
 keys_nearest(const char *name, unsigned in)
 {
+	const char *point = strchr(name, '.');
 	const char *candidates[KEY_COUNT];
 	size_t count = 0;
 
 	for (size_t i = 0; i < KEY_COUNT; i++) {
 		if ((keys_table[i].in & in) == 0 || keys_table[i].later)
 			continue;
-		if (strcasecmp(name, keys_table[i].name) == 0)
+		if (keys_are_alike(name, keys_table[i].name))
+			return keys_table[i].name;
+		if (point != NULL && keys_is_prefix(&keys_table[i]) &&
+		    (size_t)(point - name) == strlen(keys_table[i].name) - 1 &&
+		    strncasecmp(name, keys_table[i].name, (size_t)(point - name)) == 0)
 			return keys_table[i].name;
 		candidates[count++] = keys_table[i].name;
 	}

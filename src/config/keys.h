@@ -80,6 +80,8 @@ enum keys_id keys_id(const struct keys_key *key);
 bool keys_is_prefix(const struct keys_key *key);
 /* Whether it is a key of any section ("child." of a supervisor too). */
 bool keys_is_known(const char *name);
+/* Whether the names differ at most in capitals, "_", "-" and blanks. */
+bool keys_are_alike(const char *a, const char *b);
 /*
  * What an unknown key was probably meant to be: near in spelling, or what other supervisors call
  * it; NULL if nothing is.

@@ -87,8 +87,8 @@ make_text(struct reader *reader, char *line, size_t len, uint32_t number)
 			    "byte 0x%02x in column %zu is not UTF-8 (if the file is in Latin-1: iconv -f latin1 -t utf8)",
 			    byte, at + 1);
 		else if (good)
-			error_at(
-			    reader, number, "control character 0x%02x in column %zu", byte, at + 1);
+			error_at(reader, number,
+			    "control character 0x%02x in column %zu: delete it", byte, at + 1);
 		good = false;
 		line[at++] = '?';
 	}
@@ -127,8 +127,9 @@ read_section(struct reader *reader, const char *text, uint32_t number, bool bad)
 	if (end == NULL && !bad)
 		error_at(reader, number, "a section has no end: write %s]", diag_clip(text, clip));
 	else if (*rest != '\0' && !bad)
-		error_at(reader, number, "text after \"]\": \"%s\"%s", diag_clip(rest, clip),
-		    *rest == '#' || *rest == ';' ? " (comments stand on lines of their own)" : "");
+		error_at(reader, number, "text after \"]\": \"%s\" (%s)", diag_clip(rest, clip),
+		    *rest == '#' || *rest == ';' ? "comments stand on lines of their own"
+						 : "take it away, or give it a line of its own");
 	bad = bad || end == NULL || *rest != '\0';
 	size_t len = end != NULL ? (size_t)(end - text - 1) : strlen(text + 1);
 	reader->title = add_logical(reader, true, mem_strndup(text + 1, len), number, bad)->name;
@@ -146,6 +147,12 @@ no_value(struct reader *reader, const char *text, uint32_t number)
 	if (keys_is_known(key) && *rest != '\0')
 		error_at(reader, number, "no \"=\" in \"%s\" (did you mean \"%s = %s\"?)",
 		    diag_clip(text, clip), key, diag_clip(rest, shown));
+	else if (str_starts(text, "//") || str_starts(text, "/*") || str_starts(text, "--"))
+		error_at(reader, number, "\"%s\" is no comment: begin those with \"#\"",
+		    diag_clip(text, clip));
+	else if (str_starts(text, "<<<<<<<") || str_starts(text, ">>>>>>>"))
+		error_at(reader, number, "\"%s\" marks a conflict of versions: choose one of them",
+		    diag_clip(text, clip));
 	else
 		error_at(reader, number,
 		    "no \"=\" in \"%s\": write key = value, or indent the line if it continues the one before",
@@ -162,7 +169,7 @@ read_pair(struct reader *reader, const char *text, uint32_t number, bool bad)
 	reader->open = WRONG_VALUE;
 	if (equals == NULL || equals == text) {
 		if (!bad && equals == text)
-			error_at(reader, number, "no key before \"=\"");
+			error_at(reader, number, "no key before \"=\": write key = value");
 		else if (!bad)
 			no_value(reader, text, number);
 		return;
@@ -239,7 +246,8 @@ read_line(struct reader *reader, char *line, size_t len, uint32_t number)
 	}
 	if (len > MAX_LINE) {
 		error_at(reader, number,
-		    "the line has %zu bytes, more than the %u that are allowed", len, MAX_LINE);
+		    "the line has %zu bytes, more than the %u that are allowed: shorten it, or continue it in an indented line",
+		    len, MAX_LINE);
 		len = LONG_HEAD;
 		bad = true;
 	}

@@ -5,6 +5,7 @@
 #include "lib/names.h"
 #include "lib/str.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,7 +79,8 @@ check_wait(const char *word, const char *next, int signal, span_ms *wait)
 		    word, name, word);
 	if (next != NULL && *wait == SPAN_INFINITE)
 		return mem_printf(
-		    "\"%s\" after \"infinity\" is never reached", diag_clip(next, clip));
+		    "\"%s\" after \"infinity\" is never reached: take one of the two away",
+		    diag_clip(next, clip));
 	return NULL;
 }
 
@@ -95,7 +97,8 @@ take_words(char *rest, struct core_stop_step *steps, uint32_t *count)
 		if (signal < 0)
 			return no_signal(word);
 		if (*count == SPEC_MAX_STOP_STEPS)
-			return mem_printf("more than %d signals", SPEC_MAX_STOP_STEPS);
+			return mem_printf(
+			    "more than %d signals: leave some out", SPEC_MAX_STOP_STEPS);
 		struct core_stop_step *step = &steps[(*count)++];
 		*step = (struct core_stop_step){ .signal = signal, .wait = SPAN_INFINITE };
 		if (wait != NULL)
@@ -125,7 +128,8 @@ sequence_print(const struct core_stop_step *steps, uint32_t count, struct buf *o
 
 	for (uint32_t i = 0; i < count; i++) {
 		buf_printf(out, "%s%s", i > 0 ? " " : "", names_signal_text(steps[i].signal));
-		if (steps[i].wait != SPAN_INFINITE)
+		/* Nothing outlives KILL. */
+		if (steps[i].wait != SPAN_INFINITE || steps[i].signal != SIGKILL)
 			buf_printf(out, " %s", span_format(steps[i].wait, span));
 	}
 }

@@ -34,6 +34,8 @@ static const struct habit {
 	const char *theirs, *ours;
 } habits[] = {
 	{ "program", "child" },
+	{ "children", "child" },
+	{ "unit", "child" },
 	{ "service", "child" },
 	{ "process", "child" },
 	{ "worker", "child" },
@@ -90,6 +92,17 @@ meant(const char *text)
 	return NULL;
 }
 
+/* Without the blanks around it. */
+static int
+trimmed_length(const char *text)
+{
+	size_t start = strspn(text, " \t"), end = strlen(text);
+
+	while (end > start && strchr(" \t", text[end - 1]) != NULL)
+		end--;
+	return (int)(end - start);
+}
+
 char *
 titles_unknown(const char *title)
 {
@@ -104,8 +117,19 @@ titles_unknown(const char *title)
 	const struct word *word = meant(text);
 	free(text);
 	if (word != NULL && word->has_path && colon != NULL)
-		return mem_printf("no such section (did you mean \"%s:%s\"?)", word->text,
+		return mem_printf("no such section (did you mean \"%s:%.*s\"?)", word->text,
+		    trimmed_length(colon + 1),
 		    diag_clip(colon + 1 + strspn(colon + 1, " \t"), clip));
+	if (word == NULL && colon == NULL) {
+		size_t first = strcspn(title, "./ \t=-");
+		text = mem_strndup(title, first);
+		word = title[first] != '\0' ? meant(text) : NULL;
+		free(text);
+		if (word != NULL && word->has_path && title[first + 1] != '\0')
+			return mem_printf("no such section (did you mean \"%s:%s\"?)", word->text,
+			    diag_clip(
+				title + first + 1 + strspn(title + first + 1, " \t\""), clip));
+	}
 	if (word != NULL && word->has_path)
 		return mem_printf("no such section: write [%s:%s]", word->text,
 		    word->kind == TITLE_PROFILE ? "NAME" : "PATH");
@@ -131,19 +155,19 @@ name_problem(const char *name, size_t len)
 		    shown, *name);
 	else if (good < len && name[good] == '@')
 		problem = mem_printf(
-		    "\"@\" in the name \"%s\": it is for the instances of a template (instances = N)",
+		    "\"@\" in the name \"%s\": instances have it, and those come from instances = N in [child:NAME]",
 		    shown);
 	else if (good < len) {
 		size_t sequence = str_utf8_sequence(copy + good, len - good);
 		char *odd = mem_strndup(copy + good, sequence > 0 ? sequence : 1);
 		problem = mem_printf(
-		    "\"%s\" in the name \"%s\": names have letters A–Z a–z, digits and _ . : -",
+		    "\"%s\" in the name \"%s\": write letters A–Z a–z, digits and _ . : - alone",
 		    diag_clip(odd, clip), shown);
 		free(odd);
 	} else if (len > MAX_NAME)
 		problem = mem_printf(
-		    "the name \"%s\" has %zu characters, more than the %d that are allowed", shown,
-		    len, MAX_NAME);
+		    "the name \"%s\" has %zu characters, more than the %d that are allowed: choose a shorter one",
+		    shown, len, MAX_NAME);
 	free(copy);
 	return problem;
 }
@@ -168,15 +192,20 @@ titles_path_problem(enum titles_kind kind, const char *path)
 		    : NULL;
 	if (*path == '\0')
 		return mem_printf("the name is missing: write [%s:PATH]", word);
+	if (strchr(" \t", *path) != NULL || strchr(" \t", path[whole - 1]) != NULL)
+		return mem_printf("blanks around the path (did you mean \"%s:%.*s\"?)", word,
+		    trimmed_length(path), diag_clip(path + strspn(path, " \t"), clip));
 	if (*path == '/')
 		return mem_printf("paths do not begin with \"/\" (did you mean \"%s:%s\"?)", word,
 		    diag_clip(path + 1, clip));
 	if (path[whole - 1] == '/')
-		return mem_printf("the path ends in \"/\"");
+		return mem_printf("the path ends in \"/\": write [%s:%.*s]", word, (int)whole - 1,
+		    diag_clip(path, clip));
 	for (const char *name = path;; name += strcspn(name, "/") + 1) {
 		size_t len = strcspn(name, "/");
 		if (len == 0)
-			return mem_strdup("\"//\" in the path: a name is missing");
+			return mem_strdup(
+			    "\"//\" in the path: write a name between the two, or one \"/\"");
 		char *problem = name_problem(name, len);
 		if (problem != NULL)
 			return problem;
@@ -186,9 +215,11 @@ titles_path_problem(enum titles_kind kind, const char *path)
 	}
 	if (whole > MAX_PATH)
 		return mem_printf(
-		    "the path has %zu bytes, more than the %d that are allowed", whole, MAX_PATH);
+		    "the path has %zu bytes, more than the %d that are allowed: choose shorter names",
+		    whole, MAX_PATH);
 	if (depth > MAX_DEPTH)
-		return mem_printf("the path is %zu names deep, more than the %d that are allowed",
+		return mem_printf(
+		    "the path is %zu names deep, more than the %d that are allowed: leave some supervisors out",
 		    depth, MAX_DEPTH);
 	return NULL;
 }

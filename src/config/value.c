@@ -1,5 +1,6 @@
 #include "config/value.h"
 
+#include "config/choice.h"
 #include "config/diag.h"
 #include "config/sequence.h"
 #include "config/words.h"
@@ -17,8 +18,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define SEPARATORS  ", \t"
-#define MAX_CHOICES 8
+#define SEPARATORS ", \t"
 
 /*
  * A reader of one type: fills value or returns what is wrong, to be freed. text is not empty but
@@ -27,6 +27,12 @@
 typedef char *parse_fn(const struct keys_key *key, const char *text, struct value *value);
 
 /* --- reading -------------------------------------------------------------------------------- */
+
+static bool
+ends_in(const char *text, char c)
+{
+	return *text != '\0' && text[strlen(text) - 1] == c;
+}
 
 static char *
 parse_text(const struct keys_key *key, const char *text, struct value *value)
@@ -39,10 +45,15 @@ parse_text(const struct keys_key *key, const char *text, struct value *value)
 static char *
 parse_path(const struct keys_key *key, const char *text, struct value *value)
 {
+	char clip[DIAG_CLIP_SIZE];
+
 	if (strlen(text) >= PATH_MAX)
 		return mem_printf("the path is longer than %d bytes", PATH_MAX - 1);
 	if (*text == '~')
 		return mem_strdup("\"~\" is not expanded: write ${HOME}");
+	if (key->type != TYPE_DIRECTORY && ends_in(text, '/'))
+		return mem_printf(
+		    "\"%s\" is a directory: add the name of a file", diag_clip(text, clip));
 	return parse_text(key, text, value);
 }
 
@@ -172,6 +183,18 @@ span_meant(const char *text, char out[SPAN_TEXT_SIZE])
 	return NULL;
 }
 
+static bool
+is_endless(const char *text)
+{
+	static const char *const words[] = { "infinity", "infinite", "inf", "forever", "never",
+		"none", "unlimited", "∞" };
+
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (strcasecmp(text, words[i]) == 0)
+			return true;
+	return false;
+}
+
 static char *
 parse_span(const struct keys_key *key, const char *text, struct value *value)
 {
@@ -182,6 +205,8 @@ parse_span(const struct keys_key *key, const char *text, struct value *value)
 	diag_clip(text, clip);
 	if (is_negative(text) && span_parse(text + 1, &value->number) == 0)
 		error = -ERANGE;
+	if (error == -EINVAL && key->infinite && is_endless(text))
+		return mem_printf("\"%s\" is no duration (did you mean \"infinity\"?)", clip);
 	if (error == -EINVAL && span_meant(text, meant) != NULL)
 		return mem_printf("\"%s\" is no duration (did you mean \"%s\"?)", clip, meant);
 	if (error == -EINVAL)
@@ -256,8 +281,13 @@ parse_percent(const struct keys_key *key, const char *text, struct value *value)
 	int error = parse_decimal(text, has_sign ? len - 1 : len, 4, &value->number);
 
 	diag_clip(text, clip);
-	if (error == 0 && !has_sign && value->number != 0)
-		return mem_printf("\"%s\" is no percentage (did you mean \"%s%%\"?)", clip, clip);
+	/* 0.1 is a tenth; 10 is ten of a hundred */
+	if (error == 0 && !has_sign && value->number > 0)
+		return mem_printf("\"%s\" is no percentage (did you mean \"%g%%\"?)", clip,
+		    (double)value->number / (value->number < 10000 ? 100 : 10000));
+	if (error == -EINVAL && has_sign && strspn(text, "0123456789.") > 0)
+		return mem_printf("\"%s\" is no percentage (did you mean \"%.*s%%\"?)", clip,
+		    (int)strspn(text, "0123456789."), clip);
 	if (error == -EINVAL)
 		return mem_printf("\"%s\" is no percentage (such as 10%%)", clip);
 	if (error != 0 || value->number < key->min * 10000 || value->number > key->max * 10000)
@@ -266,99 +296,10 @@ parse_percent(const struct keys_key *key, const char *text, struct value *value)
 	return NULL;
 }
 
-/* Splits the words of a table field in place of out (which the pointers point into). */
-static size_t
-split_words(char *words, const char *candidates[MAX_CHOICES])
-{
-	char *save;
-	size_t count = 0;
-
-	for (char *word = strtok_r(words, " ", &save); word != NULL && count < MAX_CHOICES;
-	     word = strtok_r(NULL, " ", &save))
-		candidates[count++] = word;
-	return count;
-}
-
-static bool
-is_not_yet(const struct keys_key *key, const char *text)
-{
-	char *words = mem_strdup(key->not_yet != NULL ? key->not_yet : "");
-	const char *candidates[MAX_CHOICES];
-	size_t count = split_words(words, candidates);
-	bool is = false;
-
-	for (size_t i = 0; i < count; i++) {
-		bool prefix = candidates[i][strlen(candidates[i]) - 1] == ':';
-		is = is ||
-		    (prefix ? str_starts(text, candidates[i]) : str_equal(text, candidates[i]));
-	}
-	free(words);
-	return is;
-}
-
-/* What other supervisors call it, or what is near in spelling; NULL if nothing is. */
-static const char *
-choice_meant(const char *text, const char *const *candidates, size_t count)
-{
-	static const char *const habits[][2] = { { "always", "permanent" },
-		{ "unless-stopped", "permanent" }, { "on-failure", "transient" },
-		{ "on_failure", "transient" }, { "unexpected", "transient" },
-		{ "never", "temporary" }, { "no", "temporary" },
-		{ "simple_one_for_one", "one_for_one" }, { "constant", "fixed" },
-		{ "oneshot", "exit" }, { "simple", "spawn" }, { "stdout", "inherit" },
-		{ "control-group", "tree" }, { "mixed", "tree" } };
-
-	for (size_t i = 0; i < count; i++)
-		if (strcasecmp(text, candidates[i]) == 0)
-			return candidates[i];
-	for (size_t h = 0; h < sizeof habits / sizeof habits[0]; h++)
-		for (size_t i = 0; i < count; i++)
-			if (strcasecmp(text, habits[h][0]) == 0 &&
-			    str_equal(habits[h][1], candidates[i]))
-				return candidates[i];
-	return str_nearest(text, candidates, count);
-}
-
-static char *
-no_choice(const struct keys_key *key, const char *text, const char *const *candidates, size_t count)
-{
-	char clip[DIAG_CLIP_SIZE];
-	struct buf list = { 0 };
-	const char *nearest = choice_meant(text, candidates, count);
-	char *problem;
-
-	for (size_t i = 0; i < count; i++)
-		buf_printf(&list, "%s%s", i > 0 ? ", " : "", candidates[i]);
-	diag_clip(text, clip);
-	if (is_not_yet(key, text))
-		problem =
-		    mem_printf("\"%s\" is not supported yet: comes in a later version (now: %s)",
-			clip, list.data);
-	else if (nearest != NULL)
-		problem = mem_printf(
-		    "\"%s\" is not one of %s (did you mean \"%s\"?)", clip, list.data, nearest);
-	else
-		problem = mem_printf("\"%s\" is not one of %s", clip, list.data);
-	buf_free(&list);
-	return problem;
-}
-
 static char *
 parse_choice(const struct keys_key *key, const char *text, struct value *value)
 {
-	char *words = mem_strdup(key->choices);
-	const char *candidates[MAX_CHOICES];
-	size_t count = split_words(words, candidates);
-	char *problem = NULL;
-	size_t i = 0;
-
-	while (i < count && !str_equal(text, candidates[i]))
-		i++;
-	if (i == count)
-		problem = no_choice(key, text, candidates, count);
-	value->number = (int64_t)i;
-	free(words);
-	return problem;
+	return choice_read(key, text, &value->number);
 }
 
 /* A descriptor to be ready by: one that is nothing else's, and that a child can be given. */
@@ -378,8 +319,8 @@ parse_ready_fd(const char *text, struct value *value)
 		return mem_printf("\"%s\" is the standard %s: choose a descriptor from 3 to %d",
 		    clip, standard[number], VALUE_MAX_READY_FD);
 	if (error != 0 || number > VALUE_MAX_READY_FD)
-		return mem_printf("\"%s\" is out of range (fd:3 to fd:%d)", clip,
-		    VALUE_MAX_READY_FD);
+		return mem_printf(
+		    "\"%s\" is out of range (fd:3 to fd:%d)", clip, VALUE_MAX_READY_FD);
 	value->number = READY_TOLD;
 	value->text = mem_printf("fd:%d", (int)number);
 	return NULL;
@@ -435,7 +376,8 @@ add_exit(const char *word, struct core_exit_set *exits)
 	if (isdigit((unsigned char)*word) || *word == '-') {
 		if (str_to_int64(word, 0, 255, &code) != 0)
 			return mem_printf(
-			    "\"%s\" is no exit status (0 to 255)", diag_clip(word, clip));
+			    "\"%s\" is no exit status: write numbers from 0 to 255, with blanks between",
+			    diag_clip(word, clip));
 		spec_exit_add_code(exits, (uint32_t)code);
 		return NULL;
 	}
@@ -466,6 +408,28 @@ parse_exits(const struct keys_key *key, const char *text, struct value *value)
 	return problem;
 }
 
+/* What is wrong with the first word of a command, to be freed; NULL: nothing. */
+static char *
+program_problem(const char *name)
+{
+	char clip[DIAG_CLIP_SIZE];
+	size_t len = strcspn(name, "=/");
+
+	diag_clip(name, clip);
+	if (name[strspn(name, " \t\n")] == '\0')
+		return mem_strdup("the program's name is empty: write PROGRAM ARGUMENTS…");
+	if (ends_in(name, '/'))
+		return mem_printf("\"%s\" is a directory: add the name of a program", clip);
+	if (str_starts(name, "~/"))
+		return mem_strdup("\"~\" is not expanded: write ${HOME}");
+	if (*name == '$' && isalpha((unsigned char)name[1]))
+		return mem_printf("\"%s\" is not expanded: write ${NAME}", clip);
+	if (len > 0 && name[len] == '=')
+		return mem_printf("\"%s\" is no program: for a variable write env.%.*s = %s", clip,
+		    (int)len, name, clip + len + 1);
+	return NULL;
+}
+
 /* Words are expanded after they have been split. */
 static char *
 parse_command(const char *text, const struct expand *expand, struct value *value)
@@ -483,9 +447,7 @@ parse_command(const char *text, const struct expand *expand, struct value *value
 			value->words[i] = expanded;
 		}
 	}
-	if (problem == NULL && (value->word_count == 0 || value->words[0][0] == '\0'))
-		problem = mem_strdup("the program's name is empty");
-	return problem;
+	return problem != NULL ? problem : program_problem(value->words[0]);
 }
 
 static parse_fn *const parsers[] = {
@@ -519,6 +481,7 @@ may_differ(enum keys_type type)
 static char *
 parse_expanded(const struct keys_key *key, char *text, struct value *value)
 {
+	char clip[DIAG_CLIP_SIZE];
 	bool may_be_empty =
 	    key->type == TYPE_TEXT || key->type == TYPE_EXITS || key->type == TYPE_NAMES;
 
@@ -526,10 +489,17 @@ parse_expanded(const struct keys_key *key, char *text, struct value *value)
 		if (*p == '\n')
 			*p = ' ';
 	if (*text == '\0' && !may_be_empty)
-		return mem_strdup("the value is empty (leave the line out for the default)");
+		return mem_strdup(key->type == TYPE_COMMAND
+			? "the value is empty: write PROGRAM ARGUMENTS…"
+			: "the value is empty: leave the line out for the default");
+	if (key->type != TYPE_TEXT && strlen(text) >= 2 && strchr("\"'", *text) != NULL &&
+	    ends_in(text, *text))
+		return mem_printf(
+		    "%s is in quotes, which only the words of a command may be: take them away",
+		    diag_clip(text, clip));
 	if (strchr(text, EXPAND_INSTANCE) != NULL && !may_differ(key->type))
 		return mem_strdup(
-		    "the instances of a template share this value: %i, %n and %p cannot stand in it");
+		    "the instances of a template share this value: %i, %n and %p cannot stand in it, write it out");
 	must(parsers[key->type] != NULL);
 	return parsers[key->type](key, text, value);
 }

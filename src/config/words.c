@@ -42,7 +42,8 @@ take_single(struct splitter *splitter)
 {
 	for (; *splitter->at != '\''; splitter->at++) {
 		if (*splitter->at == '\0') {
-			splitter->problem = "a single quote (') is not closed";
+			splitter->problem =
+			    "a single quote (') is not closed: close it, or write \\' for the character";
 			return;
 		}
 		put(splitter, *splitter->at == '$' ? WORDS_DOLLAR : *splitter->at);
@@ -65,7 +66,8 @@ take_double(struct splitter *splitter)
 				c = WORDS_DOLLAR;
 		}
 		if (c == '\0') {
-			splitter->problem = "a double quote (\") is not closed";
+			splitter->problem =
+			    "a double quote (\") is not closed: close it, or write \\\" for the character";
 			return;
 		}
 		put(splitter, c);
@@ -79,7 +81,8 @@ take_backslash(struct splitter *splitter)
 	char c = *splitter->at;
 
 	if (c == '\0') {
-		splitter->problem = "a backslash stands at the end with nothing to quote";
+		splitter->problem =
+		    "a backslash stands at the end with nothing to quote: write \\\\ for the character";
 		return;
 	}
 	splitter->at++;

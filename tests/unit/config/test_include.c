@@ -177,7 +177,7 @@ what_is_not_there_is_said(void **state)
 	    "[coppice]\ninclude = ${COPPICE_TEST_NO_SUCH}/*.conf\n[child:a]\ninclude = x\n");
 	expect("main.conf",
 	    "main.conf:2: [coppice] include: the daemon's environment has no COPPICE_TEST_NO_SUCH (write ${COPPICE_TEST_NO_SUCH:-default} if it may be missing)\n"
-	    "main.conf:4: [child:a] include: this is a key of [coppice]\n",
+	    "main.conf:4: [child:a] include: this is a key of the daemon: put it into [coppice]\n",
 	    NULL);
 }
 
@@ -301,13 +301,13 @@ sections_of_several_files(void **state)
 	    "event_history = 17\n[coppice]\n");
 	expect("main.conf",
 	    "a.conf:5: [defaults] umask: set already in main.conf:5: the sections [defaults] of all files are one\n"
-	    "a.conf:6: [supervisor:x]: \"x\" is declared already, as [child:x] in main.conf:7\n"
-	    "a.conf:9: [child:y/z]: \"y\" is a child (main.conf:11), and only supervisors have something below them\n"
+	    "a.conf:6: [supervisor:x]: \"x\" is declared already, as [child:x] in main.conf:7: give one of them another name\n"
+	    "a.conf:9: [child:y/z]: \"y\" is a child (main.conf:11), and only supervisors have something below them: give it another place\n"
 	    "b.conf:2: [defaults] env.A: set already in a.conf:4: the sections [defaults] of all files are one\n"
 	    "b.conf:4: [supervisor:/]: the section is there already, in main.conf:9: put all into one\n"
 	    "b.conf:5: [profile:p]: the profile is there already, in main.conf:10: put all into one\n"
 	    "b.conf:7: [coppice] log_dir: set already in a.conf:2: the sections [coppice] of all files are one\n"
-	    "b.conf:8: [coppice] log_dir: set already in line 7: a key stands once in a section\n"
+	    "b.conf:8: [coppice] log_dir: set already in line 7: take one of the two away\n"
 	    "b.conf:9: [coppice] event_history: set already in main.conf:3: the sections [coppice] of all files are one\n"
 	    "b.conf:10: [coppice]: the section is there already, in line 6: put all into one\n"
 	    "main.conf:13: [defaults]: the section is there already, in line 4: put all into one\n",

@@ -111,7 +111,7 @@ static const struct {
 	{ "[profile:p]\nstart_timeout = soon\nintensity = 3\nrestrat = transient\nchild.umask = 1\n",
 	    "t.conf:1: warning: [profile:p]: nobody has this profile: write profile = p where its values are to hold\n"
 	    "t.conf:2: [profile:p] start_timeout: \"soon\" is no duration (such as 250ms, 5s, 2m, 1h, 1d, infinity)\n"
-	    "t.conf:3: [profile:p] intensity: this is a key of supervisors, not of children\n"
+	    "t.conf:3: [profile:p] intensity: this is a key of supervisors, not of children: put it into the [supervisor:PATH] that it is for\n"
 	    "t.conf:4: [profile:p] restrat: no such key (did you mean \"restart\"?)\n"
 	    "t.conf:5: [profile:p] child.umask: \"child.\" is for supervisors (did you mean \"umask\"?)\n" },
 	{ "[profile:p]\n[profile:p]\n[child:a]\ncommand = x\nprofile = p\n",
@@ -119,7 +119,7 @@ static const struct {
 	{ "[profile:]\n[profile]\n[profile:a/b]\n[profile:-x]\n",
 	    "t.conf:1: [profile:]: the name is missing: write [profile:NAME]\n"
 	    "t.conf:2: [profile]: no such section: write [profile:NAME]\n"
-	    "t.conf:3: [profile:a/b]: \"/\" in the name \"a/b\": names have letters A–Z a–z, digits and _ . : -\n"
+	    "t.conf:3: [profile:a/b]: \"/\" in the name \"a/b\": write letters A–Z a–z, digits and _ . : - alone\n"
 	    "t.conf:4: [profile:-x]: the name \"-x\" begins with \"-\": begin it with a letter, a digit, \"_\" or \":\"\n" },
 	{ "[profile:a]\n[child:a]\ncommand = x\nprofile = %n\n",
 	    "t.conf:1: warning: [profile:a]: nobody has this profile: write profile = a where its values are to hold\n"
@@ -128,7 +128,7 @@ static const struct {
 	    "t.conf:2: [supervisor:s] profile: this is a key of children, not of supervisors (for all children below: \"child.profile\")\n"
 	    "t.conf:4: [coppice] profile: this is a key of children: for all of them put it into [defaults]\n"
 	    "t.conf:5: warning: [profile:p]: nobody has this profile: write profile = p where its values are to hold\n"
-	    "t.conf:8: [child:a] profile: the value is empty (leave the line out for the default)\n" },
+	    "t.conf:8: [child:a] profile: the value is empty: leave the line out for the default\n" },
 	/* a message about a value names the line in the profile, and the child */
 	{ "[profile:p]\nsignificant = yes\n[child:a]\ncommand = x\nprofile = p\n",
 	    "t.conf:2: [profile:p] significant: a permanent child cannot be significant, for it is always restarted: add restart = transient or temporary; \"a\" has it from here\n" },

@@ -127,7 +127,7 @@ test_too_long(void **state)
 	char *description = parsed(text.data, text.len);
 	assert_non_null(strstr(description, "\nl=1@3\n"));
 	assert_non_null(strstr(description,
-	    "f:2: [a]: the line has 65537 bytes, more than the 65536 that are allowed\n"));
+	    "f:2: [a]: the line has 65537 bytes, more than the 65536 that are allowed: shorten it, or continue it in an indented line\n"));
 	free(description);
 	buf_free(&text);
 }

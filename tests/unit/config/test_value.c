@@ -58,7 +58,7 @@ static const struct good {
 	{ "strategy", "rest_for_one", "rest_for_one", "\"rest_for_one\"" },
 	{ "stop", "graceful(2s)", "TERM 2s KILL", "[[\"TERM\", 2000], [\"KILL\", null]]" },
 	{ "stop", "immediate", "KILL", "[[\"KILL\", null]]" },
-	{ "stop", "infinity", "TERM", "[[\"TERM\", null]]" },
+	{ "stop", "infinity", "TERM infinity", "[[\"TERM\", null]]" },
 	{ "stop", "SIGINT 1 15 0 RTMIN+1 250ms KILL", "INT 1s TERM 0s RTMIN+1 250ms KILL",
 	    "[[\"INT\", 1000], [\"TERM\", 0], [\"RTMIN+1\", 250], [\"KILL\", null]]" },
 	{ "stop", "HUP 1 INT 1 HUP 1 INT 1 HUP 1 INT 1 HUP 1 KILL",
