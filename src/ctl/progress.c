@@ -92,17 +92,45 @@ progress_params(const char *path, const char *extra)
 	return params.data;
 }
 
-static bool
-progress_is_missing(const struct progress *progress, const struct node *node)
-{
-	bool ended = scan_text_is(&node->state, "stopped") || scan_text_is(&node->state, "failed");
+/* How the node is meant by the paths: not at all, as one below another, or itself. */
+enum meant {
+	MEANT_NOT,
+	MEANT_BELOW,
+	MEANT_ITSELF
+};
 
-	/* What stays down is not waited for. */
-	return !ended && !scan_text_is(&node->state, "finished") &&
-	    (progress->down || !scan_text_is(&node->state, "running"));
+static enum meant
+progress_meant(const struct progress *progress, const struct node *node)
+{
+	enum meant meant = MEANT_NOT;
+
+	for (unsigned i = 0; i < progress->count && meant != MEANT_ITSELF; i++) {
+		if (paths_match(progress->paths[i], node, false))
+			meant = MEANT_ITSELF;
+		else if (meant == MEANT_NOT && paths_match(progress->paths[i], node, true))
+			meant = MEANT_BELOW;
+	}
+	return meant;
 }
 
-/* Whether it is a child that one of the paths names and that is not there yet. */
+/* Below a supervisor that starts some stay down, and nobody waits for them. */
+static bool
+node_stays_down(const struct node *node)
+{
+	return scan_text_is(&node->state, "failed") ||
+	    (scan_text_is(&node->state, "stopped") &&
+		(scan_text_is(&node->reason, "operator") ||
+		    scan_text_is(&node->reason, "autostart")));
+}
+
+static bool
+node_is_down(const struct node *node)
+{
+	return scan_text_is(&node->state, "stopped") || scan_text_is(&node->state, "failed") ||
+	    scan_text_is(&node->state, "finished");
+}
+
+/* Counts the children that are meant, and keeps of the list those that are not there yet. */
 static void
 progress_count(const struct progress *progress, struct look *look)
 {
@@ -110,14 +138,14 @@ progress_count(const struct progress *progress, struct look *look)
 
 	for (size_t i = 0; i < list->count; i++) {
 		const struct node node = list->nodes[i];
-		bool named = false;
-		for (unsigned j = 0; j < progress->count && !named; j++)
-			named = paths_match(progress->paths[j], &node, true);
-		if (!named || !scan_text_is(&node.kind, "child"))
+		enum meant meant =
+		    scan_text_is(&node.kind, "child") ? progress_meant(progress, &node) : MEANT_NOT;
+		if (meant == MEANT_NOT)
 			continue;
-		look->total += progress->down ||
-		    (!scan_text_is(&node.state, "stopped") && !scan_text_is(&node.state, "failed"));
-		if (progress_is_missing(progress, &node))
+		if (!progress->down && meant == MEANT_BELOW && node_stays_down(&node))
+			continue;
+		look->total++;
+		if (progress->down ? !node_is_down(&node) : !node_is_well(&node))
 			list->nodes[look->missing++] = node; /* no later than where it stands */
 	}
 	list->count = look->missing;

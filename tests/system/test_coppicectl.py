@@ -218,7 +218,7 @@ def slow(request):
 
 def test_a_timeout_says_who_is_missing_and_why(serve):
     server = serve(slow)
-    for args in (("shop",), ("shop/db", "shop/web")):
+    for args in (("shop",), ("shop/db", "shop/web"), ("shop", "shop/db")):
         done = run(server.path, "start", *args, "--timeout", "5s")
         assert done.returncode == 5 and done.stdout == ""
         first, db, web, last = done.stderr.splitlines()
@@ -226,6 +226,8 @@ def test_a_timeout_says_who_is_missing_and_why(serve):
         assert db.startswith("  shop/db (starting for ") and db.endswith(", ready = notify)")
         assert web.startswith("  shop/web@2 (waiting for ") and "those before it" in web
         assert last == "coppicectl: what was asked for goes on; coppicectl why PATH tells more"
+    done = run(server.path, "start", "shop/old", "--timeout", "5s")
+    assert done.returncode == 5 and "1 of 1\n  shop/old (stopped for " in done.stderr
     done = run(server.path, "stop", "shop", "--timeout", "5s")
     assert done.returncode == 5 and done.stderr.startswith("coppicectl: not down after 5s: 3 of 4\n")
     done = run(server.path, "start", "shop", "--timeout", "5s", "--json")
