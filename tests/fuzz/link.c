@@ -13,6 +13,7 @@ int reaper_main(int argc, char **argv);
 #include "engine/act.h"
 #include "engine/checkpoint.h"
 #include "engine/exits.h"
+#include "engine/notify.h"
 #include "lib/fd.h"
 #include "lib/must.h"
 
@@ -66,7 +67,8 @@ begin(struct shell *shell, struct reaper *reaper)
 	must(checkpoint_new(&shell->engine.checkpoint, shell->engine.core, 1, &specs, 16) == 0);
 	shell->engine.act = act_new(&shell->engine);
 	shell->engine.exits = exits_new(&shell->engine);
-	must(shell->engine.act != NULL && shell->engine.exits != NULL);
+	shell->engine.notify = notify_new(&shell->engine);
+	must(shell->engine.act != NULL && shell->engine.exits != NULL && shell->engine.notify != NULL);
 	for (uint32_t node = 0; node < core_count(shell->engine.core); node++)
 		if (shell->processes[node].pid > 0)
 			exits_track(shell->engine.exits, shell->processes[node].pid, node);
@@ -78,6 +80,7 @@ finish(struct shell *shell, struct reaper *reaper)
 	while (reaper->store.count > 0)
 		must(store_drop(&reaper->store, reaper->store.entry[0].key) == 0);
 	exits_free(&shell->engine.exits);
+	notify_free(&shell->engine.notify);
 	act_free(&shell->engine.act);
 	checkpoint_free(&shell->engine.checkpoint);
 	shell_free(shell);
