@@ -194,6 +194,23 @@ act_drain(struct ctl *ctl)
 	return act_at_once(ctl, "drain");
 }
 
+static int
+act_no_signal(struct ctl *ctl, const char *name)
+{
+	static const char *const usual[] = { "HUP", "INT", "QUIT", "KILL", "USR1", "USR2", "TERM",
+		"STOP", "CONT", "WINCH", "ALRM", "ABRT", "PIPE", "CHLD", "TSTP", "SIGHUP", "SIGINT",
+		"SIGQUIT", "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGTERM", "SIGSTOP", "SIGCONT",
+		"SIGWINCH" };
+	const char *near = str_nearest(name, usual, sizeof usual / sizeof *usual);
+	char *hint = near != NULL
+	    ? mem_printf("did you mean \"%s\"?", near)
+	    : mem_strdup("signals are named like TERM, SIGHUP, RTMIN+1 or 15, after the path");
+
+	ctl_complain(ctl, CTL_USAGE, hint, "\"%s\" is no signal", name);
+	free(hint);
+	return CTL_USAGE;
+}
+
 int
 act_signal(struct ctl *ctl)
 {
@@ -204,9 +221,7 @@ act_signal(struct ctl *ctl)
 	struct buf extra = { 0 };
 
 	if (names_signal(name) < 0)
-		return ctl_complain(ctl, CTL_USAGE,
-		    "signals are named like TERM, SIGHUP, RTMIN+1 or 15, after the path",
-		    "\"%s\" is no signal", name);
+		return act_no_signal(ctl, name);
 	buf_puts(&extra, ",\"signal\":");
 	buf_json_string(&extra, name);
 	buf_puts(&extra, ctl->options[OPT_WHOLE_TREE] != NULL ? ",\"whole_tree\":true" : "");

@@ -117,53 +117,90 @@ ctl_unknown_option(struct ctl *ctl, const char *arg)
 	return CTL_USAGE;
 }
 
-/*
- * The option that an argument names, OPT_COUNT for none; *value is what stands in the same
- * argument, or NULL.
- */
+/* What "--name" or "--name=value" is, OPT_COUNT for none; *value is behind the "=", or NULL. */
 static enum ctl_option
-ctl_match_option(const char *arg, const char **value)
+ctl_match_name(const char *arg, const char **value)
 {
-	*value = NULL;
+	size_t len = strcspn(arg + 2, "=");
+
+	*value = arg[2 + len] == '=' ? arg + 3 + len : NULL;
 	for (enum ctl_option i = 0; i < OPT_COUNT; i++) {
-		size_t len = strlen(options[i].name);
-		if (arg[1] == '-' && strncmp(arg + 2, options[i].name, len) == 0 &&
-		    (arg[2 + len] == '\0' || arg[2 + len] == '=')) {
-			*value = arg[2 + len] == '=' ? arg + 3 + len : NULL;
+		if (strlen(options[i].name) == len && strncmp(arg + 2, options[i].name, len) == 0)
 			return i;
-		}
-		if (arg[1] != '-' && options[i].letter != '\0' && arg[1] == options[i].letter) {
-			if (arg[2] != '\0')
-				*value = arg + 2;
-			return i;
-		}
 	}
 	return OPT_COUNT;
+}
+
+static enum ctl_option
+ctl_match_letter(char letter)
+{
+	for (enum ctl_option i = 0; i < OPT_COUNT; i++) {
+		if (options[i].letter == letter)
+			return i;
+	}
+	return OPT_COUNT;
+}
+
+/* Takes what stands behind an option that needs a value and has none in its own argument. */
+static int
+ctl_take_value(struct ctl *ctl, enum ctl_option option, int argc, char **argv, int *at)
+{
+	if (*at + 1 >= argc) {
+		char *hint = mem_printf(
+		    "it is given like this: --%s %s", options[option].name, options[option].value);
+		ctl_complain(
+		    ctl, CTL_USAGE, hint, "option --%s needs a value", options[option].name);
+		free(hint);
+		return CTL_USAGE;
+	}
+	ctl->options[option] = argv[++*at];
+	return 0;
+}
+
+static int
+ctl_take_name(struct ctl *ctl, int argc, char **argv, int *at)
+{
+	const char *value;
+	enum ctl_option option = ctl_match_name(argv[*at], &value);
+
+	if (option == OPT_COUNT)
+		return ctl_unknown_option(ctl, argv[*at]);
+	if (options[option].value == NULL && value != NULL)
+		return ctl_complain(ctl, CTL_USAGE, "give it without \"=\"",
+		    "option --%s takes no value: \"%s\"", options[option].name, argv[*at]);
+	if (options[option].value != NULL && value == NULL)
+		return ctl_take_value(ctl, option, argc, argv, at);
+	ctl->options[option] = value != NULL ? value : "";
+	return 0;
+}
+
+/* "-f", "-n5", "-fn5" or "-fn 5". */
+static int
+ctl_take_letters(struct ctl *ctl, int argc, char **argv, int *at)
+{
+	const char *arg = argv[*at];
+
+	for (const char *letter = arg + 1; *letter != '\0'; letter++) {
+		enum ctl_option option = ctl_match_letter(*letter);
+		if (option == OPT_COUNT)
+			return ctl_unknown_option(ctl, arg);
+		ctl->options[option] = "";
+		if (options[option].value == NULL)
+			continue;
+		if (letter[1] == '\0')
+			return ctl_take_value(ctl, option, argc, argv, at);
+		ctl->options[option] = letter + 1;
+		break;
+	}
+	return 0;
 }
 
 /* Takes the option at argv[*at]; *at is left at the last argument that belongs to it. */
 static int
 ctl_take_option(struct ctl *ctl, int argc, char **argv, int *at)
 {
-	const char *arg = argv[*at];
-	const char *value;
-	enum ctl_option option = ctl_match_option(arg, &value);
-
-	if (option == OPT_COUNT)
-		return ctl_unknown_option(ctl, arg);
-	if (options[option].value == NULL) {
-		if (value != NULL)
-			return ctl_complain(ctl, CTL_USAGE, NULL,
-			    "option --%s takes no value: \"%s\"", options[option].name, arg);
-		value = "";
-	} else if (value == NULL) {
-		if (*at + 1 >= argc)
-			return ctl_complain(ctl, CTL_USAGE, NULL, "option --%s needs a value: %s",
-			    options[option].name, options[option].value);
-		value = argv[++*at];
-	}
-	ctl->options[option] = value;
-	return 0;
+	return argv[*at][1] == '-' ? ctl_take_name(ctl, argc, argv, at)
+				   : ctl_take_letters(ctl, argc, argv, at);
 }
 
 /* Sorts argv into command, options and arguments; options may stand anywhere, "--" ends them. */

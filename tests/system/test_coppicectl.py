@@ -96,6 +96,18 @@ def test_json_of_a_refusal_is_on_both_outputs(serve):
     assert done.stderr == "coppicectl: you may look, not touch\ncoppicectl: ask root\n"
 
 
+@pytest.mark.parametrize(
+    "command",
+    [["status"], ["status", "x"], ["tree"], ["tree", "x"], ["show", "x"], ["why", "x"], ["start", "x"], ["start", "x", "--no-wait"],
+     ["stop", "x"], ["restart", "x"], ["reset", "x"], ["drain", "x"], ["signal", "x", "HUP"], ["ping"], ["shutdown"], ["raw", "help"]],
+)
+def test_every_command_prints_the_answer_as_it_is(serve, command):
+    path = serve(lambda request: b'{ "jsonrpc": "2.0","id":%d, "result": {"path":"x","state":"running","nodes":[ ]} }\n' % request["id"]).path
+    done = run(path, "--json", *command)
+    assert done.returncode == 0 and done.stderr == ""
+    assert re.fullmatch(r'\{ "jsonrpc": "2.0","id":\d, "result": \{"path":"x","state":"running","nodes":\[ \]\} \}\n', done.stdout)
+
+
 @pytest.mark.parametrize("code, status", [(1, 1), (2, 1), (3, 1), (4, 1), (5, 5), (6, 1), (-32601, 1), (4711, 1)])
 def test_exit_status_of_an_error(serve, code, status):
     done = run(serve(lambda request: Error(code, "no\x1b[31m!")).path, "start", "shop")
@@ -390,7 +402,15 @@ def test_which_socket(tmp_path, serve):
         (("start", "x", "--timeout"), "option --timeout needs a value"),
         (("start", "x", "--timeout", "soon"), '"soon" is no duration'),
         (("start", "x", "--no-wait=yes"), "takes no value"),
-        (("signal", "shop", "FOO"), '"FOO" is no signal'),
+        (("signal", "shop", "BOGUS"), '"BOGUS" is no signal'),
+        (("signal", "shop", "BOGUS"), "RTMIN+1"),
+        (("signal", "shop", "SIGTREM"), 'did you mean "SIGTERM"?'),
+        (("signal", "shop", "URS1"), 'did you mean "USR1"?'),
+        (("evnets", "-fn", "3"), 'did you mean "events"?'),
+        (("events", "-fn"), "option --lines needs a value"),
+        (("events", "-fz"), 'there is no option "-fz"'),
+        (("restart", "--grou", "x"), 'did you mean "--group"?'),
+        (("help", "help", "help"), "too many arguments"),
         (("signal", "shop"), "an argument is missing"),
         (("raw", "ping", "{"), "no JSON object"),
         (("raw", "ping", "7"), "no JSON object"),
@@ -400,6 +420,15 @@ def test_which_socket(tmp_path, serve):
 def test_wrong_usage(args, words):
     done = run("/nowhere", *args)
     assert done.returncode == 2 and done.stdout == "" and words in done.stderr, done
+    assert len(done.stderr.splitlines()) == 2, "what is wrong, and what to do"
+
+
+def test_letters_together(serve):
+    server = serve(lambda request: {"events": [], "next": 5, "lost": 0} if request["method"] == "events" else Error(1, "no"))
+    for args in (("-fn3",), ("-fn", "3"), ("-f", "-n", "3"), ("-n3", "-f"), ("--follow", "--lines=3")):
+        server.requests.clear()
+        assert run(server.path, "events", *args).returncode == 1
+        assert server.asked("events") == [{"limit": 3}] and server.asked("subscribe") == [{"since": 5}], args
 
 
 def test_help_fits_and_is_complete():
