@@ -419,15 +419,26 @@ say_limit(struct text *text, const char *event)
 	}
 }
 
+/* The failure that is foretold, as the beginning of a sentence. */
+static const char *
+supposition(const struct why *why)
+{
+	bool up = why->facts.state == STATE_RUNNING || why->facts.state == STATE_STARTING;
+
+	if (why->facts.kind == KIND_SUPERVISOR)
+		return up ? "If its own limit ended it now" : "If it failed again";
+	if (up)
+		return why->facts.state == STATE_RUNNING ? "If it failed now"
+							 : "If this start failed";
+	return "If its next start failed";
+}
+
 static void
 say_next(struct text *text)
 {
+	const char *event = supposition(text->why);
 	const struct why *why = text->why;
 	char span[96], of[WHY_NAME_SIZE], others[WHY_PHRASE_SIZE * 2], stable[SPAN_TEXT_SIZE];
-	const char *event = why->facts.kind == KIND_SUPERVISOR ? "If its own limit ended it now"
-	    : why->facts.state == STATE_RUNNING                ? "If it failed now"
-	    : why->facts.state == STATE_STARTING               ? "If this start failed"
-							       : "If its next start failed";
 
 	if (!why->has_next || why->node == CORE_ROOT ||
 	    (why->facts.kind == KIND_SUPERVISOR && why->spec->on_limit != LIMIT_ESCALATE))

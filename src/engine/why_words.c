@@ -229,8 +229,9 @@ why_because(const struct why *why, char out[WHY_PHRASE_SIZE])
 	case REASON_SHUTDOWN: snprintf(out, WHY_PHRASE_SIZE, "the daemon is shutting down"); break;
 	case REASON_TURN: because_turn(why, out); break;
 	case REASON_SLOT:
-		snprintf(out, WHY_PHRASE_SIZE, "%u start at a time (max_starting)",
-		    (unsigned)parent_spec(why)->max_starting);
+		snprintf(out, WHY_PHRASE_SIZE, "%u start%s at a time (max_starting)",
+		    (unsigned)parent_spec(why)->max_starting,
+		    parent_spec(why)->max_starting == 1 ? "s" : "");
 		break;
 	case REASON_EXITED:
 	case REASON_ENDED_EARLY:
