@@ -242,6 +242,7 @@ conn_last_events(struct conn *conn)
 {
 	int work = INT_MAX;
 
+	conn->stream.due = conn->stream.on; /* whether the sweep has been or not */
 	if (conn->phase == CONN_OPEN && conn_is_due(conn))
 		stream_write(&conn->stream, &conn->out, CONN_STREAM_SOCKET, &work);
 }

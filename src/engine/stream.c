@@ -1,5 +1,6 @@
 #include "engine/stream.h"
 
+#include "engine/checkpoint.h"
 #include "engine/engine.h"
 #include "engine/events.h"
 #include "lib/must.h"
@@ -91,6 +92,7 @@ line_of(struct streams *streams, const struct image_event *event, size_t *len, i
 static void
 sweep(struct streams *streams)
 {
+	ev_timer_stop(streams->engine->loop, &streams->timer);
 	streams->swept = streams->engine->event_number;
 	streams->swept_at = span_mono_now();
 	for (struct stream *stream = streams->head; stream != NULL; stream = stream->next) {
@@ -127,9 +129,15 @@ void
 streams_look(struct streams *streams)
 {
 	struct ev_loop *loop = streams->engine->loop;
+	uint64_t waiting = streams->engine->event_number - streams->swept;
 
-	if (streams->head == NULL || streams->swept == streams->engine->event_number ||
-	    ev_is_active(&streams->timer))
+	if (streams->head == NULL || waiting == 0)
+		return;
+	if (waiting >= checkpoint_events(streams->engine->checkpoint) / 4) {
+		sweep(streams); /* a burst, which must not leave the ring before it is told */
+		return;
+	}
+	if (ev_is_active(&streams->timer))
 		return;
 	mono_ms left = streams->swept_at + STREAM_PAUSE_MS - span_mono_now();
 	if (left <= 0) {

@@ -1,6 +1,8 @@
 #include "shell.h"
 
+#include "engine/checkpoint.h"
 #include "engine/control.h"
+#include "engine/events.h"
 #include "engine/spawn.h"
 #include "lib/buf.h"
 #include "lib/fd.h"
@@ -72,7 +74,9 @@ carry_out_signal(struct shell *shell, const struct core_action *action)
 static void
 carry_out_record(struct shell *shell, const struct core_record *record)
 {
-	shell->engine.event_number++;
+	events_add(&shell->engine, record);
+	shell->engine.event_number = checkpoint_state(shell->engine.checkpoint)->event_number;
+	*checkpoint_logged(shell->engine.checkpoint) = shell->engine.event_number;
 	if (shell->waits != NULL)
 		wait_on_record(shell->waits, record);
 	if (shell->engine.control != NULL)
@@ -193,12 +197,16 @@ shell_new(const char *const *rows)
 	shell->engine.core = core_new(1);
 	shell->engine.nodes = make_nodes(shell, rows);
 	assert_true(core_count(shell->engine.core) <= SHELL_NODES);
+	assert_int_equal(checkpoint_new(&shell->engine.checkpoint, shell->engine.core, 1,
+			     &(struct checkpoint_specs){ 0 }, SHELL_EVENTS),
+	    0);
 	return shell;
 }
 
 void
 shell_free(struct shell *shell)
 {
+	checkpoint_free(&shell->engine.checkpoint);
 	nodes_free(&shell->engine.nodes);
 	core_free(&shell->engine.core);
 	fd_close(&shell->engine.specs);

@@ -9,7 +9,8 @@
 #include "engine/engine.h"
 #include "engine/wait.h"
 
-#define SHELL_NODES 2048
+#define SHELL_NODES  2048
+#define SHELL_EVENTS 4096 /* in the ring */
 
 struct shell {
 	struct engine engine; /* first: the engine's functions find the shell by it */
