@@ -6,6 +6,7 @@
 #include "ctl/term.h"
 #include "ctl/text.h"
 #include "ctl/tree.h"
+#include "ctl/watch.h"
 
 #include "lib/mem.h"
 #include "lib/str.h"
@@ -190,6 +191,35 @@ show_summary(struct ctl *ctl, const struct term *term, const struct node_list *l
 	term_end_row(&ctl->out, term, start);
 }
 
+/* -w, once it is sure that there is something to look at. */
+static int
+show_watch(struct ctl *ctl, bool as_tree)
+{
+	struct term term = term_look();
+	struct node_list list = { 0 };
+	struct reply reply = { 0 };
+
+	if (ctl->options[OPT_JSON] != NULL)
+		return ctl_complain(ctl, CTL_USAGE,
+		    "coppicectl events --follow --json tells each change",
+		    "--watch is for people, --json for programs");
+	if (!term.terminal)
+		return ctl_complain(ctl, CTL_USAGE,
+		    "coppicectl events --follow tells each change, a line at a time",
+		    "--watch needs a terminal that can move its cursor");
+	int status = show_fetch(ctl, &reply, &list);
+	node_list_free(&list);
+	reply_free(&reply);
+	client_close(&ctl->client);
+	if (status != 0)
+		return status;
+	bool one = ctl->arg_count == 1 && !paths_is_pattern(ctl->args[0]);
+	char *params = one ? show_params(ctl->args[0]) : NULL;
+	status = watch_run(ctl, params, as_tree);
+	free(params);
+	return status;
+}
+
 int
 show_status(struct ctl *ctl)
 {
@@ -197,6 +227,8 @@ show_status(struct ctl *ctl)
 	struct node_list list = { 0 };
 	struct reply reply = { 0 };
 
+	if (ctl->options[OPT_WATCH] != NULL)
+		return show_watch(ctl, false);
 	if (ctl->options[OPT_JSON] != NULL)
 		return show_all_json(ctl, "status", true);
 	int status = show_fetch(ctl, &reply, &list);
@@ -217,6 +249,8 @@ show_tree(struct ctl *ctl)
 	struct node_list list = { 0 };
 	struct reply reply = { 0 };
 
+	if (ctl->options[OPT_WATCH] != NULL)
+		return show_watch(ctl, true);
 	if (ctl->options[OPT_JSON] != NULL)
 		return show_all_json(ctl, "tree", false);
 	int status = show_fetch(ctl, &reply, &list);
