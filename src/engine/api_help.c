@@ -40,8 +40,7 @@ static const struct help_choice help_reasons[] = {
 	{ NULL, NULL },
 };
 #undef X
-#define X(name, text, severity, record, members) \
-	{ "\"" text "\"", #severity ": " members },
+#define X(name, text, severity, record, members) { "\"" text "\"", #severity ": " members },
 static const struct help_choice help_event_types[] = {
 #include "engine/event_types.def"
 	{ NULL, NULL },

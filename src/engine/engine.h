@@ -43,12 +43,12 @@ struct engine {
 	const struct auth_peer *caller; /* whose request is being handled; NULL: nobody's */
 
 	/* the shell's own parts */
-	struct loop *driver; /* loop.h */
-	struct act *act;     /* act.h */
-	struct exits *exits; /* exits.h */
+	struct loop *driver;   /* loop.h */
+	struct act *act;       /* act.h */
+	struct exits *exits;   /* exits.h */
 	struct notify *notify; /* notify.h */
-	struct rlimit files; /* RLIMIT_NOFILE for children: what coppiced was started with */
-	int specs;           /* the product of compile, a memory file */
+	struct rlimit files;   /* RLIMIT_NOFILE for children: what coppiced was started with */
+	int specs;             /* the product of compile, a memory file */
 	bool reaper_lost;
 	struct orphaned *orphaned; /* orphaned.h; for when the reaper is lost */
 };

@@ -62,7 +62,7 @@ struct rpc_args {
 	const char *path, *action, *severity;
 	uint64_t since, limit;
 	const json_t *types; /* an array of strings */
-	span_ms timeout; /* SPAN_INFINITE when not given */
+	span_ms timeout;     /* SPAN_INFINITE when not given */
 	int signal;
 	bool recursive, wait, now, group, whole_tree, effective;
 };
@@ -116,7 +116,7 @@ struct rpc_session {
 	json_t *line;
 	size_t next; /* member of the batch */
 	bool batch, active;
-	bool opened; /* something of its answer stands in the buffer */
+	bool opened;          /* something of its answer stands in the buffer */
 	struct rpc_call call; /* the current one, when active */
 };
 
