@@ -415,6 +415,15 @@ check_ready(const struct build *build, const struct build_place *place)
 		    "with 0 of them nothing runs: write 1 or more, or leave the whole section out");
 }
 
+/* Quotes as word processors make them are no quotes. */
+static const char *
+typographic(const char *word)
+{
+	if (str_starts(word, "“") || str_starts(word, "‘"))
+		return "begins with a typographic quote, which is a character like others: write \" or '";
+	return NULL;
+}
+
 /* What a shell would make something of, of a word that is not for one; NULL if nothing. */
 static const char *
 shell_syntax(const char *word)
@@ -433,8 +442,6 @@ shell_syntax(const char *word)
 		return "is passed on as it is, for \"~\" is not expanded: write ${HOME}";
 	if (word[0] == '$' && (word[1] == '_' || isalpha((unsigned char)word[1])))
 		return "is passed on as it is: for a variable of the daemon's environment write ${NAME}";
-	if (str_starts(word, "“") || str_starts(word, "‘"))
-		return "begins with a typographic quote, which is a character like others: write \" or '";
 	return NULL;
 }
 
@@ -445,15 +452,18 @@ check_shell(const struct build *build, const struct build_place *place)
 	const struct value *command = place->settings[KEY_COMMAND].value;
 	char clip[DIAG_CLIP_SIZE];
 
+	bool is_script = false; /* behind -c stands one, and behind that what it is given */
+
 	for (size_t i = 1; command != NULL && i < command->word_count; i++) {
-		const char *wrong = shell_syntax(command->words[i]);
-		/* Behind -c stands a script, and behind that what it is given. */
-		if (str_equal(command->words[i], "-c"))
-			return;
+		const char *word = command->words[i];
+		const char *wrong = typographic(word);
+		if (wrong == NULL && !is_script)
+			wrong = shell_syntax(word);
+		is_script = is_script || str_equal(word, "-c");
 		if (wrong == NULL)
 			continue;
-		inherit_warning(build, place, KEY_COMMAND, "\"%s\" %s",
-		    diag_clip(command->words[i], clip), wrong);
+		inherit_warning(
+		    build, place, KEY_COMMAND, "\"%s\" %s", diag_clip(word, clip), wrong);
 		return;
 	}
 }

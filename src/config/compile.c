@@ -7,6 +7,7 @@
 #include "config/include.h"
 #include "config/inherit.h"
 #include "config/manual.h"
+#include "config/present.h"
 #include "config/product.h"
 #include "lib/fd.h"
 #include "lib/str.h"
@@ -138,6 +139,8 @@ run(const struct request *request)
 	daemon_read(build, &settings);
 	identity_all(build);
 	check_all(build);
+	if (request->check)
+		present_check(build);
 	diag_print(diag, &messages);
 	if (messages.len > 0)
 		say(STDERR_FILENO, messages.data, messages.len);

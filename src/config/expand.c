@@ -133,7 +133,7 @@ take_default(struct expansion *expansion, const char *name, const char *value)
 	const char *end = strchr(expansion->at, '}');
 
 	if (end == NULL) {
-		expansion->problem = mem_printf("\"${%s:-\" is not closed by \"}\"", name);
+		expansion->problem = mem_printf("\"${%s:-\" is not closed: add \"}\"", name);
 	} else if (value != NULL && *value != '\0') {
 		put_variable(expansion, name, value);
 		expansion->at = end + 1;
@@ -161,7 +161,8 @@ take_variable(struct expansion *expansion)
 		take_default(expansion, name, value);
 	} else if (len == 0 || *end != '}') {
 		expansion->problem = mem_printf(
-		    "\"${%s\" is neither ${NAME} nor ${NAME:-default}", diag_clip(start, clip));
+		    "\"${%s\" is neither ${NAME} nor ${NAME:-default}: write one of them",
+		    diag_clip(start, clip));
 	} else if (value == NULL) {
 		expansion->problem = mem_printf(
 		    "the daemon's environment has no %s (write ${%s:-default} if it may be missing)",

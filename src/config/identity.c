@@ -35,7 +35,8 @@ not_found(const char *kind, const char *text, const char *command)
 	if (is_failure(errno))
 		return mem_printf("the look-up of %s \"%s\" failed: %s", kind,
 		    diag_clip(text, clip), strerror(errno));
-	if (text[strspn(text, NAME_CHARS)] != '\0' || isdigit((unsigned char)*text) || *text == '-')
+	if (*text == '\0' || text[strspn(text, NAME_CHARS)] != '\0' ||
+	    isdigit((unsigned char)*text) || *text == '-')
 		return mem_printf(
 		    "\"%s\" is neither the name of a %s nor a number from 0 to %" PRId64,
 		    diag_clip(text, clip), kind, MAX_ID);

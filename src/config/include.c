@@ -212,7 +212,7 @@ report_cycle(struct includer *includer, const struct part *part, size_t top)
 	char clip[DIAG_CLIP_SIZE];
 
 	if (part->from == top) {
-		entry_error(includer, part->entry, "\"%s\" is this file itself",
+		entry_error(includer, part->entry, "\"%s\" is this file itself: take it out",
 		    diag_clip(part->path, clip));
 		return;
 	}

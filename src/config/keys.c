@@ -42,7 +42,6 @@ static const struct habit {
 	{ "working_directory", "directory" },
 	{ "workingdirectory", "directory" },
 	{ "env", "env.NAME" },
-	{ "export", "env.NAME" },
 	{ "environment", "env.NAME" },
 	{ "numprocs", "instances" },
 	{ "replicas", "instances" },
@@ -152,5 +151,7 @@ keys_nearest(const char *name, unsigned in)
 		    keys_find(habits[i].ours, in, &suffix) != NULL)
 			return habits[i].ours;
 	}
+	if (str_starts(name, "export ") && (in & IN_CHILD) != 0)
+		return "env.NAME";
 	return str_nearest(name, candidates, count);
 }

@@ -125,10 +125,12 @@ read_section(struct reader *reader, const char *text, uint32_t number, bool bad)
 	char clip[DIAG_CLIP_SIZE];
 
 	if (end == NULL && !bad)
-		error_at(reader, number, "a section has no end: write %s]", diag_clip(text, clip));
+		error_at(reader, number, "a section has no end: write %s]",
+		    text[1] != '\0' ? diag_clip(text, clip) : "[child:PATH");
 	else if (*rest != '\0' && !bad)
 		error_at(reader, number, "text after \"]\": \"%s\" (%s)", diag_clip(rest, clip),
 		    *rest == '#' || *rest == ';' ? "comments stand on lines of their own"
+			: *rest == ']'           ? "one bracket on each side is enough"
 						 : "take it away, or give it a line of its own");
 	bad = bad || end == NULL || *rest != '\0';
 	size_t len = end != NULL ? (size_t)(end - text - 1) : strlen(text + 1);

@@ -103,6 +103,22 @@ trimmed_length(const char *text)
 	return (int)(end - start);
 }
 
+/* What to say of "child.a", "child a" and the like, to be freed; NULL: it is nothing like them. */
+static char *
+other_separator(const char *title)
+{
+	size_t len = strcspn(title, "./= \t\"");
+	const char *rest = title + len + strspn(title + len, "./= \t\"");
+	char clip[DIAG_CLIP_SIZE], *text = mem_strndup(title, len);
+	const struct word *word = meant(text);
+
+	free(text);
+	if (word == NULL || !word->has_path || *rest == '\0')
+		return NULL;
+	return mem_printf("no such section (did you mean \"%s:%.*s\"?)", word->text,
+	    (int)strcspn(rest, "\" \t"), diag_clip(rest, clip));
+}
+
 char *
 titles_unknown(const char *title)
 {
@@ -115,21 +131,14 @@ titles_unknown(const char *title)
 		len--;
 	char *text = mem_strndup(title + skip, len - (len > skip ? skip : len));
 	const struct word *word = meant(text);
+	char *other;
 	free(text);
 	if (word != NULL && word->has_path && colon != NULL)
 		return mem_printf("no such section (did you mean \"%s:%.*s\"?)", word->text,
 		    trimmed_length(colon + 1),
 		    diag_clip(colon + 1 + strspn(colon + 1, " \t"), clip));
-	if (word == NULL && colon == NULL) {
-		size_t first = strcspn(title, "./ \t=-");
-		text = mem_strndup(title, first);
-		word = title[first] != '\0' ? meant(text) : NULL;
-		free(text);
-		if (word != NULL && word->has_path && title[first + 1] != '\0')
-			return mem_printf("no such section (did you mean \"%s:%s\"?)", word->text,
-			    diag_clip(
-				title + first + 1 + strspn(title + first + 1, " \t\""), clip));
-	}
+	if (colon == NULL && (other = other_separator(title)) != NULL)
+		return other;
 	if (word != NULL && word->has_path)
 		return mem_printf("no such section: write [%s:%s]", word->text,
 		    word->kind == TITLE_PROFILE ? "NAME" : "PATH");

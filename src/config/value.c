@@ -102,6 +102,8 @@ static char *
 parse_bool(const struct keys_key *key, const char *text, struct value *value)
 {
 	static const char *const words[] = { "no", "yes", "false", "true", "off", "on" };
+	static const char *const others[] = { "0", "1", "n", "y", "disabled", "enabled", "disable",
+		"enable", "never", "always" };
 	char clip[DIAG_CLIP_SIZE];
 
 	(void)key;
@@ -111,10 +113,11 @@ parse_bool(const struct keys_key *key, const char *text, struct value *value)
 			return NULL;
 		}
 	}
-	return mem_printf("\"%s\" is neither yes nor no%s", diag_clip(text, clip),
-	    str_equal(text, "1")       ? " (did you mean \"yes\"?)"
-		: str_equal(text, "0") ? " (did you mean \"no\"?)"
-				       : "");
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+		if (strcasecmp(text, others[i]) == 0)
+			return mem_printf("\"%s\" is neither yes nor no (did you mean \"%s\"?)",
+			    diag_clip(text, clip), words[i % 2]);
+	return mem_printf("\"%s\" is neither yes nor no: write one of them", diag_clip(text, clip));
 }
 
 static bool
@@ -134,7 +137,7 @@ parse_number(const struct keys_key *key, const char *text, struct value *value)
 		return mem_printf("%s is out of range (%" PRId64 " to %" PRId64 ")",
 		    diag_clip(text, clip), key->min, key->max);
 	default:
-		return mem_printf("\"%s\" is no number (%" PRId64 " to %" PRId64 ")",
+		return mem_printf("\"%s\" is no number: write one from %" PRId64 " to %" PRId64,
 		    diag_clip(text, clip), key->min, key->max);
 	}
 }
@@ -146,7 +149,8 @@ parse_octal(const struct keys_key *key, const char *text, struct value *value)
 	size_t skip = is_negative(text); /* which is out of range */
 
 	if (text[skip + strspn(text + skip, "01234567")] != '\0')
-		return mem_printf("\"%s\" is no octal number (such as 022)", diag_clip(text, clip));
+		return mem_printf(
+		    "\"%s\" is no octal number: write one such as 022", diag_clip(text, clip));
 	value->number = 0;
 	for (const char *p = text + skip; *p != '\0' && value->number <= key->max; p++)
 		value->number = value->number * 8 + (*p - '0');
@@ -210,8 +214,9 @@ parse_span(const struct keys_key *key, const char *text, struct value *value)
 	if (error == -EINVAL && span_meant(text, meant) != NULL)
 		return mem_printf("\"%s\" is no duration (did you mean \"%s\"?)", clip, meant);
 	if (error == -EINVAL)
-		return mem_printf("\"%s\" is no duration (such as 250ms, 5s, 2m, 1h, 1d%s)", clip,
-		    key->infinite ? ", infinity" : "");
+		return mem_printf(
+		    "\"%s\" is no duration: write a number and a unit, such as 250ms, 5s, 2m, 1h, 1d%s",
+		    clip, key->infinite ? ", or infinity" : "");
 	if (error == 0 && value->number == SPAN_INFINITE && !key->infinite)
 		return mem_printf("this cannot be infinity: write a duration of up to %s",
 		    span_format(key->max, high));

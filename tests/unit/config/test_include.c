@@ -252,7 +252,7 @@ circles_end(void **state)
 	put("d.conf", "[coppice]\ninclude = b.conf\n");
 	expect("main.conf",
 	    "./d.conf:2: [coppice] include: files that include each other have no end: ./b.conf → c.conf → ./d.conf → …\n"
-	    "main.conf:2: [coppice] include: \"main.conf\" is this file itself\n",
+	    "main.conf:2: [coppice] include: \"main.conf\" is this file itself: take it out\n",
 	    NULL);
 }
 

@@ -110,7 +110,7 @@ static const struct {
 	/* FIELD 3: what is not used is checked all the same */
 	{ "[profile:p]\nstart_timeout = soon\nintensity = 3\nrestrat = transient\nchild.umask = 1\n",
 	    "t.conf:1: warning: [profile:p]: nobody has this profile: write profile = p where its values are to hold\n"
-	    "t.conf:2: [profile:p] start_timeout: \"soon\" is no duration (such as 250ms, 5s, 2m, 1h, 1d, infinity)\n"
+	    "t.conf:2: [profile:p] start_timeout: \"soon\" is no duration: write a number and a unit, such as 250ms, 5s, 2m, 1h, 1d, or infinity\n"
 	    "t.conf:3: [profile:p] intensity: this is a key of supervisors, not of children: put it into the [supervisor:PATH] that it is for\n"
 	    "t.conf:4: [profile:p] restrat: no such key (did you mean \"restart\"?)\n"
 	    "t.conf:5: [profile:p] child.umask: \"child.\" is for supervisors (did you mean \"umask\"?)\n" },

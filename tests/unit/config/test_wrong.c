@@ -1,4 +1,4 @@
-/* Every message, exactly as people see it; the tables are wrong.def and unwise.def. */
+/* Every message, exactly as people see it; the tables are the .def files. */
 #include "compiled.h"
 
 #include "lib/str.h"
@@ -18,6 +18,7 @@ static const struct row {
 } rows[] = {
 /* NOLINTNEXTLINE(bugprone-macro-parentheses): string literals */
 #define ROW(title, text, messages) { title, text, sizeof text - 1, messages },
+#include "mischief.def"
 #include "unwise.def"
 #include "wrong.def"
 #undef ROW
