@@ -62,6 +62,9 @@ test_a_stable_run_is_forgiven(void **state)
 	world_trace(story.world);
 	assert_int_equal(world_view(story.world, "web").streak, 0);
 	assert_int_equal(world_view(story.world, "/").restarts_in_window, 5);
+	then(&story, 65999, "");
+	then(&story, 66000, "stop web 6 crash");
+	expect_why(story.world, "web", STATE_RESTARTING, REASON_LIMIT);
 	world_end(story.world);
 }
 
