@@ -4,12 +4,18 @@
 #include "lib/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
+
+#define LISTENER_LOCK_TRIES 50 /* of 2 ms */
 
 /* -error, having said what went wrong; supervision goes on without a socket. */
 static int
@@ -70,11 +76,28 @@ listener_address(struct sockaddr_un *address, const char *path)
 }
 
 /*
+ * Others that start at the same moment wait their turn from looking at what is there to listening
+ * (FIELD 2.G.1): a lock on the directory, which needs no file that would outlive us. Whoever may
+ * read the directory can hold it too, so after a while it is gone without.
+ */
+static int
+listener_lock(const struct sockaddr_un *address)
+{
+	static const struct timespec pause = { 0, 2000000 };
+	char directory[sizeof address->sun_path];
+
+	memcpy(directory, address->sun_path, sizeof directory);
+	int fd = open(dirname(directory), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (int i = 0; fd >= 0 && i < LISTENER_LOCK_TRIES; i++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+			break;
+		(void)nanosleep(&pause, NULL);
+	}
+	return fd;
+}
+
+/*
  * Clears the way (FIELD 2.G.1): knocks at a socket that is there and removes it if nobody is in.
- * Between this and bind another daemon that starts at the same moment can do the same; the one
- * whose socket file is lost then finds out at the next USR1 and finds the other one in. A lock file
- * would outlive us and a lock on the directory could be held by any reader of it; neither is worth
- * it.
  */
 static int
 listener_clear(const struct sockaddr_un *address)
@@ -143,6 +166,19 @@ listener_bind(
 	return 0;
 }
 
+static int
+listener_make(
+    struct listener *listener, const struct sockaddr_un *address, const struct settings *settings)
+{
+	listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (listener->fd < 0)
+		return listener_warn(address->sun_path, "no socket to be had", errno);
+	int error = listener_bind(listener, address, settings);
+	if (error != 0)
+		listener_close(listener, settings, true);
+	return error;
+}
+
 int
 listener_open(struct listener *listener, const struct settings *settings)
 {
@@ -152,16 +188,14 @@ listener_open(struct listener *listener, const struct settings *settings)
 	int error = listener_address(&address, settings->control_socket);
 	if (error == 0 && settings->make_runtime_dir)
 		error = listener_make_directory(settings->control_socket);
-	if (error == 0)
-		error = listener_clear(&address);
 	if (error != 0)
 		return error;
-	listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (listener->fd < 0)
-		return listener_warn(address.sun_path, "no socket to be had", errno);
-	error = listener_bind(listener, &address, settings);
-	if (error != 0)
-		listener_close(listener, settings, true);
+	int lock = listener_lock(&address);
+	error = listener_clear(&address);
+	if (error == 0)
+		error = listener_make(listener, &address, settings);
+	if (lock >= 0)
+		fd_close(&lock);
 	return error;
 }
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import select
 import signal
@@ -11,7 +12,7 @@ import time
 
 import pytest
 
-from conftest import Client, RpcError, descriptors, process, until
+from conftest import COPPICECTL, Client, RpcError, descriptors, process, until
 
 TREE = """
 [child:still]
@@ -242,6 +243,7 @@ def test_commands_wait_until_they_are_done(served):
 
 
 def test_waiting_ends_by_timeout_or_stop_and_holds_nobody_up(served):
+    """FIELD 2.G.3: who waits gets an answer, whatever becomes of what is waited for."""
     waiting = served.client()
     waiting.send(b'{"jsonrpc":"2.0","id":1,"method":"start","params":{"path":"long","wait":true}}\n' + PING)
     served.wait_node("long", state="starting")
@@ -254,7 +256,18 @@ def test_waiting_ends_by_timeout_or_stop_and_holds_nobody_up(served):
     assert json.loads(waiting.line())["result"]["protocol"] == 1
 
 
+def test_waiter_is_answered_when_the_daemon_leaves(served):
+    """FIELD 2.G.3"""
+    waiting = served.client()
+    waiting.send(b'{"jsonrpc":"2.0","id":1,"method":"start","params":{"path":"long","wait":true}}\n')
+    served.wait_node("long", state="starting")
+    served.call("shutdown")
+    assert json.loads(waiting.line())["error"]["code"] == 6
+    assert waiting.line() == b"" and served.wait() == 0
+
+
 def test_waiter_that_goes_leaves_nothing(served):
+    """FIELD 2.G.3: nor does the log tell of it."""
     engine = served.engine()
     before = len(descriptors(engine))
     for _ in range(50):
@@ -263,7 +276,38 @@ def test_waiter_that_goes_leaves_nothing(served):
         client.close()
     until("the waiters' connections closed", lambda: len(descriptors(engine)) <= before)
     served.call("stop", path="long", wait=True)
+    assert not re.search("reset by peer|broken pipe|EPIPE", served.log(), re.I)
     assert served.engine() == engine
+
+
+SELF = """
+[child:self]
+command = /bin/sh -c 'if [ ! -e again ]; then touch again; exec %s -s %s %s self; fi; exec /bin/sleep 1000'
+"""
+
+
+@pytest.mark.parametrize("command", ["restart", "stop"])
+def test_child_may_command_itself(daemon, command):
+    """FIELD 2.A.21: what asks is part of what is stopped."""
+    made = daemon(start=False)
+    made.config.write_text(made.config.read_text() + SELF % (COPPICECTL, made.socket, command))
+    made.start()
+    if command == "restart":
+        made.wait_node("self", state="running", incarnation=2, restarts=0)
+        made.call("stop", path="self", wait=True)
+    made.wait_node("self", state="stopped", reason="operator")
+    made.wait_log(rf"self: {command} asked by uid {os.getuid()} ")
+
+
+def test_unknown_instance_makes_no_ghost(served):
+    """FIELD 2.A.22"""
+    before = set(served.nodes())
+    for method in ("start", "stop", "restart", "reset", "drain", "status", "why", "show"):
+        for path in ("shop/web@4", "shop/web@0", "shop/web@", "shop/db@1", "shop/web@1x", "shop/web@01"):
+            with pytest.raises(RpcError) as caught:
+                served.call(method, path=path)
+            assert caught.value.code == 1, (method, path)
+    assert set(served.nodes()) == before
 
 
 def test_changes_are_logged_with_who_asked(served):
@@ -273,6 +317,7 @@ def test_changes_are_logged_with_who_asked(served):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
 def test_others_read_and_operators_change(daemon):
+    """FIELD 2.G.4: by the peer's user and groups, as the kernel tells them."""
     made = daemon(TREE, coppice="control_mode = 0666\noperators = 54322, @54323")
     made.ready()
     made.dir.chmod(0o755)
@@ -307,6 +352,7 @@ def test_others_read_and_operators_change(daemon):
 
 
 def test_vanished_socket_is_made_anew_on_usr1(served):
+    """FIELD 2.G.2"""
     kept = served.client()
     served.socket.unlink()
     served.signal(signal.SIGUSR1)
@@ -317,7 +363,44 @@ def test_vanished_socket_is_made_anew_on_usr1(served):
     assert not served.socket.exists()
 
 
+def test_socket_that_could_not_be_made_is_made_on_usr1(daemon):
+    """FIELD 2.G.2: supervision goes on without it, as on a file system that is read-only yet."""
+    made = daemon(TREE, start=False)
+    late = made.dir / "late"
+    made.config.write_text(made.config.read_text().replace(str(made.socket), str(late / "control.sock")))
+    made.start()
+    made.wait_log("control socket .*: cannot be made: .*; USR1 tries again$")
+    made.wait_log("^.*/: running$")
+    late.mkdir()
+    made.signal(signal.SIGUSR1)
+    until("the socket", (late / "control.sock").exists)
+    assert Client(late / "control.sock").call("ping")["pid"] == made.pid
+
+
+def test_of_two_daemons_at_once_one_serves(daemon):
+    """FIELD 2.G.1: they start on the same stale socket, and only one of them gets it."""
+    directory = daemon(TREE, start=False).dir
+    for number in range(5):
+        path = directory / f"{number}.sock"
+        with socket.socket(socket.AF_UNIX) as stale:
+            stale.bind(str(path))
+        both = [daemon(TREE, start=False) for _ in range(2)]
+        for one in both:
+            one.config.write_text(one.config.read_text().replace(str(one.socket), str(path)))
+            one.start()
+        for one in both:
+            one.wait_log("^.*/: running$")
+        refused = [one for one in both if "another daemon serves there" in one.log()]
+        assert len(refused) == 1
+        assert refused[0].stop() == 0
+        winner = both[1 - both.index(refused[0])]
+        assert Client(path).call("ping")["pid"] == winner.pid
+        assert winner.stop() == 0
+        assert not path.exists()
+
+
 def test_second_daemon_does_not_take_the_socket(served, daemon):
+    """FIELD 2.G.1: a living one is left alone, and the loser removes nothing."""
     second = daemon(TREE, start=False)
     second.config.write_text(second.config.read_text().replace(str(second.socket), str(served.socket)))
     second.start()
@@ -328,6 +411,7 @@ def test_second_daemon_does_not_take_the_socket(served, daemon):
 
 
 def test_socket_of_a_killed_daemon_is_replaced(served, daemon):
+    """FIELD 2.G.1: a stale one is replaced."""
     engine = served.engine()
     os.kill(served.pid, signal.SIGKILL)
     os.kill(engine, signal.SIGKILL)
