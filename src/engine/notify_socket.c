@@ -65,8 +65,27 @@ make_directory(const char *directory)
 	    st.st_uid == geteuid() && (st.st_mode & 0022) == 0;
 }
 
+/* Whether everybody may pass through all directories above: a child of another user must. */
+static bool
+is_passable(const char *path)
+{
+	char above[NOTIFY_SOCKET_DIRECTORY_SIZE];
+	struct stat st;
+
+	if (!join(above, sizeof(above), path, ""))
+		return false;
+	for (char *slash = strrchr(above, '/'); slash != NULL && slash != above;
+	     slash = strrchr(above, '/')) {
+		*slash = '\0';
+		if (stat(above, &st) != 0 || (st.st_mode & S_IXOTH) == 0)
+			return false;
+	}
+	return true;
+}
+
 /*
- * The file gets its mode from the socket's own inode, so no umask is touched (as engine/listener).
+ * The file gets its mode from the socket's own inode, less the umask (as engine/listener), so that
+ * it is never open to more than it should be.
  * A child that runs as root may give its rights up by itself, as whom is not known.
  */
 static bool
@@ -77,11 +96,13 @@ bind_path(int fd, struct sockaddr_un *address, const char *control_socket, uid_t
 	snprintf(name, sizeof(name), "/%016" PRIx64, make_name());
 	if (!directory_of(directory, control_socket) ||
 	    !join(address->sun_path, sizeof(address->sun_path), directory, name) ||
-	    !make_directory(directory))
+	    (geteuid() == 0 && !is_passable(directory)) || !make_directory(directory))
 		return false;
-	if (fchmod(fd, user == 0 ? 0666 : 0600) != 0 ||
+	if (fchmod(fd, 0600) != 0 ||
 	    bind(fd, (const struct sockaddr *)address, sizeof(*address)) != 0)
 		return false;
+	if (user == 0)
+		return chmod(address->sun_path, 0666) == 0;
 	return user == geteuid() || chown(address->sun_path, user, (gid_t)-1) == 0;
 }
 

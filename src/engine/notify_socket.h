@@ -1,7 +1,8 @@
 /*
  * notify_socket: a datagram socket for the messages of one child. Its address is a path beside the
  * control socket, which also a child in another network namespace reaches, and which only that
- * child's user may write to; where no file can be made an abstract address does (FIELD 1.A.4).
+ * child's user may write to; where no file can be made, or not everybody may get there, an abstract address does (FIELD
+ * 1.A.4).
  */
 #ifndef COPPICE_ENGINE_NOTIFY_SOCKET_H
 #define COPPICE_ENGINE_NOTIFY_SOCKET_H

@@ -11,8 +11,10 @@
 int
 keep_put(struct keep *keep, uint32_t node, int fd)
 {
-	int error = node < LINK_KEEP_NODES ? fd_move_above(&fd, KEEP_LOWEST) : -EINVAL;
+	int error = node < LINK_KEEP_NODES ? fd_move_above(&fd, KEEP_LOWEST) : -ERANGE;
 
+	if (error == -EMFILE || error == -EINVAL)
+		error = fd_move_above(&fd, KEEP_AT_LEAST);
 	if (error < 0) {
 		fd_close(&fd);
 		return error;

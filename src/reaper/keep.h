@@ -1,7 +1,7 @@
 /*
  * keep: descriptors by which children tell that they are ready, one a node at most, so that what a
- * child says while no engine lives is not lost (LINK_KEEP, LINK_LET_GO). Each is CLOEXEC and at
- * least KEEP_LOWEST: the low numbers are for what is staged for children.
+ * child says while no engine lives is not lost (LINK_KEEP, LINK_LET_GO). Each is CLOEXEC and, if
+ * there is room, at least KEEP_LOWEST: children of the engine get copies of its lowest ones.
  */
 #ifndef COPPICE_REAPER_KEEP_H
 #define COPPICE_REAPER_KEEP_H
@@ -10,7 +10,8 @@
 
 #include <stdint.h>
 
-#define KEEP_LOWEST 64
+#define KEEP_LOWEST   64
+#define KEEP_AT_LEAST 10 /* what is below has a meaning in a new engine */
 
 /* All zero is empty. Large, but only touched as far as nodes are used. */
 struct keep {
@@ -19,7 +20,7 @@ struct keep {
 	uint32_t count;
 };
 
-/* Takes fd, also on error, in place of what the node has: 0, -EINVAL, or why it cannot be moved. */
+/* Takes fd, also on error, in place of what the node has: 0, -ERANGE, or why it cannot be moved. */
 int keep_put(struct keep *keep, uint32_t node, int fd);
 /* Closes what the node has, if it has something. */
 void keep_drop(struct keep *keep, uint32_t node);
