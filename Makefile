@@ -94,7 +94,7 @@ support = $(patsubst %.c,$(OBJ)/%.o,$(filter-out tests/unit/$(1)/test_%,$(wildca
 # --- targets --------------------------------------------------------------------------------------------------
 
 PACKAGES := build-essential libev-dev libinih-dev libjansson-dev libcmocka-dev \
-	python3-pytest python3-pytest-xdist python3-jsonschema mandoc
+	python3-pytest python3-pytest-xdist python3-jsonschema netcat-openbsd mandoc
 # Everything waits for deps when it is asked for too, with -j as well.
 WAIT := $(filter deps,$(MAKECMDGOALS))
 export BUILD PYTHON

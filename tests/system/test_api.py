@@ -3,7 +3,10 @@
 import json
 import os
 import re
+import shutil
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -393,6 +396,52 @@ def test_lost_status_and_lost_reaper_read_as_their_schemas_say(orphan):  # pylin
     lost.d.wait_node("one", state="running", incarnation=2)
     assert ask("status", path="one")["nodes"][0]["exit"] == UNKNOWN
     read_all(ask)
+
+
+# ---- the manual page's examples ----
+
+def example(beginning):
+    """The literal block of the manual page that begins so, as a reader sees it."""
+    for block in re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed$", PAGE.read_text(), re.M | re.S):
+        if block.startswith(beginning):
+            return block.replace("\\e", "\\")
+    return pytest.fail(f"{PAGE} has no example that begins with {beginning}")
+
+
+def test_ten_lines_of_python(daemon):
+    made = daemon(FEW)
+    made.wait_node("steady", state="running")
+    client = example("import json, socket")
+    assert len(client.splitlines()) == 10
+    program = (client + example("for node in")).replace("/run/coppice/control.sock", str(made.socket))
+    run = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert run.stdout == "/ running\nsteady running\n"
+    run = subprocess.run([sys.executable, "-I", "-c", program + 'call("stop", path="x")\n'], capture_output=True, text=True,
+                         timeout=60, check=False)
+    assert 'RuntimeError: there is no node "x"' in run.stderr
+
+
+def has_netcat():
+    """Whether nc is the one of OpenBSD, which knows sockets of this kind."""
+    if not shutil.which("nc"):
+        return False
+    run = subprocess.run(["nc", "-h"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+    return "OpenBSD" in run.stdout + run.stderr
+
+
+@pytest.mark.skipif(not has_netcat(), reason="needs netcat-openbsd")
+def test_netcat(daemon):
+    made = daemon(FEW).ready()
+    command = example("$ printf")
+    command = command[2 : command.index("\n{")].replace("/run/coppice/control.sock", str(made.socket))
+    run = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, check=True)
+    assert json.loads(run.stdout)["result"]["pid"] == made.pid
+    # without -N it stays until the other end closes, or is told to go
+    with subprocess.Popen(["nc", "-U", str(made.socket)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as netcat:
+        netcat.stdin.write(call_line("tree") + b"\n")
+        netcat.stdin.close()
+        assert json.loads(netcat.stdout.readline())["result"]["path"] == "/"
+        netcat.terminate()
 
 
 # ---- errors ----
