@@ -292,7 +292,6 @@ on_process(struct core *core, const struct core_event *event)
 static void
 on_resume(struct core *core)
 {
-	heap_rebuild(core);
 	for (uint32_t id = 0; id < core_count(core); id++) {
 		const struct node *node = node_get(core, id);
 

@@ -84,7 +84,7 @@ bool core_is_leaving(const struct core *core);
  * The state as plain, position-independent memory, for the checkpoint. Areas are arrays of
  * core_area_count() items of core_area_size() bytes, fixed once all is added. core_next_dirty tells
  * which items have changed since it told last (each once; after core_add: none). To resume: the
- * same core_new and core_add calls, core_load for every item, then core_handle(ON_RESUME), which
+ * same core_new and core_add calls, core_load for every item, core_load_end, then core_handle(ON_RESUME), which
  * asks again for whatever may not have been carried out (DO_SPAWN of those still unanswered,
  * DO_SIGNAL of those stopping, DO_EXIT): signals may repeat, and whoever carries out DO_SPAWN must
  * know if it has been done. CORE_LAYOUT changes whenever the meaning of the bytes does.
@@ -101,7 +101,10 @@ uint32_t core_area_count(const struct core *core, enum core_area area);
 uint32_t core_area_size(const struct core *core, enum core_area area);
 const void *core_area_item(const struct core *core, enum core_area area, uint32_t index);
 bool core_next_dirty(struct core *core, enum core_area *area, uint32_t *index);
-void core_load(struct core *core, enum core_area area, uint32_t index, const void *item);
+/* False when no core has ever looked like that: the core must not be used any more. */
+bool core_load(struct core *core, enum core_area area, uint32_t index, const void *item);
+/* When all is loaded: NULL, or the invariant (core_check) that is broken. */
+const char *core_load_end(struct core *core);
 
 /*
  * Walks everything and returns the first broken invariant (static text), or NULL. For tests and the

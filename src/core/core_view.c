@@ -98,20 +98,3 @@ core_next_dirty(struct core *core, enum core_area *area, uint32_t *index)
 	}
 	return false;
 }
-
-void
-core_load(struct core *core, enum core_area area, uint32_t index, const void *item)
-{
-	must(index < core->area_count[area]);
-	switch (area) {
-	case CORE_AREA_HEAD: memcpy(&core->head, item, sizeof core->head); break;
-	case CORE_AREA_NODES: memcpy(&core->nodes[index], item, sizeof core->nodes[index]); break;
-	case CORE_AREA_SUPERS:
-		memcpy(&core->supers[index], item, sizeof core->supers[index]);
-		break;
-	case CORE_AREA_STAMPS:
-		memcpy(&core->stamps[index], item, sizeof core->stamps[index]);
-		break;
-	case CORE_AREAS: never("no area");
-	}
-}

@@ -387,10 +387,11 @@ checkpoint_load(const struct checkpoint *checkpoint, struct core *core)
 			return -EINVAL;
 	for (uint32_t i = 0; i < CORE_AREAS; i++)
 		for (uint32_t k = 0; k < head->areas[i].count; k++)
-			core_load(core, (enum core_area)i, k,
-			    checkpoint->base + head->areas[i].offset +
-				(uint64_t)k * head->areas[i].size);
-	return 0;
+			if (!core_load(core, (enum core_area)i, k,
+				checkpoint->base + head->areas[i].offset +
+				    (uint64_t)k * head->areas[i].size))
+				return -EINVAL;
+	return core_load_end(core) == NULL ? 0 : -EINVAL;
 }
 
 struct image_state *

@@ -57,7 +57,7 @@ uint64_t checkpoint_seed(const struct checkpoint *checkpoint);
 struct image_process *checkpoint_processes(struct checkpoint *checkpoint);
 /*
  * Loads all of it into a core made from the same specs and seed. 0 or -EINVAL when it is another
- * tree.
+ * tree, or damaged: the core is of no use then.
  */
 int checkpoint_load(const struct checkpoint *checkpoint, struct core *core);
 

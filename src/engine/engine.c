@@ -242,7 +242,7 @@ take_over(struct engine *engine, const struct arguments *arguments)
 		if (status)
 			return status;
 		error = checkpoint_load(engine->checkpoint, engine->core);
-		problem = "the checkpoint is of another tree";
+		problem = "the checkpoint is of another tree, or damaged";
 	}
 	if (error) {
 		log_line(

@@ -1,6 +1,7 @@
 #include "sim.h"
 
 #include "judge.h"
+#include "lib/must.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -223,8 +224,9 @@ sim_resume(struct sim *sim)
 		uint32_t size = core_area_size(sim->core, area);
 
 		for (uint32_t k = 0; k < core_area_count(sim->core, area); k++)
-			core_load(sim->core, area, k, sim->saved[i] + (size_t)k * size);
+			must(core_load(sim->core, area, k, sim->saved[i] + (size_t)k * size));
 	}
+	must(core_load_end(sim->core) == NULL);
 	sim->resuming = true;
 	sim_feed(sim, &(struct core_event){ .type = ON_RESUME });
 	sim->resuming = false;

@@ -1,0 +1,94 @@
+/*
+ * core_load: the core's memory from a checkpoint. Whoever wrote it may have died of broken memory: nothing is taken that could
+ * lead outside of the tree.
+ */
+#include "core/core.h"
+#include "core/heap.h"
+#include "core/tree.h"
+#include "lib/must.h"
+
+#include <string.h>
+
+static bool
+is_link(const struct core *core, uint32_t id)
+{
+	return id == CORE_NONE || id < core_count(core);
+}
+
+static bool
+are_links(const struct core *core, const struct list *list)
+{
+	return is_link(core, list->head) && is_link(core, list->tail);
+}
+
+/* What core_add has laid down is the same, whatever happened since. */
+static bool
+is_same_place(const struct node *node, const struct node *made)
+{
+	return node->parent == made->parent && node->prev == made->prev &&
+	    node->next == made->next && node->first == made->first && node->last == made->last &&
+	    node->spec == made->spec && node->super == made->super && node->place == made->place &&
+	    node->kind == made->kind;
+}
+
+static bool
+load_node(struct core *core, uint32_t id, const struct node *node)
+{
+	const struct core_spec *spec = node_spec(core, id);
+
+	if (!is_same_place(node, node_get(core, id)) || node->state >= STATE_COUNT ||
+	    node->reason >= REASON_COUNT || node->goal >= GOAL_COUNT ||
+	    (node->goal >= GOAL_ESCALATE && node->kind == KIND_CHILD) ||
+	    node->stop_step > spec->stop_steps || !is_link(core, node->queue_prev) ||
+	    !is_link(core, node->queue_next) || node->since < 0 || node->ready_at < 0 ||
+	    node->deadline < 0)
+		return false;
+	core->nodes[id] = *node;
+	return true;
+}
+
+static bool
+load_super(struct core *core, uint32_t index, const struct super *super)
+{
+	const struct super *made = &core->supers[index];
+
+	if (super->node != made->node || super->stamps != made->stamps ||
+	    super->window.capacity != made->window.capacity ||
+	    super->window.count > made->window.capacity ||
+	    (super->window.first > 0 && super->window.first >= made->window.capacity) ||
+	    !is_link(core, super->cursor) || !are_links(core, &super->queue) ||
+	    !are_links(core, &super->slots) || super->operation > OPERATION_STOP_ALL ||
+	    super->wait > WAIT_LIMIT || super->set_goal >= GOAL_COUNT ||
+	    super->end_reason >= REASON_COUNT)
+		return false;
+	core->supers[index] = *super;
+	return true;
+}
+
+bool
+core_load(struct core *core, enum core_area area, uint32_t index, const void *item)
+{
+	mono_ms stamp;
+
+	must(index < core->area_count[area]);
+	switch (area) {
+	case CORE_AREA_HEAD:
+		memcpy(&core->head, item, sizeof core->head);
+		return core->head.now >= 0;
+	case CORE_AREA_NODES: return load_node(core, index, item);
+	case CORE_AREA_SUPERS: return load_super(core, index, item);
+	case CORE_AREA_STAMPS:
+		memcpy(&stamp, item, sizeof stamp);
+		core->stamps[index] = stamp;
+		return stamp >= 0;
+	case CORE_AREAS: break;
+	}
+	never("no area");
+}
+
+const char *
+core_load_end(struct core *core)
+{
+	heap_rebuild(core);
+	return core_check(core);
+}
