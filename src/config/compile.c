@@ -3,6 +3,7 @@
 #include "config/build.h"
 #include "config/check.h"
 #include "config/daemon.h"
+#include "config/dump.h"
 #include "config/identity.h"
 #include "config/include.h"
 #include "config/inherit.h"
@@ -16,6 +17,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -106,9 +108,12 @@ finish(const struct request *request, const struct build *build,
     const struct daemon_settings *settings)
 {
 	struct buf out = { 0 };
+	char *problem = NULL;
 	int fd = STDOUT_FILENO;
 
-	if (request->check) {
+	if (request->dump) {
+		problem = dump_write(build, settings, &out);
+	} else if (request->check) {
 		buf_printf(&out, "%s: OK: %zu supervisors with the root, %zu children\n",
 		    request->file, count_kind(build, KIND_SUPERVISOR),
 		    count_kind(build, KIND_CHILD));
@@ -116,13 +121,15 @@ finish(const struct request *request, const struct build *build,
 		product_write(build, settings, &out);
 		fd = request->product;
 	}
-	int error = out.failed ? -ENOMEM : fd_write_all(fd, out.data, out.len);
+	int error = problem != NULL ? -EFBIG
+	    : out.failed            ? -ENOMEM
+				    : fd_write_all(fd, out.data, out.len);
+	if (error != 0)
+		fprintf(stderr, "coppice-engine compile: the result cannot be written: %s\n",
+		    problem != NULL ? problem : strerror(-error));
+	free(problem);
 	buf_free(&out);
-	if (error == 0)
-		return EX_OK;
-	fprintf(
-	    stderr, "coppice-engine compile: the result cannot be written: %s\n", strerror(-error));
-	return EX_OSERR;
+	return error == 0 ? EX_OK : EX_OSERR;
 }
 
 static int
@@ -162,11 +169,6 @@ compile_main(int argc, char **argv)
 	(void)argc; /* argv ends in NULL */
 	if (!read_arguments(argv, &request)) {
 		say(STDERR_FILENO, usage, sizeof usage - 1);
-		return EX_USAGE;
-	}
-	if (request.dump) {
-		static const char text[] = "--dump: not supported yet: comes in a later version\n";
-		say(STDERR_FILENO, text, sizeof text - 1);
 		return EX_USAGE;
 	}
 	return request.manual != NULL ? print_manual(request.manual) : run(&request);

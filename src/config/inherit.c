@@ -192,3 +192,23 @@ inherit_all(struct build *build)
 	for (size_t i = 0; i < build->count; i++)
 		inherit_place(build, build->places[i]);
 }
+
+static void
+take_out(struct core_exit_set *set, const struct core_exit_set *others)
+{
+	for (size_t i = 0; i < sizeof set->codes / sizeof set->codes[0]; i++)
+		set->codes[i] &= ~others->codes[i];
+	set->signals &= ~others->signals;
+}
+
+struct core_exit_set
+inherit_exits(const struct build_place *place, enum keys_id id)
+{
+	static const enum keys_id lists[] = { KEY_SUCCESS_EXIT, KEY_ESCALATE_EXIT,
+		KEY_NO_RESTART_EXIT };
+	struct core_exit_set set = *place->settings[id].value->exits;
+
+	for (size_t i = 0; lists[i] != id; i++)
+		take_out(&set, place->settings[lists[i]].value->exits);
+	return set;
+}

@@ -14,6 +14,11 @@
  */
 void inherit_all(struct build *build);
 /*
+ * A child's success_exit, escalate_exit or no_restart_exit without what the earlier of them have,
+ * which win.
+ */
+struct core_exit_set inherit_exits(const struct build_place *place, enum keys_id id);
+/*
  * A message about a value of a place, at the line where it is written (if nowhere: at the place's
  * section).
  */

@@ -2,6 +2,7 @@
 
 #include "config/check.h"
 #include "config/identity.h"
+#include "config/inherit.h"
 #include "lib/mem.h"
 #include "lib/str.h"
 
@@ -44,7 +45,10 @@ put_setting(const struct build_place *place, enum keys_id id, struct buf *out)
 	const struct value *value = place->settings[id].value;
 
 	put_name(key->product != NULL ? key->product : key->name, out);
-	if (value != NULL)
+	if (key->type == TYPE_EXITS) {
+		struct core_exit_set exits = inherit_exits(place, id);
+		value_json(key, &(struct value){ .exits = &exits }, out);
+	} else if (value != NULL)
 		value_json(key, value, out);
 	else
 		buf_puts(out, "null");

@@ -11,9 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Values are printed in several lines where they are long: files have lines of 64 KiB at most. */
+#define LONG_LINE  16384U
+#define LONG_PIECE 8192U
+
 /*
- * Whether the line end at p, within quotes, can stand as it is: lines that continue a value lose
- * blanks around them, and must look like neither comments nor lines of their own.
+ * Whether a line end at p can stand as it is, or for the space that is there: lines that continue a
+ * value lose blanks around them, and must look like neither comments nor lines of their own.
  */
 static bool
 can_stand(const char *text, const char *p)
@@ -30,6 +34,8 @@ can_stand(const char *text, const char *p)
 static void
 print_escaped(const char *text, bool is_word, struct buf *out)
 {
+	size_t start = out->len;
+
 	for (const char *p = text; *p != '\0'; p++) {
 		/* Around a value blanks are not part of it. */
 		bool is_outer = *p == ' ' && (p == text || p[1] == '\0');
@@ -40,7 +46,11 @@ print_escaped(const char *text, bool is_word, struct buf *out)
 			buf_puts(out, "%i");
 		else if (*p == '\n' && is_word && can_stand(text, p))
 			buf_puts(out, "\n");
-		else if (iscntrl((unsigned char)*p) || (is_outer && !is_word))
+		else if (*p == ' ' && !is_word && out->len - start > LONG_LINE &&
+		    can_stand(text, p)) {
+			buf_puts(out, "\n");
+			start = out->len;
+		} else if (iscntrl((unsigned char)*p) || (is_outer && !is_word))
 			buf_printf(out, "%%x%02x", (unsigned)(unsigned char)*p);
 		else if (*p == '$' && p[1] == '{' && !is_word)
 			buf_puts(out, "$$");
@@ -49,17 +59,49 @@ print_escaped(const char *text, bool is_word, struct buf *out)
 	}
 }
 
+/* How much follows the last line end. */
+static size_t
+line_length(const struct buf *out)
+{
+	const char *end = out->len > 0 ? memrchr(out->data, '\n', out->len) : NULL;
+
+	return end != NULL ? (size_t)(out->data + out->len - end - 1) : out->len;
+}
+
+/* A word of a command; a long one in pieces, each on a line of its own. */
+static void
+print_word(const char *word, struct buf *out)
+{
+	struct buf text = { 0 };
+	size_t at = 0;
+
+	buf_puts(&text, "");
+	print_escaped(word, true, &text);
+	for (; !text.failed && text.len - at > LONG_PIECE; buf_puts(out, "\\\n")) {
+		size_t len = LONG_PIECE;
+		while ((text.data[at + len] & 0xc0) == 0x80) /* within a character of UTF-8 */
+			len--;
+		char *piece = mem_strndup(text.data + at, len);
+		words_quote(piece, out);
+		free(piece);
+		at += len;
+	}
+	words_quote(text.failed ? "" : text.data + at, out);
+	out->failed = out->failed || text.failed;
+	buf_free(&text);
+}
+
 static void
 print_words(const struct keys_key *key, const struct value *value, struct buf *out)
 {
 	for (size_t i = 0; i < value->word_count; i++) {
-		if (i > 0)
-			buf_puts(out, key->type == TYPE_COMMAND ? " " : ", ");
+		bool is_long = line_length(out) > LONG_LINE;
+		if (i > 0 && key->type != TYPE_COMMAND)
+			buf_puts(out, is_long ? ",\n" : ", ");
+		else if (i > 0)
+			buf_puts(out, is_long ? "\n" : " ");
 		if (key->type == TYPE_COMMAND) {
-			struct buf word = { 0 };
-			print_escaped(value->words[i], true, &word);
-			words_quote(word.data != NULL ? word.data : "", out);
-			buf_free(&word);
+			print_word(value->words[i], out);
 		} else {
 			print_escaped(value->words[i], false, out);
 		}

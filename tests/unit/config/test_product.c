@@ -330,7 +330,7 @@ test_usage(void **state)
 	static const char *const wrong[][6] = { { "compile" }, { "compile", "--check" },
 		{ "compile", "-c" }, { "compile", "-c", "x" },
 		{ "compile", "-c", "x", "--product" }, { "compile", "-c", "x", "--product", "99" },
-		{ "compile", "-c", "x", "--check", "--dump" }, { "compile", "-c", "x", "--dump" },
+		{ "compile", "-c", "x", "--check", "--dump" },
 		{ "compile", "-c", "x", "--check", "--hold" }, { "compile", "--help" } };
 	char out[512], err[512];
 
