@@ -430,8 +430,8 @@ program_problem(const char *name)
 	if (*name == '$' && isalpha((unsigned char)name[1]))
 		return mem_printf("\"%s\" is not expanded: write ${NAME}", clip);
 	if (len > 0 && name[len] == '=')
-		return mem_printf("\"%s\" is no program: for a variable write env.%.*s = %s", clip,
-		    (int)len, name, clip + len + 1);
+		return mem_printf(
+		    "\"%s\" is no program: for a variable write env.NAME = value", clip);
 	return NULL;
 }
 

@@ -4,6 +4,7 @@
  */
 #include "config/keys.h"
 #include "config/value.h"
+#include "lib/mem.h"
 #include "lib/str.h"
 
 #include <setjmp.h>
@@ -171,6 +172,30 @@ test_bad(void **state)
 	}
 }
 
+/* A word of any length where it is told of. */
+static void
+test_long_words(void **state)
+{
+	static const char *const keys[] = { "command", "restart", "umask", "start_timeout", "stop",
+		"success_exit", "user", "log_stderr", "stdin", "backoff_jitter", "env.X", "ready" };
+	static const char *const heads[] = { "", "A=", "~/", "$A", "${", "%", "fd:", "-1", "\"" };
+
+	(void)state;
+	for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++)
+		for (size_t h = 0; h < sizeof heads / sizeof heads[0]; h++) {
+			const struct keys_key *info;
+			char *problem, *text = mem_zalloc(20000, 1);
+			strcpy(text, heads[h]);
+			memset(text + strlen(text), 'x', 15000);
+			memcpy(text + 10000, "=/@", 3);
+			struct value *value = parse(keys[k], text, &info, &problem);
+			assert_true(problem == NULL || strlen(problem) < 1000);
+			value_free(&value);
+			free(problem);
+			free(text);
+		}
+}
+
 static void
 test_every_default(void **state)
 {
@@ -231,6 +256,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_long_words),
 		cmocka_unit_test(test_every_default),
 		cmocka_unit_test(test_template),
 	};
