@@ -5,24 +5,21 @@
 #include "engine/notify_message.h"
 #include "engine/notify_socket.h"
 #include "engine/process.h"
+#include "engine/ready_fd.h"
 #include "engine/uplink.h"
 #include "lib/fd.h"
 #include "lib/log.h"
-#include "lib/must.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define MESSAGES_A_TURN 16    /* of one child, so that one that floods starves nobody … */
 #define PAUSE           0.010 /* … and seconds until such a one is listened to again */
 #define MESSAGES_AT_END 64
 #define KEPT_FREE       256 /* descriptors that are for everything else, or half of all */
-#define PIPE_A_TURN     65536
 #define KEPT_A_READ     256
 
 /* By what the process of a node speaks. */
@@ -46,12 +43,12 @@ struct notify {
 	struct ear **ears; /* [node]; NULL: none */
 	struct ear *paused;
 	struct ev_timer pause;
-	int scratch[2]; /* a pipe to look at what is in another; -1: not made yet */
 	/* for the next start */
 	char variable[NOTIFY_SOCKET_VARIABLE_SIZE];
 	const char **environment;
 	size_t environment_size;
-	char data[PIPE_A_TURN];
+	struct ready_fd_glass glass;
+	char message[NOTIFY_MESSAGE_MAX];
 };
 
 static const char *
@@ -141,45 +138,13 @@ is_accepted(const struct ear *ear, const struct ucred *sender)
 
 /* ---- sockets ---- */
 
-/*
- * Looks at the next message without taking it: its length, or a negative errno. There is room for
- * the sender alone, so descriptors that come with it are not even opened here; they are closed with
- * the message, which is all that BARRIER=1 asks for.
- */
-static ssize_t
-peek(struct ear *ear, struct ucred *sender)
-{
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(struct ucred))];
-	} control;
-	struct iovec part = { .iov_base = ear->notify->data, .iov_len = NOTIFY_MESSAGE_MAX };
-	struct msghdr message = { .msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control.room) };
-	const struct cmsghdr *head;
-	ssize_t n;
-
-	do {
-		n = recvmsg(ear->fd, &message, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	} while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -errno;
-	*sender = (struct ucred){ .pid = 0, .uid = (uid_t)-1 };
-	head = CMSG_FIRSTHDR(&message);
-	if (head != NULL && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_CREDENTIALS)
-		memcpy(sender, CMSG_DATA(head), sizeof(*sender));
-	return message.msg_flags & MSG_TRUNC ? -EMSGSIZE : n;
-}
-
 /* One message; false when there is none. */
 static bool
 hear_socket(struct ear *ear)
 {
 	struct notify_message message;
 	struct ucred sender;
-	ssize_t n = peek(ear, &sender);
+	ssize_t n = notify_socket_peek(ear->fd, ear->notify->message, NOTIFY_MESSAGE_MAX, &sender);
 
 	if (n < 0 && n != -EMSGSIZE)
 		return false;
@@ -188,26 +153,14 @@ hear_socket(struct ear *ear)
 	} else if (!is_accepted(ear, &sender)) {
 		complain(ear, "a process that is none of its own sends messages for it: refused");
 	} else {
-		notify_message_read(&message, ear->notify->data, (size_t)n);
+		notify_message_read(&message, ear->notify->message, (size_t)n);
 		handle(ear, &message);
 	}
-	(void)recv(ear->fd, NULL, 0, MSG_DONTWAIT | MSG_TRUNC); /* the same: only we read here */
+	notify_socket_take(ear->fd);
 	return true;
 }
 
 /* ---- pipes ---- */
-
-/* Looks at what is in the pipe without taking it: its length, 0 at its end, a negative errno. */
-static ssize_t
-peek_pipe(struct ear *ear)
-{
-	struct notify *notify = ear->notify;
-	ssize_t n = tee(ear->fd, notify->scratch[1], PIPE_A_TURN, SPLICE_F_NONBLOCK);
-
-	if (n < 0)
-		return -errno;
-	return n == 0 ? 0 : fd_read_all(notify->scratch[0], notify->data, (size_t)n);
-}
 
 static void
 close_pipe(struct ear *ear)
@@ -229,27 +182,20 @@ complain_of_end(struct ear *ear)
 		    "has closed its descriptor of ready = fd without a newline: it is not ready, and cannot become so any more");
 }
 
-/*
- * What there is now; false when that is all there will be. Only a newline means ready; what comes
- * before it means nothing (FIELD 2.A.11).
- */
+/* What there is now; false when that is all there will be. */
 static bool
 hear_pipe(struct ear *ear)
 {
-	ssize_t n = peek_pipe(ear);
-
-	if (n == -EAGAIN || n == -EINTR)
-		return false;
-	if (n > 0 && memchr(ear->notify->data, '\n', (size_t)n) == NULL) {
-		(void)fd_read_all(ear->fd, ear->notify->data, (size_t)n);
-		return true;
+	switch (ready_fd_look(&ear->notify->glass, ear->fd)) {
+	case READY_FD_NOTHING: return false;
+	case READY_FD_OTHER: return true;
+	case READY_FD_NEWLINE:
+		if (state_of(ear) == STATE_STARTING)
+			submit(ear, ON_READY, 0);
+		break;
+	case READY_FD_END: complain_of_end(ear); break;
+	case READY_FD_BROKEN: complain(ear, "its descriptor of ready = fd cannot be read"); break;
 	}
-	if (n > 0 && state_of(ear) == STATE_STARTING)
-		submit(ear, ON_READY, 0);
-	else if (n == 0)
-		complain_of_end(ear);
-	else if (n < 0)
-		complain(ear, "its descriptor of ready = fd cannot be read");
 	close_pipe(ear);
 	return false;
 }
@@ -383,19 +329,13 @@ has_room(int fd)
 	return (rlim_t)fd < files.rlim_cur - kept; /* the lowest number that is free */
 }
 
-static bool
-make_scratch(struct notify *notify)
-{
-	return notify->scratch[0] >= 0 || pipe2(notify->scratch, O_CLOEXEC) == 0;
-}
-
 static int
 open_pipe(struct ear *ear, const struct place *place, struct spawn_request *request)
 {
-	int pair[2];
+	int pair[2], error = ready_fd_prepare(&ear->notify->glass);
 
-	if (!make_scratch(ear->notify) || pipe2(pair, O_CLOEXEC))
-		return -errno;
+	if (error || pipe2(pair, O_CLOEXEC))
+		return error ? error : -errno;
 	ear->fd = pair[0];
 	ear->write_fd = pair[1];
 	request->ready_fd = pair[1];
@@ -534,7 +474,7 @@ take_over(struct notify *notify, uint32_t node, int fd)
 	    program_request(place->program, nodes_instance(engine->nodes, node), &request))
 		return NULL;
 	ear = ear_new(notify, place, node, user_of(&request));
-	if (ear == NULL || (ear->is_pipe && !make_scratch(notify))) {
+	if (ear == NULL || (ear->is_pipe && ready_fd_prepare(&notify->glass))) {
 		free(ear);
 		return NULL;
 	}
@@ -607,7 +547,7 @@ notify_new(struct engine *engine)
 	if (notify == NULL)
 		return NULL;
 	notify->engine = engine;
-	notify->scratch[0] = notify->scratch[1] = -1;
+	notify->glass.pipe[0] = notify->glass.pipe[1] = -1;
 	ev_timer_init(&notify->pause, on_pause_over, PAUSE, 0.);
 	notify->pause.data = notify;
 	notify->ears = calloc(core_count(engine->core), sizeof(struct ear *));
@@ -631,8 +571,7 @@ notify_free(struct notify **notify)
 			ear_free(old->ears[node]);
 	ev_timer_stop(old->engine->loop, &old->pause);
 	notify_socket_leave(old->engine->settings.control_socket);
-	fd_close(&old->scratch[0]);
-	fd_close(&old->scratch[1]);
+	ready_fd_finish(&old->glass);
 	free(old->environment);
 	free(old->ears);
 	free(old);

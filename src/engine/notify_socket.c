@@ -160,6 +160,48 @@ notify_socket_open(
 	return fd;
 }
 
+/*
+ * There is room for the sender alone, so descriptors that come with it are not even opened here;
+ * they are closed with the message, which is all that BARRIER=1 asks for (FIELD 2.E.1).
+ */
+ssize_t
+notify_socket_peek(int fd, char *data, size_t cap, struct ucred *sender)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(struct ucred))];
+	} control;
+	struct iovec part = { .iov_base = data, .iov_len = cap };
+	struct msghdr message = { .msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control.room) };
+	const struct cmsghdr *head;
+	ssize_t n;
+
+	do {
+		n = recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	*sender = (struct ucred){ .pid = 0, .uid = (uid_t)-1, .gid = (gid_t)-1 };
+	head = CMSG_FIRSTHDR(&message);
+	if (head != NULL && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_CREDENTIALS)
+		memcpy(sender, CMSG_DATA(head), sizeof(*sender));
+	return message.msg_flags & MSG_TRUNC ? -EMSGSIZE : n;
+}
+
+/* The same message: nobody else reads here. */
+void
+notify_socket_take(int fd)
+{
+	ssize_t n;
+
+	do {
+		n = recv(fd, NULL, 0, MSG_DONTWAIT | MSG_TRUNC);
+	} while (n < 0 && errno == EINTR);
+}
+
 void
 notify_socket_close(int *fd)
 {

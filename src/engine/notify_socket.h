@@ -7,6 +7,7 @@
 #ifndef COPPICE_ENGINE_NOTIFY_SOCKET_H
 #define COPPICE_ENGINE_NOTIFY_SOCKET_H
 
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #define NOTIFY_SOCKET_VARIABLE_SIZE 128
@@ -20,6 +21,13 @@
  */
 int notify_socket_open(
     const char *control_socket, uid_t user, char variable[NOTIFY_SOCKET_VARIABLE_SIZE]);
+/*
+ * Looks at the next message without taking it: its length, -EMSGSIZE when it does not fit, or
+ * another negative errno (-EAGAIN: there is none). A sender that is not told is nobody.
+ */
+ssize_t notify_socket_peek(int fd, char *data, size_t cap, struct ucred *sender);
+/* Takes that message off, and closes what descriptors came with it. */
+void notify_socket_take(int fd);
 /* Closes it, and removes its file. */
 void notify_socket_close(int *fd);
 /* Removes what daemons have left behind that were killed with all their processes. */
