@@ -202,7 +202,17 @@ struct missing {
 static struct missing
 missing_of(const struct node *node)
 {
+	struct node now = *node;
 	struct buf why = { 0 };
+
+	/* Who asked is known here, and the end of the run before is no reason for a delay of this. */
+	if (scan_text_is(&now.reason, "operator"))
+		now.reason.len = 0;
+	if (scan_text_is(&now.state, "starting") || scan_text_is(&now.state, "stopping")) {
+		now.exit_signal.len = 0;
+		now.exit_code = -1;
+		now.exit_unknown = false;
+	}
 
 	buf_printf(&why, "%.*s", (int)node->state.len, node->state.at);
 	if (node->age_s >= 0) {
@@ -211,7 +221,7 @@ missing_of(const struct node *node)
 	}
 	size_t before = why.len;
 	buf_puts(&why, ": ");
-	node_put_why(&why, node, true);
+	node_put_why(&why, &now, true);
 	if (why.len == before + 2)
 		why.len = before;
 	struct missing missing = { scan_text_decode(&node->path),
