@@ -190,6 +190,41 @@ test_manual_defaults(void **state)
 	free(page);
 }
 
+/* And so are the ends of a range; durations have those of the page's own words. */
+static void
+test_manual_ranges(void **state)
+{
+	char *page = file_text("man/coppice.conf.5"), *range;
+
+	(void)state;
+	if (page == NULL) {
+		skip();
+		return;
+	}
+	for (size_t i = 0; i < KEY_COUNT; i++) {
+		const struct keys_key *key = &keys_table[i];
+		if (key->type == TYPE_NUMBER || key->type == TYPE_FACTOR)
+			range = mem_printf("from %" PRId64 " to %" PRId64, key->min, key->max);
+		else if (key->type == TYPE_PERCENT)
+			range =
+			    mem_printf("from %" PRId64 "%% to %" PRId64 "%%", key->min, key->max);
+		else if (key->type == TYPE_OCTAL)
+			range = mem_printf("up to 0%" PRIo64, (uint64_t)key->max);
+		else if (key->type == TYPE_SPAN && key->min > 0)
+			range = mem_printf("t least %" PRId64 "ms", key->min);
+		else
+			continue;
+		char *item = key->later ? mem_strdup(range) : manual_item(page, key->name);
+		if (strstr(item, range) == NULL)
+			fail_msg("man/coppice.conf.5: %s: no \"%s\"", key->name, range);
+		if (key->infinite && strstr(item, "infinity") == NULL)
+			fail_msg("man/coppice.conf.5: %s: no \"infinity\"", key->name);
+		free(item);
+		free(range);
+	}
+	free(page);
+}
+
 /* etc/coppice.conf is what the table makes of it. */
 static void
 test_example(void **state)
@@ -394,6 +429,7 @@ main(void)
 		cmocka_unit_test(test_groups),
 		cmocka_unit_test(test_manual),
 		cmocka_unit_test(test_manual_defaults),
+		cmocka_unit_test(test_manual_ranges),
 		cmocka_unit_test(test_example),
 		cmocka_unit_test(test_list),
 		cmocka_unit_test(test_examples),
