@@ -1,13 +1,16 @@
 #include "engine/listener.h"
 #include "lib/fd.h"
+#include "lib/span.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -195,6 +198,30 @@ a_socket_taken_over_is_the_one_that_is_there(void **state)
 	assert_false(listener_is_reachable(&scratch->listener, &scratch->settings));
 }
 
+/* FIELD 2.G.1: who starts at the same moment is waited for; whoever holds the lock for ever is not. */
+static void
+another_that_looks_for_its_place_is_waited_for(void **state)
+{
+	struct scratch *scratch = *state;
+	struct listener first = { .fd = -1 };
+	char directory[64];
+
+	snprintf(directory, sizeof directory, "%s/run", scratch->dir);
+	assert_int_equal(mkdir(directory, 0700), 0);
+	assert_int_equal(chmod(directory, 0700), 0);
+	int lock = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(flock(lock, LOCK_EX), 0);
+	mono_ms before = span_mono_now();
+	assert_int_equal(listener_open(&first, &scratch->settings), 0);
+	assert_true(span_mono_now() - before >= 90);
+	/* it has not taken the lock with it, and none stays behind */
+	assert_int_equal(flock(lock, LOCK_UN), 0);
+	listener_close(&first, &scratch->settings, true);
+	assert_int_equal(listener_open(&scratch->listener, &scratch->settings), 0);
+	assert_int_equal(flock(lock, LOCK_EX | LOCK_NB), 0);
+	fd_close(&lock);
+}
+
 int
 main(void)
 {
@@ -207,6 +234,7 @@ main(void)
 		SCRATCH_TEST(a_directory_that_others_may_write_to_is_refused),
 		SCRATCH_TEST(the_settings_own_directory_is_not_made),
 		SCRATCH_TEST(a_socket_taken_over_is_the_one_that_is_there),
+		SCRATCH_TEST(another_that_looks_for_its_place_is_waited_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
