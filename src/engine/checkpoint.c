@@ -143,8 +143,8 @@ checkpoint_new(struct checkpoint **out, const struct core *core, uint64_t seed,
 static bool
 fits(const struct image_head *head, const struct image_area *area, uint64_t size)
 {
-	return area->size == size && area->offset >= IMAGE_HEAD_SIZE &&
-	    area->offset <= head->size && area->count <= (head->size - area->offset) / size;
+	return area->size == size && size > 0 && size % 8 == 0 && area->offset % 8 == 0 &&
+	    area->offset >= IMAGE_HEAD_SIZE && area->offset <= head->size && area->count <= (head->size - area->offset) / size;
 }
 
 /* NULL, or why the image cannot be used. */
