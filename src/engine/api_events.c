@@ -228,7 +228,8 @@ api_subscribe(struct rpc_call *call, int *work)
 	if (!events_read_filter(call))
 		return RPC_DONE;
 	if (stream == NULL)
-		return rpc_refuse(call, RPC_UNSUPPORTED, NULL, NULL, "nothing can follow here");
+		return rpc_refuse(
+		    call, RPC_UNSUPPORTED, NULL, "ask on a connection", "nothing can follow here");
 	if ((call->args.given & PARAM_BIT(PARAM_SINCE)) != 0)
 		seen = call->args.since;
 	if (oldest > seen + 1) {

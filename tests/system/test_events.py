@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from conftest import RpcError, descriptors, until
+from conftest import BUILD, RpcError, descriptors, until
 
 TREE = """
 [child:still]
@@ -512,7 +512,9 @@ def test_two_hundred_subscribers_half_of_them_deaf(daemon):
         flood(client, 64)
         readers.until(newest(made))
     last = newest(made)
-    assert last - begin > 1500 and private_kib(engine) - before < 8192
+    assert last - begin > 1500
+    if "asan" not in BUILD.name:  # which keeps what is freed
+        assert private_kib(engine) - before < 8192
     assert readers.whole and set(readers.last) == {last} and not any(readers.lost)
     old = made.node("still")["pid"]
     os.kill(old, signal.SIGKILL)

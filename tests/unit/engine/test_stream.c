@@ -144,7 +144,7 @@ next_number(struct watcher *watcher, uint64_t *lost)
 static void
 assert_told(struct watcher *watcher, uint64_t first, uint64_t last)
 {
-	uint64_t lost;
+	uint64_t lost = 0;
 
 	for (; first <= last; first++) {
 		assert_int_equal(next_number(watcher, &lost), first);
@@ -229,7 +229,7 @@ static void
 what_leaves_the_ring_is_counted(void **state)
 {
 	struct fixture *fixture = *state;
-	uint64_t lost;
+	uint64_t lost = 0;
 
 	happen_often(fixture, 1);
 	begin(&fixture->one, 0);
@@ -248,7 +248,7 @@ loss_waits_for_an_event_that_is_wanted(void **state)
 {
 	struct fixture *fixture = *state;
 	struct event_filter filter;
-	uint64_t lost;
+	uint64_t lost = 0;
 
 	event_filter_init(&filter);
 	event_filter_set_nodes(&filter, engine_of(fixture), 3, 1);
@@ -276,7 +276,7 @@ slots_of_an_uncommitted_burst_are_no_events(void **state)
 {
 	struct fixture *fixture = *state;
 	struct engine *engine = engine_of(fixture);
-	uint64_t lost;
+	uint64_t lost = 0;
 
 	happen_often(fixture, SHELL_EVENTS);
 	for (uint64_t number = SHELL_EVENTS + 1; number <= SHELL_EVENTS + 7; number++)
