@@ -11,14 +11,14 @@
 #include <sys/wait.h>
 
 const char *
-why_about(int64_t ms, char out[SPAN_TEXT_SIZE])
+why_about(span_ms span, char out[SPAN_TEXT_SIZE])
 {
-	long long s = ms / 1000, tenth = ms % 1000 / 100;
+	long long s = span / 1000, tenth = span % 1000 / 100;
 
-	if (ms < 0)
+	if (span < 0)
 		snprintf(out, SPAN_TEXT_SIZE, "0s");
-	else if (ms < 1000)
-		snprintf(out, SPAN_TEXT_SIZE, "%lldms", (long long)ms);
+	else if (span < 1000)
+		snprintf(out, SPAN_TEXT_SIZE, "%lldms", (long long)span);
 	else if (s < 60 && tenth > 0)
 		snprintf(out, SPAN_TEXT_SIZE, "%lld.%llds", s, tenth);
 	else if (s < 60)
