@@ -6,6 +6,8 @@ PREFIX     ?= /usr/local
 DESTDIR    ?=
 LIBEXECDIR ?= $(PREFIX)/libexec
 MANDIR     ?= $(PREFIX)/share/man
+BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
 BUILD      ?= build
 PYTHON     ?= /usr/bin/python3
 MACHINE    := $(shell uname -m)
@@ -172,6 +174,8 @@ install: programs
 	install -m 755 $(ENGINE) $(DESTDIR)$(LIBEXECDIR)/coppice
 	for page in man/*.[1-8]; do section=$${page##*.}; \
 		install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$$section/$${page##*/} || exit 1; done
+	install -D -m 644 contrib/completions/coppicectl.bash $(DESTDIR)$(BASHDIR)/coppicectl
+	install -D -m 644 contrib/completions/_coppicectl $(DESTDIR)$(ZSHDIR)/_coppicectl
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-coverage $(BUILD)-fuzz

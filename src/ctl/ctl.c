@@ -141,6 +141,25 @@ ctl_match_letter(char letter)
 	return OPT_COUNT;
 }
 
+enum ctl_option
+ctl_match_option(const char *arg, const char **value)
+{
+	enum ctl_option option = OPT_COUNT;
+
+	*value = NULL;
+	if (arg[1] == '-')
+		return ctl_match_name(arg, value);
+	for (const char *letter = arg + 1; *letter != '\0'; letter++) {
+		option = ctl_match_letter(*letter);
+		if (option != OPT_COUNT && options[option].value == NULL)
+			continue;
+		if (letter[1] != '\0')
+			*value = letter + 1;
+		break;
+	}
+	return option;
+}
+
 /* Takes what stands behind an option that needs a value and has none in its own argument. */
 static int
 ctl_take_value(struct ctl *ctl, enum ctl_option option, int argc, char **argv, int *at)

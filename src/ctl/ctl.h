@@ -83,6 +83,11 @@ int ctl_complain(struct ctl *ctl, int status, const char *hint, const char *form
 const struct command *ctl_commands(unsigned *count);
 const struct option *ctl_option(enum ctl_option option);
 const struct command *ctl_find(const char *name, const char **nearest);
+/*
+ * The option that an argument names, of letters together the one that may have a value; OPT_COUNT
+ * for none. *value is what stands in the same argument, or NULL.
+ */
+enum ctl_option ctl_match_option(const char *arg, const char **value);
 int ctl_unknown_command(struct ctl *ctl, const char *name, const char *nearest);
 
 /* Handlers, one file a family. */
@@ -92,5 +97,6 @@ ctl_run_fn act_start, act_stop, act_restart, act_reset, act_drain, act_signal, a
 ctl_run_fn explain_show, explain_why;
 ctl_run_fn follow_events;
 ctl_run_fn local_check, local_help;
+ctl_run_fn complete_run;
 
 #endif
