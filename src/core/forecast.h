@@ -39,9 +39,9 @@ struct core_forecast {
  * intensity was reached), at `now`, when it has run for less than stable_after. For a failure that
  * has come but waits to be handled: that one.
  */
-void core_forecast(const struct core *core, mono_ms now, uint32_t node, struct core_forecast *out);
+void core_forecast(const struct core *core, mono_ms now, uint32_t id, struct core_forecast *out);
 /* Whether a sibling (or the node itself) is in the set of a forecast that has one. */
-bool core_forecast_takes(const struct core *core, uint32_t node, uint32_t sibling);
+bool core_forecast_takes(const struct core *core, uint32_t id, uint32_t sibling);
 
 struct core_budget {
 	uint32_t intensity, used;
