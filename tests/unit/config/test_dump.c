@@ -177,7 +177,11 @@ test_long_values(void **state)
 	buf_puts(&text, "[child:a]\ncommand = x");
 	for (int i = 0; i < 20000; i++)
 		buf_printf(&text, " ä%d%s", i, i % 1000 == 0 ? "\n" : "");
-	buf_puts(&text, "\n ${COPPICE_TEST_LONG} '${COPPICE_TEST_LONG}'\nenv.LONG = a");
+	buf_puts(&text, "\n ${COPPICE_TEST_LONG} ");
+	/* the same bytes apart in any place: one of these is cut within a character */
+	for (int i = 0; i < 4; i++)
+		buf_printf(&text, "%.*s${COPPICE_TEST_WIDE} ", i, "abc");
+	buf_puts(&text, "\nenv.LONG = a");
 	for (int i = 0; i < 20000; i++)
 		buf_printf(&text, " %d%s", i, i % 1000 == 0 ? " =\n [" : "");
 	buf_puts(&text, "\n[coppice]\noperators = 0");
@@ -443,7 +447,7 @@ main(void)
 		cmocka_unit_test(test_long_values),
 		cmocka_unit_test(test_random),
 	};
-	char *longest = mem_zalloc(100001, 1);
+	char *longest = mem_zalloc(100001, 1), *wide = mem_zalloc(90001, 1);
 
 	unsetenv("XDG_RUNTIME_DIR");
 	unsetenv("COPPICE_TEST_NONE");
@@ -451,6 +455,10 @@ main(void)
 	setenv("COPPICE_TEST_LONG", longest, 1);
 	setenv("COPPICE_TEST_ODD",
 	    "\n a\n#b\n[child:x]\nrestart = 1\n\t'\"\\ %i ${X} $ \x02\x7f\x1b ", 1);
+	for (size_t i = 0; i < 90000; i++)
+		wide[i] = "ä '"[i % 4];
+	setenv("COPPICE_TEST_WIDE", wide, 1);
 	free(longest);
+	free(wide);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
