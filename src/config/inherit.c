@@ -208,7 +208,7 @@ inherit_exits(const struct build_place *place, enum keys_id id)
 		KEY_NO_RESTART_EXIT };
 	struct core_exit_set set = *place->settings[id].value->exits;
 
-	for (size_t i = 0; lists[i] != id; i++)
+	for (size_t i = 0; i < sizeof lists / sizeof lists[0] && lists[i] != id; i++)
 		take_out(&set, place->settings[lists[i]].value->exits);
 	return set;
 }
