@@ -170,6 +170,7 @@ first_set(const struct build_place *place, const enum keys_id *ids, size_t count
 	return KEY_COUNT;
 }
 
+/* A breaker of more than intensity + 1 failures is as much in vain, once that key can be set. */
 static void
 check_limit(const struct build *build, const struct build_place *place)
 {

@@ -77,11 +77,14 @@ clip(const char *text, size_t limit, char *out)
 		size_t wide = put != NULL ? strlen(put) : sequence;
 		if (used + wide > limit)
 			break;
-		memcpy(out + used, put != NULL ? put : text + at, wide);
-		if (out[used] == '\n' || out[used] == '\t')
-			out[used] = ' ';
-		else if ((unsigned char)out[used] < 0x20 || out[used] == 0x7f)
-			out[used] = '?';
+		for (size_t i = 0; i < wide; i++) {
+			char c = put != NULL ? put[i] : text[at + i];
+			if (c == '\n' || c == '\t')
+				c = ' ';
+			else if ((unsigned char)c < 0x20 || c == 0x7f)
+				c = '?';
+			out[used + i] = c;
+		}
 		used += wide;
 		at += sequence;
 	}

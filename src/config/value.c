@@ -235,13 +235,12 @@ parse_span(const struct keys_key *key, const char *text, struct value *value)
 static int
 parse_decimal(const char *text, size_t len, size_t decimals, int64_t *out)
 {
-	size_t point = strcspn(text, ".");
+	size_t sign = is_negative(text);
+	size_t point = strcspn(text + sign, ".");
 	int64_t number = 0;
 
-	if (is_negative(text)) {
-		int error = parse_decimal(text + 1, len - 1, decimals, out);
-		return error == 0 ? -ERANGE : error;
-	}
+	text += sign;
+	len -= sign;
 	if (point > len)
 		point = len;
 	size_t fraction = len > point ? len - point - 1 : 0;
@@ -258,7 +257,7 @@ parse_decimal(const char *text, size_t len, size_t decimals, int64_t *out)
 		number = number * 10 + (digit - '0');
 	}
 	*out = number;
-	return 0;
+	return sign > 0 ? -ERANGE : 0;
 }
 
 static char *
