@@ -19,7 +19,6 @@ from conftest import ROOT, children, descriptors, process, until
 TELLER = ROOT / "tests/helpers/teller.py"
 PYTHON = "/usr/bin/python3 -S -E"
 QUICK = "backoff = none\n"  # what is retried is retried at once
-WIDE = "[supervisor:/]\nintensity = 1000\n"
 SLOW = "start_timeout = 60s\n"  # longer than any test
 
 
@@ -723,21 +722,31 @@ def test_no_descriptor_is_left(daemon, ready):
     one = daemon("", start=False)
     say_so = "echo >&3" if ready == "fd:3" else ":"
     one.write_config(
-        WIDE.replace("1000", "60000")
-        + sh("a", f"{say_so}; exit 0", f"ready = {ready}", "backoff = none", "start_timeout = 60s")
-        + f"[child:none]\ncommand = {one.dir}/nothing\nready = {ready}\nbackoff = none\n"
+        "[supervisor:/]\nintensity = 60000\n"
+        + sh("a", f"{say_so}; exit 0", f"ready = {ready}", "autostart = no", "backoff = none", "start_timeout = 60s")
+        + f"[child:none]\ncommand = {one.dir}/nothing\nready = {ready}\nautostart = no\nbackoff = none\n"
     )
     one.start()
+
     def counts():
         return len(descriptors(one.engine())), len(descriptors(one.pid))
-    one.wait_node("a", incarnation=lambda number: number > 20)
-    before = counts()
-    one.wait_node("a", incarnation=lambda number: number > 300)
-    one.call("stop", path="a")
-    one.call("stop", path="none")
-    one.wait_node("a", state="stopped")
-    one.wait_node("none", state="stopped")
-    until(lambda: f"as few descriptors as {before}: {counts()}", lambda: counts()[0] <= before[0] + 1 and counts()[1] <= before[1] + 1)
+
+    def round_of(number):
+        for name in ("a", "none"):
+            one.call("start", path=name)
+        for name in ("a", "none"):
+            one.wait_node(name, incarnation=lambda incarnation: incarnation > number)
+        for name in ("a", "none"):
+            one.call("stop", path=name)
+        for name in ("a", "none"):
+            one.wait_node(name, state="stopped")
+
+    one.wait_node("/", state="running")
+    reaper = counts()[1]
+    round_of(1)  # what is made once and stays
+    engine = counts()[0]
+    round_of(200)
+    until(lambda: f"as few descriptors as before, {engine} and {reaper}: {counts()}", lambda: counts() == (engine, reaper))
     assert notify_sockets(one) == []
     one.stop()
     assert not pathlib.Path(f"{one.socket}.notify").exists()
