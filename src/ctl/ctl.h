@@ -97,6 +97,6 @@ ctl_run_fn act_start, act_stop, act_restart, act_reset, act_drain, act_signal, a
 ctl_run_fn explain_show, explain_why;
 ctl_run_fn follow_events;
 ctl_run_fn local_check, local_help;
-ctl_run_fn complete_run;
+ctl_run_fn complete_run, graph_run, plot_run;
 
 #endif

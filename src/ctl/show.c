@@ -2,6 +2,7 @@
 #include "ctl/ctl.h"
 #include "ctl/paths.h"
 #include "ctl/reply.h"
+#include "ctl/show.h"
 #include "ctl/table.h"
 #include "ctl/term.h"
 #include "ctl/text.h"
@@ -137,8 +138,7 @@ show_filter(struct ctl *ctl, struct node_list *list)
 	return status;
 }
 
-/* The nodes that the arguments name, all without arguments. The rows point into the reply. */
-static int
+int
 show_fetch(struct ctl *ctl, struct reply *reply, struct node_list *list)
 {
 	char *params = NULL;
