@@ -127,8 +127,8 @@ frame_put(struct buf *out, const struct term *term, const struct node_list *list
 	bool all = list->count <= room;
 
 	if (all) {
-		memcpy(chosen.nodes, list->nodes, list->count * sizeof *list->nodes);
-		chosen.count = list->count;
+		for (size_t i = 0; i < list->count; i++)
+			chosen.nodes[chosen.count++] = list->nodes[i];
 	} else {
 		frame_choose(&chosen, list, as_tree, room > 0 ? room - 1 : 0);
 	}

@@ -267,8 +267,8 @@ scan_skip(struct scan *scan, struct scan_text *out)
 bool
 scan_text_is(const struct scan_text *text, const char *word)
 {
-	if (text->len > 0 && *text->at != *word)
-		return false;
+	if (text->len == 0 || *text->at != *word)
+		return text->len == 0 && *word == '\0';
 	return strncmp(text->at, word, text->len) == 0 && word[text->len] == '\0';
 }
 
