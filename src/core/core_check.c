@@ -23,7 +23,11 @@ check_child(const struct core *core, uint32_t id)
 {
 	const struct node *node = node_get(core, id);
 	bool process = node_has(core, id, NODE_PROCESS);
+	bool may_wait = node->state == STATE_WAITING || node->state == STATE_STARTING ||
+	    node->state == STATE_STOPPING || node->state == STATE_RESTARTING;
 
+	if (node->deadline != MONO_NEVER && !may_wait)
+		return "a deadline of a child that waits for nothing";
 	if (process == node_is_down(core, id))
 		return "a child is down with a process, or up without one";
 	if (node_has(core, id, NODE_SPAWNING) && !process)
@@ -92,6 +96,9 @@ check_super(const struct core *core, uint32_t id)
 	struct counts counts = count_children(core, id);
 	enum core_state state = node_get(core, id)->state;
 
+	if (node_get(core, id)->deadline != MONO_NEVER && node_is_down(core, id) &&
+	    state != STATE_RESTARTING)
+		return "a deadline of a supervisor that waits for nothing";
 	if (counts.starting != super->starting)
 		return "the count of starting children is wrong";
 	if (counts.awaited != super->awaited)

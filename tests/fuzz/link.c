@@ -11,7 +11,6 @@ int reaper_main(int argc, char **argv);
 
 #include "../unit/engine/shell.h"
 #include "engine/act.h"
-#include "engine/checkpoint.h"
 #include "engine/exits.h"
 #include "engine/notify.h"
 #include "lib/fd.h"
@@ -63,8 +62,6 @@ begin(struct shell *shell, struct reaper *reaper)
 	fd_close(&other);
 	reaper->engine_link = LINK_FD;
 	leave_init(&reaper->leave, MODE_SERVICE);
-	const struct checkpoint_specs specs = { 1, 1 };
-	must(checkpoint_new(&shell->engine.checkpoint, shell->engine.core, 1, &specs, 16) == 0);
 	shell->engine.act = act_new(&shell->engine);
 	shell->engine.exits = exits_new(&shell->engine);
 	shell->engine.notify = notify_new(&shell->engine);
@@ -82,7 +79,6 @@ finish(struct shell *shell, struct reaper *reaper)
 	exits_free(&shell->engine.exits);
 	notify_free(&shell->engine.notify);
 	act_free(&shell->engine.act);
-	checkpoint_free(&shell->engine.checkpoint);
 	shell_free(shell);
 	fd_close(&reaper->link);
 	fd_close(&reaper->engine_link);

@@ -2,7 +2,6 @@
 #include "fuzz.h"
 
 #include "../unit/engine/shell.h"
-#include "engine/checkpoint.h"
 #include "engine/rpc.h"
 #include "lib/must.h"
 
@@ -64,8 +63,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.wake = wake };
 	const char *at = (const char *)data, *end = at + size;
 
-	const struct checkpoint_specs specs = { 1, 1 };
-	must(checkpoint_new(&shell->engine.checkpoint, shell->engine.core, 1, &specs, 64) == 0);
 	shell->waits = &waits;
 	shell_submit(shell, ON_BOOT, NULL);
 	while (at < end) {
@@ -78,7 +75,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	rpc_end(&session);
 	must(waits.head == NULL);
 	buf_free(&out);
-	checkpoint_free(&shell->engine.checkpoint);
 	shell_free(shell);
 	return 0;
 }
