@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -55,14 +56,19 @@ make_name(void)
 
 /* Ours, and nobody else can put anything into it. */
 static bool
+is_ours(const struct stat *st)
+{
+	return S_ISDIR(st->st_mode) && st->st_uid == geteuid() && (st->st_mode & 0022) == 0;
+}
+
+static bool
 make_directory(const char *directory)
 {
 	struct stat st;
 
 	if (mkdir(directory, 0700) == 0)
 		return chmod(directory, DIRECTORY_MODE) == 0;
-	return errno == EEXIST && lstat(directory, &st) == 0 && S_ISDIR(st.st_mode) &&
-	    st.st_uid == geteuid() && (st.st_mode & 0022) == 0;
+	return errno == EEXIST && lstat(directory, &st) == 0 && is_ours(&st);
 }
 
 /* Whether everybody may pass through all directories above: a child of another user must. */
@@ -214,21 +220,38 @@ notify_socket_close(int *fd)
 	fd_close(fd);
 }
 
-/* Whether nobody has that socket any more. */
+/* Whether that is a socket which nobody has any more; what is none refuses a connection too. */
 static bool
 is_dead(const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = make_socket();
+	struct stat st;
 	bool dead;
+	int fd;
 
+	if (!join(address.sun_path, sizeof(address.sun_path), path, "") || lstat(path, &st) != 0 ||
+	    !S_ISSOCK(st.st_mode))
+		return false;
+	fd = make_socket();
 	if (fd < 0)
 		return false;
-	dead = join(address.sun_path, sizeof(address.sun_path), path, "") &&
-	    connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0 &&
+	dead = connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0 &&
 	    errno == ECONNREFUSED;
 	fd_close(&fd);
 	return dead;
+}
+
+/* Beside the control socket others may have put what they like, a link to elsewhere for one. */
+static DIR *
+open_directory(const char *directory)
+{
+	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+	DIR *dir = fd >= 0 && fstat(fd, &st) == 0 && is_ours(&st) ? fdopendir(fd) : NULL;
+
+	if (dir == NULL)
+		fd_close(&fd);
+	return dir;
 }
 
 void
@@ -239,7 +262,7 @@ notify_socket_sweep(const char *control_socket)
 	struct dirent *entry;
 	DIR *dir;
 
-	dir = directory_of(directory, control_socket) ? opendir(directory) : NULL;
+	dir = directory_of(directory, control_socket) ? open_directory(directory) : NULL;
 	if (dir == NULL)
 		return;
 	while ((entry = readdir(dir)) != NULL) {

@@ -7,6 +7,7 @@
 #include "lib/fd.h"
 #include "lib/str.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -256,6 +257,69 @@ a_directory_of_others_is_not_used(void **state)
 	assert_int_equal(rmdir(directory), 0);
 }
 
+static void
+make_file(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	fd_close(&fd);
+}
+
+/* A dead socket at that path. */
+static void
+make_dead_socket(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_true(strlen(path) < sizeof(address.sun_path));
+	memcpy(address.sun_path, path, strlen(path));
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	fd_close(&fd);
+}
+
+/*
+ * Whoever may write beside the control socket may have put anything there. connect(2) says
+ * ECONNREFUSED also of what is no socket.
+ */
+static void
+nothing_but_sockets_is_swept(void **state)
+{
+	char directory[96], file[112], inner[112];
+
+	(void)state;
+	snprintf(directory, sizeof(directory), "%s.notify", control());
+	snprintf(file, sizeof(file), "%s/file", directory);
+	snprintf(inner, sizeof(inner), "%s/link", directory);
+	assert_int_equal(mkdir(directory, 0711), 0);
+	make_file(file);
+	assert_int_equal(symlink(file, inner), 0);
+	notify_socket_sweep(control());
+	assert_int_equal(unlink(inner), 0);
+	assert_int_equal(unlink(file), 0);
+	assert_int_equal(rmdir(directory), 0);
+}
+
+static void
+nothing_behind_a_link_is_swept(void **state)
+{
+	char link[96], elsewhere[96], dead[112];
+
+	(void)state;
+	snprintf(link, sizeof(link), "%s.notify", control());
+	snprintf(elsewhere, sizeof(elsewhere), "%s.elsewhere", control());
+	snprintf(dead, sizeof(dead), "%s/dead", elsewhere);
+	assert_int_equal(mkdir(elsewhere, 0711), 0);
+	assert_int_equal(symlink(elsewhere, link), 0);
+	make_dead_socket(dead);
+	notify_socket_sweep(control());
+	notify_socket_leave(control());
+	assert_int_equal(unlink(dead), 0);
+	assert_int_equal(unlink(link), 0);
+	assert_int_equal(rmdir(elsewhere), 0);
+}
+
 int
 main(void)
 {
@@ -271,6 +335,10 @@ main(void)
 		cmocka_unit_test(without_a_place_it_is_abstract),
 		cmocka_unit_test_setup_teardown(
 		    a_directory_of_others_is_not_used, make_scratch, remove_scratch),
+		cmocka_unit_test_setup_teardown(
+		    nothing_but_sockets_is_swept, make_scratch, remove_scratch),
+		cmocka_unit_test_setup_teardown(
+		    nothing_behind_a_link_is_swept, make_scratch, remove_scratch),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
