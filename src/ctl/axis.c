@@ -91,17 +91,11 @@ axis_x(const struct axis *axis, double time)
 double
 axis_step(const struct axis *axis, double pixels)
 {
-	static const double steps[] = { 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600,
-		7200, 10800, 21600, 43200, 86400 };
-	static const double factors[] = { 1, 2, 5 };
+	static const double steps[] = { 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2,
+		5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200,
+		86400 };
 	double least = axis->scale > 0 ? pixels / axis->scale : 1;
 
-	for (double unit = 0.001; unit < 1; unit *= 10) {
-		for (size_t i = 0; i < sizeof factors / sizeof *factors; i++) {
-			if (unit * factors[i] >= least)
-				return unit * factors[i];
-		}
-	}
 	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
 		if (steps[i] >= least)
 			return steps[i];

@@ -227,15 +227,14 @@ complete_argument(struct complete *complete, const struct command *command, unsi
 {
 	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 	const char *at = command->args;
-	bool repeats = false; /* what came before may still go on */
 
 	for (unsigned turn = 0; at != NULL && given < command->max; turn++) {
 		at += strcspn(at, letters);
 		size_t len = strspn(at, letters);
 		if (len == 0 || turn > given)
 			break;
-		repeats = strncmp(at + len, "...", 3) == 0;
-		if (turn == given || repeats || command->max == MANY)
+		/* Of "PATH... SIGNAL" the second word may be either. */
+		if (turn == given || strncmp(at + len, "...", 3) == 0 || command->max == MANY)
 			complete_kind(complete, at, len);
 		at += len;
 	}

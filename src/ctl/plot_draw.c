@@ -5,12 +5,12 @@
 #include "ctl/event.h"
 #include "ctl/member.h"
 #include "ctl/node.h"
-#include "ctl/scan.h"
 #include "ctl/text.h"
 #include "ctl/xml.h"
 
 #include "lib/str.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -146,13 +146,13 @@ draw_axis(struct buf *out, const struct plot *plot, const struct axis *axis, dou
 			    out, left + part->width / 2, TOP - 30, "faint", "middle", label.data);
 			continue;
 		}
-		double from = (double)(long long)((part->from - start) / step + 0.999) * step;
-		for (double at = from; at <= part->to - start; at += step) {
-			double x = LEFT + axis_x(axis, start + at);
+		long long tick = (long long)ceil((part->from - start) / step);
+		for (; (double)tick * step <= part->to - start; tick++) {
+			double at = (double)tick * step, x = LEFT + axis_x(axis, start + at);
 			buf_printf(out,
 			    "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%.1f\" class=\"grid\"/>\n",
 			    x, x, TOP - 8, bottom);
-			if (x - last < TICK * 3 / 4)
+			if (x - last < TICK * 0.75)
 				continue;
 			last = x;
 			label.len = 0;

@@ -22,7 +22,7 @@
 #define WATCH_POLL_MS    1000 /* between them with a daemon that tells no events … */
 #define WATCH_CHECK_MS   5000 /* … and with one that does: not all that changes is an event */
 #define WATCH_RETRY_MS   200
-#define WATCH_GRACE_MS   400 /* a new engine takes less */
+#define WATCH_GRACE_MS   400  /* a new engine takes less */
 #define WATCH_SILENCE_MS 2000 /* from then on it is said that no answer comes */
 #define WATCH_LINES      1000 /* taken at once: keys and the clock have their turn */
 
@@ -44,7 +44,7 @@ struct watch {
 	mono_ms draw;
 	char *refused; /* what the daemon said instead of an answer, or NULL */
 	bool keys, over;
-	int status, killed_by;
+	int killed_by;
 };
 
 static mono_ms
@@ -194,8 +194,8 @@ watch_trouble(const struct watch *watch, mono_ms now)
 
 	if (watch->gone != MONO_NEVER && now - watch->gone > WATCH_GRACE_MS) {
 		node_put_age(&ago, (double)(now - watch->gone) / 1000);
-		text = mem_printf("no daemon for %s, trying again (%s)", ago.data,
-		    watch->client.problem);
+		text = mem_printf(
+		    "no daemon for %s, trying again (%s)", ago.data, watch->client.problem);
 	} else if (watch->asked != MONO_NEVER && now - watch->asked > WATCH_SILENCE_MS) {
 		node_put_age(&ago, (double)(now - watch->asked) / 1000);
 		text = mem_printf("the daemon has not answered for %s", ago.data);
@@ -238,7 +238,7 @@ static void
 watch_suspend(struct watch *watch)
 {
 	screen_give_back(&watch->screen);
-	raise(SIGSTOP);
+	kill(getpid(), SIGSTOP);
 	if (screen_take(&watch->screen) != 0)
 		watch->over = true;
 	term_measure(&watch->term);
@@ -358,6 +358,6 @@ watch_run(struct ctl *ctl, const char *params, bool as_tree)
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	/* Ctrl-C is how one leaves; of the others our parent shall know. */
 	if (watch.killed_by != 0 && watch.killed_by != SIGINT)
-		raise(watch.killed_by);
+		kill(getpid(), watch.killed_by);
 	return CTL_DONE;
 }
