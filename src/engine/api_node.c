@@ -290,11 +290,10 @@ static enum rpc_progress
 signal_refuse(struct rpc_call *call, uint32_t node, int error)
 {
 	char path[NODES_PATH_SIZE];
-	const char *why = strerrordesc_np(-error);
 
 	nodes_path(call->session->engine->nodes, node, path);
 	return rpc_refuse(call, RPC_INTERNAL, path, NULL, "%s could not be signalled: %s", path,
-	    why != NULL ? why : "unknown error");
+	    strerror(-error));
 }
 
 enum rpc_progress

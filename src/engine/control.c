@@ -56,7 +56,7 @@ static void
 control_take_breath(struct control *control, int error)
 {
 	if (!control->told_short)
-		log_line(NULL, "control socket: cannot accept: %s", strerrordesc_np(error));
+		log_line(NULL, "control socket: cannot accept: %s", strerror(error));
 	control->told_short = true;
 	ev_io_stop(control->engine->loop, &control->acceptor);
 	ev_timer_set(&control->pause, CONTROL_PAUSE_S, 0);

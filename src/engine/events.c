@@ -145,18 +145,14 @@ line_started(const struct engine *engine, const struct image_event *event, char 
 static void
 line_start_failed(const struct engine *engine, const struct image_event *event, char *text)
 {
-	const char *step = spawn_step_text(event->a);
-	int error = (int)event->b;
+	char failure[SPAWN_FAILURE_SIZE];
 
 	(void)engine;
-	if (event->a == STEP_PREPARE && error == ECANCELED)
+	if (event->a == STEP_PREPARE && event->b == ECANCELED)
 		(void)snprintf(text, TEXT_SIZE, "start cancelled (start %u)", event->incarnation);
-	else if (error)
-		(void)snprintf(text, TEXT_SIZE, "could not start: %s: %s (%s) (start %u)", step,
-		    strerror(error), names_errno(error), event->incarnation);
 	else
-		(void)snprintf(
-		    text, TEXT_SIZE, "could not start: %s (start %u)", step, event->incarnation);
+		(void)snprintf(text, TEXT_SIZE, "could not start: %s (start %u)",
+		    spawn_failure_text(event->a, event->b, failure), event->incarnation);
 }
 
 static void

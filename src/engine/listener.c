@@ -21,13 +21,8 @@
 static int
 listener_warn(const char *path, const char *what, int error)
 {
-	const char *why = strerrordesc_np(error);
-
 	log_line(NULL, "control socket %s: %s%s%s; USR1 tries again", path, what,
-	    error != 0 ? ": " : "",
-	    error == 0        ? ""
-		: why != NULL ? why
-			      : "unknown error");
+	    error != 0 ? ": " : "", error != 0 ? strerror(error) : "");
 	return error != 0 ? -error : -EINVAL;
 }
 
@@ -227,7 +222,7 @@ listener_close(struct listener *listener, const struct settings *settings, bool 
 	if (unlink_it && listener_is_reachable(listener, settings) &&
 	    unlink(settings->control_socket) != 0)
 		log_line(NULL, "control socket %s cannot be removed: %s", settings->control_socket,
-		    strerrordesc_np(errno));
+		    strerror(errno));
 	fd_close(&listener->fd);
 	listener->inode = 0;
 }

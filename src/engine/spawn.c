@@ -9,11 +9,13 @@
 #include "engine/workers.h"
 #include "lib/fd.h"
 #include "lib/must.h"
+#include "lib/names.h"
 
 #include <errno.h>
 #include <ev.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -78,6 +80,17 @@ const char *
 spawn_step_text(int32_t step)
 {
 	return step >= 0 && step < SPAWN_STEP_COUNT ? step_texts[step] : "?";
+}
+
+const char *
+spawn_failure_text(int32_t step, int64_t error, char out[SPAWN_FAILURE_SIZE])
+{
+	if (error > 0)
+		snprintf(out, SPAWN_FAILURE_SIZE, "%s: %s (%s)", spawn_step_text(step),
+		    strerror((int)error), names_errno((int)error));
+	else
+		snprintf(out, SPAWN_FAILURE_SIZE, "%s", spawn_step_text(step));
+	return out;
 }
 
 static struct spawner *

@@ -50,6 +50,9 @@ enum spawn_step {
 };
 #undef X
 const char *spawn_step_text(int32_t step);
+/* "executing the command: No such file or directory (ENOENT)"; where there is no error, the step. */
+#define SPAWN_FAILURE_SIZE 192
+const char *spawn_failure_text(int32_t step, int64_t error, char out[SPAWN_FAILURE_SIZE]);
 
 enum spawn_output {
 	OUTPUT_INHERIT,

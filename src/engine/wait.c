@@ -222,12 +222,11 @@ wait_describe_end(int32_t status, struct buf *out)
 void
 wait_describe(const struct wait *wait, struct buf *out)
 {
-	const char *error = strerrordesc_np((int)wait->b);
+	char text[SPAWN_FAILURE_SIZE];
 
 	switch (wait->failure) {
 	case WAIT_START_FAILED:
-		buf_printf(out, "%s: %s (%s)", spawn_step_text((int32_t)wait->a),
-		    error != NULL ? error : "unknown error", names_errno((int)wait->b));
+		buf_puts(out, spawn_failure_text((int32_t)wait->a, wait->b, text));
 		break;
 	case WAIT_ENDED: wait_describe_end((int32_t)wait->a, out); break;
 	case WAIT_GAVE_UP:

@@ -213,16 +213,13 @@ static void
 say_failed_start(struct text *text, const char *ago)
 {
 	const struct image_event *end = text->why->end;
-	const char *error = strerrordesc_np((int)end->b);
+	char failure[SPAWN_FAILURE_SIZE];
 
 	if (is_told(text->why))
 		say(text, "That was start %u, %s ago.", (unsigned)end->incarnation, ago);
 	else
-		say(text, "Start %u came to nothing %s ago: %s%s%s.", (unsigned)end->incarnation,
-		    ago, spawn_step_text(end->a), end->b > 0 ? ": " : "",
-		    end->b <= 0         ? ""
-			: error != NULL ? error
-					: "unknown error");
+		say(text, "Start %u came to nothing %s ago: %s.", (unsigned)end->incarnation, ago,
+		    spawn_failure_text(end->a, end->b, failure));
 	if (end->a == STEP_EXEC)
 		say(text, "coppicectl show %s tells its command.", text->why->path);
 }

@@ -178,21 +178,16 @@ static void
 because_end(const struct why *why, char out[WHY_PHRASE_SIZE])
 {
 	const struct image_event *end = why->end;
-	char how[WHY_PHRASE_SIZE];
+	char failure[SPAWN_FAILURE_SIZE], how[WHY_PHRASE_SIZE];
 
-	if (end != NULL && end->type == RECORD_START_FAILED) {
-		const char *error = strerrordesc_np((int)end->b);
-		snprintf(out, WHY_PHRASE_SIZE, "it could not be started: %s%s%s",
-		    spawn_step_text(end->a), end->b > 0 ? ": " : "",
-		    end->b <= 0         ? ""
-			: error != NULL ? error
-					: "unknown error");
-	} else if (end != NULL || why->facts.ended) {
+	if (end != NULL && end->type == RECORD_START_FAILED)
+		snprintf(out, WHY_PHRASE_SIZE, "it could not be started: %s",
+		    spawn_failure_text(end->a, end->b, failure));
+	else if (end != NULL || why->facts.ended)
 		snprintf(out, WHY_PHRASE_SIZE, "it %s",
 		    why_ended(end != NULL ? end->a : why->facts.status, how));
-	} else {
+	else
 		snprintf(out, WHY_PHRASE_SIZE, "it ended");
-	}
 }
 
 static void

@@ -346,12 +346,19 @@ test_no_leak(void **state)
 static void
 test_step_texts(void **state)
 {
+	char text[SPAWN_FAILURE_SIZE];
+
 	(void)state;
 	assert_string_equal(spawn_step_text(STEP_DIRECTORY), "entering the directory");
 	assert_string_equal(spawn_step_text(-1), "?");
 	assert_string_equal(spawn_step_text(SPAWN_STEP_COUNT), "?");
 	for (int32_t step = STEP_PREPARE; step < SPAWN_STEP_COUNT; step++)
 		assert_true(strlen(spawn_step_text(step)) > 5);
+	assert_string_equal(spawn_failure_text(STEP_EXEC, ENOENT, text),
+	    "executing the command: No such file or directory (ENOENT)");
+	assert_string_equal(spawn_failure_text(STEP_EXEC, 0, text), "executing the command");
+	assert_string_equal(
+	    spawn_failure_text(STEP_EXEC, 999, text), "executing the command: Unknown error 999 (E?)");
 }
 
 int
