@@ -129,10 +129,10 @@ def shell():
 
 
 def test_the_tour(shell):
+    here = pathlib.Path(f"/proc/{shell.process.pid}/cwd")
     for kind, what, shown in blocks():
         if kind == "file":
-            place = pathlib.Path(f"/proc/{shell.process.pid}/cwd") / what
-            place.write_text(shown)
+            (here / what).write_text(shown)
             continue
         if what.startswith(("rm ", "coppicectl signal ")):  # nobody types so quickly that it has not run for stable_after
             until(lambda: f"a second of running: {shell.run('coppicectl status')}", lambda: shell.uptime("web/store") > 1.1)
@@ -145,6 +145,7 @@ def test_the_tour(shell):
         assert good, "\n".join([f"$ {what}", "--- in the README:", *shown, f"--- it printed, with status {status}:", *lines])
         if what.endswith("&"):  # ... nor that it does not answer yet
             until("the daemon", lambda: shell.run("coppicectl ping")[0] == 0)
+    assert (here / "life.svg").read_text().rstrip().endswith("</svg>") and "web/page@2" in (here / "tree.dot").read_text()
 
 
 def test_it_is_no_long_read():
