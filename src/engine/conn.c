@@ -363,7 +363,7 @@ conn_set_timer(struct conn *conn, bool reads)
 		due = conn_earlier(due, conn->closing_since + CONN_LINGER_MS);
 	if (conn->waiting)
 		due = conn_earlier(due, rpc_deadline(&conn->session));
-	if (rpc_is_busy(&conn->session) && !reads)
+	if ((rpc_is_busy(&conn->session) || conn->stream.on) && !reads)
 		due = conn_earlier(due, now + CONN_GONE_MS);
 	ev_timer_stop(loop, &conn->timer);
 	if (due == MONO_NEVER)

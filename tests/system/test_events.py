@@ -444,6 +444,19 @@ def test_subscribers_that_go_leave_nothing(served):
     assert served.engine() == engine
 
 
+def test_subscribers_that_go_in_two_steps_leave_nothing(served):
+    """Their end cannot be read, and there may never be an event again."""
+    engine = served.engine()
+    before = len(descriptors(engine))
+    for _ in range(50):
+        client = served.client()
+        client.send(b'{"jsonrpc":"2.0","id":1,"method":"subscribe"}\n')
+        client.socket.shutdown(socket.SHUT_WR)
+        assert b"at_event" in client.line()
+        client.close()
+    until("the connections closed", lambda: len(descriptors(engine)) <= before)
+
+
 def test_subscriber_without_events_wakes_nobody(served):
     followers = [Subscriber(served) for _ in range(20)]
 
