@@ -1,7 +1,6 @@
 #include "ctl/event.h"
 
 #include "ctl/member.h"
-#include "ctl/node.h"
 #include "lib/names.h"
 #include "lib/span.h"
 #include "lib/str.h"
@@ -46,23 +45,20 @@ put_with(struct buf *out, const char *text, const char *reason)
 static void
 put_delay(struct buf *out, const json_t *event, const char *before, const char *member)
 {
-	double delay = member_number(event, member, 0);
+	span_ms delay = member_span(event, member);
 	char text[SPAN_TEXT_SIZE];
 
-	if (delay > 0 && delay < 1e12)
-		buf_printf(out, "%s%s", before, span_format((span_ms)(delay * 1000 + 0.5), text));
+	if (delay > 0)
+		buf_printf(out, "%s%s", before, span_format(delay, text));
 }
 
 /* How long something took: "12ms", "3.2s", "5m12s". */
 static void
 put_length(struct buf *out, const json_t *event, const char *member)
 {
-	double seconds = member_number(event, member, 0);
+	char text[SPAN_TEXT_SIZE];
 
-	if (seconds < 1)
-		buf_printf(out, "%.0fms", seconds * 1000);
-	else
-		node_put_span(out, seconds);
+	buf_puts(out, span_about(member_span(event, member), text));
 }
 
 static void

@@ -160,7 +160,8 @@ put_title(struct buf *out, const struct term *term, const json_t *result)
 {
 	const char *state = member_text(result, "state"), *reason = member_text(result, "reason");
 	struct node node = { .state = { state, strlen(state) } };
-	double since = member_number(result, "since_at", 0);
+	span_ms since = member_span(result, "since_at");
+	char span[SPAN_TEXT_SIZE];
 
 	member_put(out, member_text(result, "path"));
 	buf_puts(out, " is ");
@@ -171,25 +172,17 @@ put_title(struct buf *out, const struct term *term, const json_t *result)
 		buf_puts(out, ")");
 	}
 	if (since > 0) {
-		double now = (double)span_wall_now_ms() / 1000;
-		buf_puts(out, ", for ");
-		node_put_span(out, now > since ? now - since : 0);
+		buf_printf(out, ", for %s", span_about(span_wall_now_ms() - since, span));
 	}
 	buf_puts(out, "\n");
 }
 
 static void
-put_period(struct buf *out, double seconds)
-{
-	char text[SPAN_TEXT_SIZE];
-
-	if (seconds >= 0 && seconds < 1e12)
-		buf_puts(out, span_format((span_ms)(seconds * 1000 + 0.5), text));
-}
-
-static void
 put_budget(struct buf *out, const json_t *budget, size_t path_width)
 {
+	span_ms period = member_span(budget, "period_s");
+	span_ms next_free = member_span(budget, "next_free_in_s");
+	char span[SPAN_TEXT_SIZE];
 	size_t start = out->len;
 
 	buf_puts(out, "  ");
@@ -198,12 +191,13 @@ put_budget(struct buf *out, const json_t *budget, size_t path_width)
 	start = out->len;
 	buf_printf(out, "%.0f of %.0f in ", member_number(budget, "used", 0),
 	    member_number(budget, "intensity", 0));
-	put_period(out, member_number(budget, "period_s", 0));
+	buf_puts(out, period >= 0 ? span_format(period, span) : "?");
 	put_cell(out, start, 22);
 	start = out->len;
-	double next_free = member_number(budget, "next_free_in_s", -1);
-	buf_puts(out, next_free >= 0 ? "in " : "-");
-	node_put_span(out, next_free);
+	if (next_free >= 0)
+		buf_printf(out, "in %s", span_about(next_free, span));
+	else
+		buf_puts(out, "-");
 	put_cell(out, start, 12);
 	member_put(out, member_text(budget, "on_limit"));
 	buf_puts(out, "\n");
@@ -241,7 +235,8 @@ is_echo(const json_t *event)
 static void
 put_events(struct buf *out, const json_t *events)
 {
-	double now = (double)span_wall_now_ms() / 1000;
+	int64_t now = span_wall_now_ms();
+	char span[SPAN_TEXT_SIZE];
 	json_t *event;
 	size_t i;
 
@@ -252,11 +247,9 @@ put_events(struct buf *out, const json_t *events)
 	{
 		if (is_echo(event))
 			continue;
-		double at = member_number(event, "at", now);
+		span_ms at = member_span(event, "at");
 		size_t start = out->len;
-		buf_puts(out, "  ");
-		node_put_span(out, at < now ? now - at : 0);
-		buf_puts(out, " ago");
+		buf_printf(out, "  %s ago", span_about(at >= 0 ? now - at : 0, span));
 		put_cell(out, start, 14);
 		event_put_words(out, event);
 		buf_puts(out, "\n");

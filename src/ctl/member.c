@@ -16,6 +16,14 @@ member_number(const json_t *object, const char *name, double none)
 	return json_is_number(value) ? json_number_value(value) : none;
 }
 
+span_ms
+member_span(const json_t *object, const char *name)
+{
+	double seconds = member_number(object, name, -1);
+
+	return seconds >= 0 && seconds < 1e12 ? (span_ms)(seconds * 1000 + 0.5) : -1;
+}
+
 bool
 member_is_true(const json_t *object, const char *name)
 {

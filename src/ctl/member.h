@@ -6,6 +6,7 @@
 #define COPPICE_CTL_MEMBER_H
 
 #include "lib/buf.h"
+#include "lib/span.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -13,6 +14,8 @@
 /* The text, "" for none; belongs to the object. */
 const char *member_text(const json_t *object, const char *name);
 double member_number(const json_t *object, const char *name, double none);
+/* Seconds as a span, rounded; -1 for none, or for one that makes no sense. */
+span_ms member_span(const json_t *object, const char *name);
 bool member_is_true(const json_t *object, const char *name);
 /* Appends a text for people: control characters, which a terminal would obey, as '?'. */
 void member_put(struct buf *out, const char *text);

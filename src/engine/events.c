@@ -71,25 +71,6 @@ events_add(struct engine *engine, const struct core_record *record)
 
 /* ---- lines: one function a type of record; an empty text is no line ---- */
 
-/* "250ms", "1.2s", "3m20s", "5h10m", "3d4h": for people, not exact. */
-static const char *
-rough_span(int64_t ms, char out[32])
-{
-	long long s = ms / 1000;
-
-	if (ms < 1000)
-		(void)snprintf(out, 32, "%lldms", (long long)ms);
-	else if (ms < 60000)
-		(void)snprintf(out, 32, "%lld.%llds", s, (long long)ms % 1000 / 100);
-	else if (s < 3600)
-		(void)snprintf(out, 32, "%lldm%llds", s / 60, s % 60);
-	else if (s < 86400)
-		(void)snprintf(out, 32, "%lldh%lldm", s / 3600, s / 60 % 60);
-	else
-		(void)snprintf(out, 32, "%lldd%lldh", s / 86400, s / 3600 % 24);
-	return out;
-}
-
 static const struct core_spec *
 spec_of(const struct engine *engine, const struct image_event *event)
 {
@@ -158,16 +139,16 @@ line_start_failed(const struct engine *engine, const struct image_event *event, 
 static void
 line_ready(const struct engine *engine, const struct image_event *event, char *text)
 {
-	char span[32];
+	char span[SPAN_TEXT_SIZE];
 
 	if (!is_ready_by_spawn(engine, event))
-		(void)snprintf(text, TEXT_SIZE, "ready after %s", rough_span(event->b, span));
+		(void)snprintf(text, TEXT_SIZE, "ready after %s", span_about(event->b, span));
 }
 
 static void
 line_exited(const struct engine *engine, const struct image_event *event, char *text)
 {
-	char how[96], span[32];
+	char how[96], span[SPAN_TEXT_SIZE];
 	int status = event->a;
 
 	(void)engine;
@@ -178,7 +159,7 @@ line_exited(const struct engine *engine, const struct image_event *event, char *
 		    names_signal_text(WTERMSIG(status)), WCOREDUMP(status) ? " (core dumped)" : "");
 	else
 		(void)snprintf(how, sizeof(how), "exited with status %d", WEXITSTATUS(status));
-	(void)snprintf(text, TEXT_SIZE, "%s after %s (start %u)", how, rough_span(event->b, span),
+	(void)snprintf(text, TEXT_SIZE, "%s after %s (start %u)", how, span_about(event->b, span),
 	    event->incarnation);
 }
 

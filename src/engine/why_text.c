@@ -85,7 +85,7 @@ say_running(struct text *text)
 	if (why->facts.streak > 0 && !why->stable)
 		say(text,
 		    "%u in a row are remembered until it has been ready for %s (stable_after).",
-		    (unsigned)why->facts.streak, why_about(why->spec->stable_after, span));
+		    (unsigned)why->facts.streak, span_about(why->spec->stable_after, span));
 }
 
 static void
@@ -106,7 +106,7 @@ say_starting(struct text *text)
 		say(text, "It is ready when it says so (ready).");
 	if (why->spec->start_timeout != SPAN_INFINITE)
 		say(text, "Not being ready within %s is a failed start (start_timeout).",
-		    why_about(why->spec->start_timeout, span));
+		    span_about(why->spec->start_timeout, span));
 }
 
 static void
@@ -235,8 +235,8 @@ say_end(struct text *text)
 		    why_ended(text->why->facts.status, how));
 	if (end == NULL)
 		return;
-	why_about(engine_wall_ms(text->why->now) - end->wall_ms, ago);
-	why_about(end->b, up);
+	span_about(engine_wall_ms(text->why->now) - end->wall_ms, ago);
+	span_about(end->b, up);
 	if (end->type == RECORD_START_FAILED)
 		say_failed_start(text, ago);
 	else if (is_told(text->why))
@@ -263,15 +263,15 @@ say_decision(struct text *text)
 		return;
 	if (why->facts.reason == REASON_LIMIT)
 		say(text, "So it waits %s: until there is room again, and at least backoff_max.",
-		    why_about(delay->b, span));
+		    span_about(delay->b, span));
 	else if (why->facts.reason == REASON_GROUP || why->facts.reason == REASON_OPERATOR)
 		return;
 	else if (delay->a <= 0)
 		say(text, "It had been ready for %s (stable_after), so there is no delay.",
-		    why_about(why->spec->stable_after, span));
+		    span_about(why->spec->stable_after, span));
 	else if (delay->b > 0)
 		say(text, "That makes %d failure%s in a row, so it waits %s (backoff = %s).",
-		    delay->a, delay->a == 1 ? "" : "s", why_about(delay->b, span),
+		    delay->a, delay->a == 1 ? "" : "s", span_about(delay->b, span),
 		    kinds[why->spec->backoff]);
 }
 
@@ -289,7 +289,7 @@ say_budget(struct text *text, uint32_t supervisor, bool always)
 	    (!always || (budget.intensity == 0 && text->why->facts.reason == REASON_LIMIT)))
 		return;
 	why_name(text->why, supervisor, of);
-	why_about(budget.period, period);
+	span_about(budget.period, period);
 	if (budget.intensity == 0)
 		say(text, "%s allows no restart (intensity = 0).", of);
 	else if (budget.used == 0)
@@ -298,7 +298,7 @@ say_budget(struct text *text, uint32_t supervisor, bool always)
 	else
 		say(text, "%s has used %u of its %u restarts within %s; the next is free in %s.",
 		    of, (unsigned)budget.used, (unsigned)budget.intensity, period,
-		    why_about(budget.next_free - text->why->now, free));
+		    span_about(budget.next_free - text->why->now, free));
 }
 
 /* The own one of a supervisor, the nearest above, and those farther up that are not whole. */
@@ -326,8 +326,8 @@ after(const struct core_forecast *next, char out[96])
 {
 	char least[SPAN_TEXT_SIZE], most[SPAN_TEXT_SIZE];
 
-	why_about(next->delay_min, least);
-	why_about(next->delay_max, most);
+	span_about(next->delay_min, least);
+	span_about(next->delay_max, most);
 	if (next->delay_max == 0)
 		snprintf(out, 96, "at once");
 	else if (strcmp(least, most) == 0)
@@ -445,7 +445,7 @@ say_next(struct text *text)
 	case OUTCOME_RESTART:
 		say(text, "%s, it would be restarted %s%s%s%s%s.", event, after(&why->next, span),
 		    company(text, others), why->stable ? ", having been ready for " : "",
-		    why->stable ? why_about(why->spec->stable_after, stable) : "",
+		    why->stable ? span_about(why->spec->stable_after, stable) : "",
 		    why->stable ? " (stable_after)" : "");
 		break;
 	case OUTCOME_LIMIT: say_limit(text, event); break;
@@ -477,7 +477,7 @@ say_restarting_act(struct text *text)
 		say(text, "It starts by itself as soon as its supervisor comes to it.");
 	else
 		say(text, "It starts by itself in %s; coppicectl start %s starts it now%s.",
-		    why_about(why->facts.next_start - why->now, span), why->path,
+		    span_about(why->facts.next_start - why->now, span), why->path,
 		    with_group(why, ", with its group"));
 }
 

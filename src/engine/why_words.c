@@ -11,33 +11,9 @@
 #include <sys/wait.h>
 
 const char *
-why_about(span_ms span, char out[SPAN_TEXT_SIZE])
-{
-	long long s = span / 1000, tenth = span % 1000 / 100;
-
-	if (span < 0)
-		snprintf(out, SPAN_TEXT_SIZE, "0s");
-	else if (span < 1000)
-		snprintf(out, SPAN_TEXT_SIZE, "%lldms", (long long)span);
-	else if (s < 60 && tenth > 0)
-		snprintf(out, SPAN_TEXT_SIZE, "%lld.%llds", s, tenth);
-	else if (s < 60)
-		snprintf(out, SPAN_TEXT_SIZE, "%llds", s);
-	else if (s < 3600)
-		snprintf(out, SPAN_TEXT_SIZE, s % 60 > 0 ? "%lldm%llds" : "%lldm", s / 60, s % 60);
-	else if (s < 86400)
-		snprintf(out, SPAN_TEXT_SIZE, s / 60 % 60 > 0 ? "%lldh%lldm" : "%lldh", s / 3600,
-		    s / 60 % 60);
-	else
-		snprintf(out, SPAN_TEXT_SIZE, s / 3600 % 24 > 0 ? "%lldd%lldh" : "%lldd", s / 86400,
-		    s / 3600 % 24);
-	return out;
-}
-
-const char *
 why_since(const struct why *why, char out[SPAN_TEXT_SIZE])
 {
-	return why_about(why->now - why->facts.since, out);
+	return span_about(why->now - why->facts.since, out);
 }
 
 const char *
@@ -99,7 +75,7 @@ because_asked(const struct why *why, char out[WHY_PHRASE_SIZE])
 	else
 		snprintf(out, WHY_PHRASE_SIZE, "%s asked for a %s %s ago", who(command, by),
 		    core_event_text((enum core_event_type)command->a),
-		    why_about(engine_wall_ms(why->now) - command->wall_ms, ago));
+		    span_about(engine_wall_ms(why->now) - command->wall_ms, ago));
 }
 
 static void
@@ -149,7 +125,7 @@ because_limit(const struct why *why, uint32_t supervisor, char out[WHY_PHRASE_SI
 		snprintf(out, WHY_PHRASE_SIZE,
 		    "more than %u restart%s within %s would be too many for %s (on_limit = %s)",
 		    (unsigned)spec->intensity, spec->intensity == 1 ? "" : "s",
-		    why_about(spec->period, period), of, on_limit);
+		    span_about(spec->period, period), of, on_limit);
 }
 
 static void
@@ -235,7 +211,7 @@ why_because(const struct why *why, char out[WHY_PHRASE_SIZE])
 	case REASON_START_FAILED: because_child_ended(why, out); break;
 	case REASON_START_TIMEOUT:
 		snprintf(out, WHY_PHRASE_SIZE, "it was not ready within %s (start_timeout)",
-		    why_about(spec->start_timeout, span));
+		    span_about(spec->start_timeout, span));
 		break;
 	case REASON_QUEUE_TIMEOUT:
 		snprintf(

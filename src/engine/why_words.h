@@ -10,8 +10,6 @@
 #define WHY_NAME_SIZE   (NODES_PATH_SIZE + 16U)
 #define WHY_PHRASE_SIZE (2U * NODES_PATH_SIZE + 256U)
 
-/* "250ms", "1.2s", "3m20s", "5h10m", "3d4h": for people, not exact. */
-const char *why_about(span_ms span, char out[SPAN_TEXT_SIZE]);
 /* How long the node has been in its state. */
 const char *why_since(const struct why *why, char out[SPAN_TEXT_SIZE]);
 /* A node's path; the root is "the root". */

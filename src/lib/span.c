@@ -107,3 +107,23 @@ span_format(span_ms span, char out[SPAN_TEXT_SIZE])
 	snprintf(out, SPAN_TEXT_SIZE, "%" PRId64 "%s", span / unit->ms, unit->name);
 	return out;
 }
+
+const char *
+span_about(span_ms span, char out[SPAN_TEXT_SIZE])
+{
+	const struct unit *unit = units;
+
+	if (span <= 0)
+		return strcpy(out, "0s");
+	while (span < unit->ms)
+		unit++;
+	int64_t whole = span / unit->ms, rest = span % unit->ms;
+	if (unit->ms == 1000 && rest >= 100)
+		snprintf(out, SPAN_TEXT_SIZE, "%" PRId64 ".%" PRId64 "s", whole, rest / 100);
+	else if (unit->ms > 1000 && rest >= unit[1].ms)
+		snprintf(out, SPAN_TEXT_SIZE, "%" PRId64 "%s%" PRId64 "%s", whole, unit->name,
+		    rest / unit[1].ms, unit[1].name);
+	else
+		snprintf(out, SPAN_TEXT_SIZE, "%" PRId64 "%s", whole, unit->name);
+	return out;
+}

@@ -30,6 +30,11 @@ int span_parse(const char *text, span_ms *out);
  */
 #define SPAN_TEXT_SIZE 32
 const char *span_format(span_ms span, char out[SPAN_TEXT_SIZE]);
+/*
+ * Writes it for people, not exact: "250ms", "1.2s", "3m20s", "5h10m", "3d4h"; less than nothing is
+ * "0s". Returns out. Finite.
+ */
+const char *span_about(span_ms span, char out[SPAN_TEXT_SIZE]);
 
 /* The clocks; the only callers of clock_gettime. */
 mono_ms span_mono_now(void);

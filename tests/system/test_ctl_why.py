@@ -40,7 +40,7 @@ def test_why_is_a_readable_text(serve):
         "  /       0 of 10 in 1h         -           backoff",
         "",
         "  LAST EVENTS",
-        "  0.0s ago    killed by SIGKILL after 5.0s (start 3)",
+        "  0s ago      killed by SIGKILL after 5s (start 3)",
     ]
 
 

@@ -123,7 +123,7 @@ static const struct {
 	      .incarnation = 1,
 	      .a = CORE_STATUS_UNKNOWN,
 	      .b = 7200000 },
-	    "web: exited with unknown status after 2h0m (start 1)\n" },
+	    "web: exited with unknown status after 2h (start 1)\n" },
 	{ { .type = RECORD_START_FAILED, .node = 1, .incarnation = 2, .a = STEP_EXEC, .b = ENOENT },
 	    "web: could not start: executing the command: No such file or directory (ENOENT) (start 2)\n" },
 	{ { .type = RECORD_START_FAILED,

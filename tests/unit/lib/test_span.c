@@ -102,6 +102,39 @@ format_is_the_shortest_that_parse_reads(void **unused)
 }
 
 static void
+about_is_two_units_at_most(void **unused)
+{
+	static const struct {
+		span_ms span;
+		const char *text;
+	} cases[] = {
+		{ -1, "0s" },
+		{ 0, "0s" },
+		{ 1, "1ms" },
+		{ 999, "999ms" },
+		{ 1000, "1s" },
+		{ 1099, "1s" },
+		{ 1299, "1.2s" },
+		{ 59999, "59.9s" },
+		{ 60000, "1m" },
+		{ 200000, "3m20s" },
+		{ 3599999, "59m59s" },
+		{ 7200000, "2h" },
+		{ 18600000, "5h10m" },
+		{ DAY - 1, "23h59m" },
+		{ DAY, "1d" },
+		{ 3 * DAY + 4 * 3600000 + 59999, "3d4h" },
+		{ INT64_MAX - 1, "106751991167d7h" },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char text[SPAN_TEXT_SIZE];
+		assert_string_equal(span_about(cases[i].span, text), cases[i].text);
+	}
+}
+
+static void
 after_is_never_when_infinite_or_beyond(void **unused)
 {
 	(void)unused;
@@ -130,6 +163,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parse_reads_whole_durations_or_nothing),
 		cmocka_unit_test(format_is_the_shortest_that_parse_reads),
+		cmocka_unit_test(about_is_two_units_at_most),
 		cmocka_unit_test(after_is_never_when_infinite_or_beyond),
 		cmocka_unit_test(clocks_go_forward_in_milliseconds),
 	};
