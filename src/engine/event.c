@@ -144,16 +144,9 @@ event_group_restarting(
 static void
 event_limit(struct pen *pen, const struct engine *engine, const struct image_event *event)
 {
-	static const char *const actions[] = {
-		[LIMIT_ESCALATE] = "escalate",
-		[LIMIT_BACKOFF] = "backoff",
-		[LIMIT_GIVE_UP] = "give_up",
-		[LIMIT_TERMINATE] = "terminate",
-	};
-
 	(void)engine;
 	if (event->a >= LIMIT_ESCALATE && event->a <= LIMIT_TERMINATE)
-		pen_string(pen, ",\"action\":", actions[event->a]);
+		pen_string(pen, ",\"action\":", nodes_limit_text((enum core_on_limit)event->a));
 	if (event->b > 0)
 		pen_seconds(pen, ",\"wait_s\":", event->b);
 }

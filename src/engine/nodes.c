@@ -127,6 +127,12 @@ nodes_limit_text(enum core_on_limit on_limit)
 	return text_of(limit_words, (int)on_limit);
 }
 
+const char *
+nodes_backoff_text(enum core_backoff backoff)
+{
+	return text_of(backoff_words, (int)backoff);
+}
+
 static const char *
 read_enums(struct core_spec *spec, const json_t *object, const struct enum_key *keys)
 {

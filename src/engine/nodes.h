@@ -44,6 +44,7 @@ uint32_t nodes_instance(const struct nodes *nodes, uint32_t node);
 /* "one_for_one" …, as in the configuration; static storage. */
 const char *nodes_strategy_text(enum core_strategy strategy);
 const char *nodes_limit_text(enum core_on_limit on_limit);
+const char *nodes_backoff_text(enum core_backoff backoff);
 /* Writes the path and returns out. */
 const char *nodes_path(const struct nodes *nodes, uint32_t node, char out[NODES_PATH_SIZE]);
 

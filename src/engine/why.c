@@ -1,7 +1,7 @@
 #include "engine/why.h"
 
-#include "engine/checkpoint.h"
 #include "engine/engine.h"
+#include "engine/events.h"
 
 #include <string.h>
 
@@ -28,17 +28,12 @@ why_note(struct why *why, const struct image_event *event)
 static void
 why_read_ring(struct why *why)
 {
-	struct checkpoint *checkpoint = why->engine->checkpoint;
-	uint64_t number = why->engine->event_number;
-	uint64_t slots = checkpoint_events(checkpoint);
-	uint64_t oldest = number > slots ? number - slots + 1 : 1;
+	uint64_t number = why->engine->event_number, oldest = events_oldest(why->engine);
 
-	if (number - oldest >= WHY_LOOK)
-		oldest = number - WHY_LOOK + 1;
-	for (; number >= oldest; number--) {
-		const struct image_event *event = checkpoint_event(checkpoint, number);
+	for (unsigned looks = 0; looks < WHY_LOOK && number >= oldest; looks++, number--) {
+		const struct image_event *event = events_get(why->engine, number);
 		/* the ring is memory that others could have damaged */
-		if (event->number == number && event->type < RECORD_COUNT &&
+		if (event != NULL && event->type < RECORD_COUNT &&
 		    event->node < core_count(why->engine->core))
 			why_note(why, event);
 	}

@@ -178,8 +178,8 @@ say_state(struct text *text)
 			    why_since(text->why, span), why_because(text->why, reason));
 		break;
 	case STATE_WAITING:
-		say(text, "%s has been waiting for %s %s for %s: %s.", subject,
-		    why->facts.reason == REASON_SLOT ? "a start slot" : "its turn", "to start",
+		say(text, "%s has been waiting for %s to start for %s: %s.", subject,
+		    why->facts.reason == REASON_SLOT ? "a start slot" : "its turn",
 		    why_since(text->why, span), why_because(text->why, reason));
 		break;
 	case STATE_STOPPING:
@@ -250,11 +250,6 @@ say_end(struct text *text)
 static void
 say_decision(struct text *text)
 {
-	static const char *const kinds[] = { [BACKOFF_NONE] = "none",
-		[BACKOFF_FIXED] = "fixed",
-		[BACKOFF_LINEAR] = "linear",
-		[BACKOFF_EXPONENTIAL] = "exponential",
-		[BACKOFF_FIBONACCI] = "fibonacci" };
 	const struct why *why = text->why;
 	const struct image_event *delay = why->delay;
 	char span[SPAN_TEXT_SIZE];
@@ -272,7 +267,7 @@ say_decision(struct text *text)
 	else if (delay->b > 0)
 		say(text, "That makes %d failure%s in a row, so it waits %s (backoff = %s).",
 		    delay->a, delay->a == 1 ? "" : "s", span_about(delay->b, span),
-		    kinds[why->spec->backoff]);
+		    nodes_backoff_text(why->spec->backoff));
 }
 
 /* --- what is left, and what comes --- */
