@@ -180,8 +180,20 @@ change(struct image_process *process, int32_t pid, uint64_t start)
 	__atomic_store_n(&process->start_min, start, __ATOMIC_SEQ_CST);
 }
 
+static bool
+may_be_taken(const struct engine *engine, uint32_t node, int32_t pid, uid_t user)
+{
+	enum mainpid_kin kin = mainpid_kin(engine, node, pid);
+	uid_t runs_as;
+
+	if (kin != MAINPID_ORPHAN)
+		return kin == MAINPID_OURS;
+	return user == 0 || (process_user(pid, &runs_as) == 0 && runs_as == user);
+}
+
 void
-mainpid_take(struct engine *engine, uint32_t node, int32_t pid, struct mainpid_watch *watch)
+mainpid_take(
+    struct engine *engine, uint32_t node, int32_t pid, uid_t user, struct mainpid_watch *watch)
 {
 	struct image_process *process = &engine->processes[node];
 	char path[NODES_PATH_SIZE];
@@ -199,7 +211,7 @@ mainpid_take(struct engine *engine, uint32_t node, int32_t pid, struct mainpid_w
 		fd_close(&pidfd);
 		return;
 	}
-	if (mainpid_kin(engine, node, pid) > MAINPID_ORPHAN) {
+	if (!may_be_taken(engine, node, pid, user)) {
 		log_line(path, "MAINPID=%d: refused, that process is none of its own", pid);
 		fd_close(&pidfd);
 		return;

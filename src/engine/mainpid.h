@@ -8,6 +8,7 @@
 
 #include <ev.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct engine;
 
@@ -37,9 +38,11 @@ void mainpid_unwatch(struct mainpid_watch *watch);
 
 /*
  * Makes that process the node's main one, if it is one of its own and lives; else says so and does
- * nothing.
+ * nothing. An orphan, whose it was is not known any more, must be one that the child's user could
+ * signal as well, so that no child has somebody else's process stopped by us.
  */
-void mainpid_take(struct engine *engine, uint32_t node, int32_t pid, struct mainpid_watch *watch);
+void mainpid_take(
+    struct engine *engine, uint32_t node, int32_t pid, uid_t user, struct mainpid_watch *watch);
 /* In a new engine: watches a main process that was taken by the dead one. */
 void mainpid_resume(struct mainpid_watch *watch);
 

@@ -107,7 +107,7 @@ handle(struct ear *ear, const struct notify_message *message)
 	if (message->has_status)
 		note_status(ear, message->status);
 	if (message->main_pid > 0)
-		mainpid_take(engine, ear->node, message->main_pid, &ear->main);
+		mainpid_take(engine, ear->node, message->main_pid, ear->user, &ear->main);
 	if (message->extend > 0 && (state == STATE_STARTING || state == STATE_STOPPING))
 		submit(ear, ON_EXTEND, message->extend);
 	if (message->reloading || message->ready || message->stopping)

@@ -127,6 +127,27 @@ identify(const struct image_process *process, struct facts *facts)
 	return result;
 }
 
+int
+process_user(int32_t pid, uid_t *user)
+{
+	char line[256], path[32];
+	unsigned real;
+	int result = -EPROTO;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return errno == ENOENT ? -ESRCH : -errno;
+	while (result != 0 && fgets(line, sizeof(line), file) != NULL)
+		if (sscanf(line, "Uid: %u", &real) == 1)
+			result = 0;
+	fclose(file);
+	if (result == 0)
+		*user = real;
+	return result;
+}
+
 static bool
 is_dead(const struct facts *facts)
 {

@@ -9,6 +9,7 @@
 #include "wire/image.h"
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 /* Now, in clock ticks since boot (the unit of /proc/PID/stat's field 22). */
 uint64_t process_ticks_now(void);
@@ -24,9 +25,11 @@ enum process_life process_look(const struct image_process *process);
 struct process_kin {
 	int32_t parent, session;
 	uint64_t start; /* clock ticks since boot */
-	bool is_dead; /* or about to be */
+	bool is_dead;   /* or about to be */
 };
 int process_kin(int32_t pid, struct process_kin *kin);
+/* Its real user: 0, or why that cannot be known. */
+int process_user(int32_t pid, uid_t *user);
 /* Whether that process still executes our own engine binary, that is, has not got through exec. */
 bool process_is_before_exec(const struct image_process *process);
 

@@ -644,6 +644,40 @@ def test_main_process_of_somebody_else(teller):
     one.wait_log(rf"a: MAINPID={dead}: there is no such process")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
+def test_main_process_that_is_another_users(daemon):
+    """An orphan whose parent has gone could be anybody's: a child without rights must not have root's signalled by us (FIELD 2.E.2)."""
+    one = daemon("", start=False)
+    one.dir.chmod(0o711)
+    a = Teller(one, "a", "report(fork(lambda: (os.setsid(), rest())))")
+    (one.dir / "input").write_text(textwrap.dedent(f"""
+        import os, socket, time
+        while not os.path.exists("{one.dir}/pid"):
+            time.sleep(0.01)
+        address = os.environ["NOTIFY_SOCKET"].replace("@", chr(0), 1)
+        channel = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        channel.connect(address)
+        channel.send(b"READY=1\\nMAINPID=" + open("{one.dir}/pid", "rb").read())
+        time.sleep(1000)
+    """))
+    one.write_config(
+        "[supervisor:/]\nstart_order = parallel\n" + a.section("restart = temporary", "kill_mode = process")
+        + f"[child:b]\ncommand = {PYTHON} -c 'exec(open(0).read())'\nstdin = {one.dir}/input\n"
+        f"ready = notify\nuser = 54321\ngroup = 54321\n{SLOW}"
+    )
+    one.start()
+    victim = a.wait_told()[0]
+    until("an orphan", lambda: process(victim).parent == one.pid)
+    (one.dir / "pid.new").write_text(str(victim))
+    (one.dir / "pid.new").rename(one.dir / "pid")
+    node = one.wait_node("b", state="running")
+    assert node["pid"] != victim
+    one.wait_log(rf"b: MAINPID={victim}: refused")
+    one.call("stop", path="b")
+    one.wait_node("b", state="stopped")
+    assert not process(victim).zombie
+
+
 # --- the engine's death
 
 
