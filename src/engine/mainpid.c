@@ -8,7 +8,9 @@
 #include "lib/log.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -16,6 +18,7 @@
 #define DEPTH 64   /* ancestors that are looked at */
 #define LOOK  0.02 /* seconds between two looks for the exit of a main process … */
 #define LOOKS 50   /* … and how many */
+#define LINES 16   /* of the log, for one run: a child may say MAINPID= without end */
 
 /* ---- kin ---- */
 
@@ -180,6 +183,26 @@ change(struct image_process *process, int32_t pid, uint64_t start)
 	__atomic_store_n(&process->start_min, start, __ATOMIC_SEQ_CST);
 }
 
+static void tell(const struct engine *engine, struct mainpid_watch *watch, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void
+tell(const struct engine *engine, struct mainpid_watch *watch, const char *format, ...)
+{
+	char path[NODES_PATH_SIZE], text[128];
+	va_list arguments;
+
+	if (watch->told >= LINES)
+		return;
+	watch->told++;
+	va_start(arguments, format);
+	(void)vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	log_line(nodes_path(engine->nodes, watch->node, path), "%s%s", text,
+	    watch->told == LINES ? " (no more is said of its MAINPID= until it is started again)"
+				 : "");
+}
+
 static bool
 may_be_taken(const struct engine *engine, uint32_t node, int32_t pid, uid_t user)
 {
@@ -196,23 +219,21 @@ mainpid_take(
     struct engine *engine, uint32_t node, int32_t pid, uid_t user, struct mainpid_watch *watch)
 {
 	struct image_process *process = &engine->processes[node];
-	char path[NODES_PATH_SIZE];
 	struct process_kin kin;
 	int32_t old = process->pid;
 	int pidfd;
 
 	if (process->state != PROCESS_STARTED || (pid == old && process->start_max != UINT64_MAX))
 		return;
-	nodes_path(engine->nodes, node, path);
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (process_kin(pid, &kin) || kin.is_dead) {
-		log_line(
-		    path, "MAINPID=%d: there is no such process; it goes on with %d", pid, old);
+		tell(engine, watch, "MAINPID=%d: there is no such process; it goes on with %d", pid,
+		    old);
 		fd_close(&pidfd);
 		return;
 	}
 	if (!may_be_taken(engine, node, pid, user)) {
-		log_line(path, "MAINPID=%d: refused, that process is none of its own", pid);
+		tell(engine, watch, "MAINPID=%d: refused, that process is none of its own", pid);
 		fd_close(&pidfd);
 		return;
 	}
@@ -224,5 +245,5 @@ mainpid_take(
 		start_watch(watch, pid, pidfd);
 	else
 		mainpid_unwatch(watch);
-	log_line(path, "its main process is %d now, no longer %d", pid, old);
+	tell(engine, watch, "its main process is %d now, no longer %d", pid, old);
 }

@@ -30,6 +30,7 @@ struct mainpid_watch {
 	int32_t pid; /* the main process that this is about */
 	int pidfd;   /* -1: none */
 	unsigned looks;
+	unsigned told; /* lines about MAINPID= */
 	struct ev_io ended;
 	struct ev_timer look;
 };

@@ -644,6 +644,19 @@ def test_main_process_of_somebody_else(teller):
     one.wait_log(rf"a: MAINPID={dead}: there is no such process")
 
 
+def test_main_process_said_without_end(teller):
+    """The log is not filled by one child."""
+    one, child = teller("""
+        for i in range(100):
+            tell("MAINPID=1")
+        report(barrier())
+        rest()
+    """, SLOW)
+    assert child.wait_told() == [True]
+    one.wait_log(r"a: MAINPID=1: refused.*no more is said")
+    assert one.log().count("MAINPID=1") == 16
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
 def test_main_process_that_is_another_users(daemon):
     """An orphan whose parent has gone could be anybody's: a child without rights must not have root's signalled by us (FIELD 2.E.2)."""
