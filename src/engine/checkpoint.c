@@ -358,7 +358,8 @@ checkpoint_is_committed(int fd)
 	do
 		n = pread(fd, &head, sizeof(head), 0);
 	while (n < 0 && errno == EINTR);
-	return n == (ssize_t)sizeof(head) && head.committed > 0;
+	/* Nothing is begun beside a tree that may be running (FIELD 2.G.5). */
+	return n != (ssize_t)sizeof(head) || head.magic != IMAGE_MAGIC || head.committed > 0;
 }
 
 uint64_t

@@ -49,7 +49,8 @@ int checkpoint_open(
 void checkpoint_free(struct checkpoint **checkpoint);
 int checkpoint_fd(const struct checkpoint *checkpoint);
 /*
- * Whether anything was ever committed to the file: whether a tree may be running that it describes.
+ * Whether a tree may be running that it describes: something was committed to it, or it is damaged,
+ * so that nobody knows.
  */
 bool checkpoint_is_committed(int fd);
 

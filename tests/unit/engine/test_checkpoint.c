@@ -265,6 +265,7 @@ expect_refused(struct fixture *fixture, const struct checkpoint_specs *specs, co
 	assert_non_null(strstr(problem, what));
 }
 
+/* FIELD 2.G.5 */
 static void
 test_strange_images_are_refused(void **state)
 {
@@ -292,6 +293,9 @@ test_strange_images_are_refused(void **state)
 	WITH(fixture->head->applied += 1, "commits");
 	WITH(fixture->head->committed += 2, "commits");
 	WITH((fixture->head->acted = 0, fixture->head->journal.count = 0), "journal");
+	WITH((memset(fixture->head, 0, sizeof(saved)),
+		 assert_true(checkpoint_is_committed(fixture->fd))),
+	    "no checkpoint");
 #undef WITH
 	die_and_reopen(fixture);
 }
@@ -336,6 +340,7 @@ test_journal_of_noise(void **state)
 	assert_int_equal(munmap(base, size), 0);
 }
 
+/* FIELD 2.G.5 */
 static void
 test_another_tree_is_not_loaded(void **state)
 {
