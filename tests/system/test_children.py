@@ -268,7 +268,7 @@ def test_directory_on_a_hung_mount(daemon):
 
 
 def test_stop_of_a_start_that_hangs(daemon):
-    """The stop sequence holds for what is not through exec too."""
+    """The stop sequence holds for what is not through exec too (FIELD 1.C.18)."""
     d = daemon(start=False)
     with hung_mount(d.dir / "hung", "deaf"):
         d.write_config(ROOMY + section("hung", directory=d.dir / "hung/below", start_timeout="1h", stop="TERM 200ms KILL")

@@ -115,6 +115,8 @@ BAD_LINES = [
     (b"[]", -32600),
     (b"17", -32600),
     (b'{"jsonrpc":"2.0","id":1,"method":"pong"}', -32601),
+    (b'{"jsonrpc":"2.0","id":1,"method":"ping.call"}', -32601),  # FIELD 2.G.4: names are looked up whole, and lead nowhere
+    (b'{"jsonrpc":"2.0","id":1,"method":"operator.shutdown"}', -32601),
     (b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"' + b"x" * 1000000 + b'":1}}', -32602),
     (b'{"jsonrpc":"2.0","id":1,"method":"status","params":{"path":"' + b"x" * 1000000 + b'"}}', 1),
 ]
@@ -214,6 +216,7 @@ def test_client_that_never_reads_costs_a_bounded_amount(served):
 
 
 def test_start_that_fails_says_how_and_goes_on(served):
+    """FIELD 1.B.15: the command reports the failure, and the policy goes on."""
     for path, words in (("wrong", "No such file or directory (ENOENT)"), ("early", "exited with status 7")):
         with pytest.raises(RpcError, match="") as caught:
             served.call("start", path=path, wait=True)
@@ -361,6 +364,32 @@ def test_vanished_socket_is_made_anew_on_usr1(served):
     assert kept.call("ping")["pid"] == served.pid
     assert served.stop() == 0
     assert not served.socket.exists()
+
+
+def test_directory_made_anew_while_it_runs(daemon):
+    """FIELD 2.G.11: another one in the place of the socket's and the child's is as good, and locks nobody out."""
+    made = daemon(start=False)
+    place = made.dir / "place"
+    made.config.write_text(f"""
+[coppice]
+control_socket = {place}/control.sock
+[child:one]
+command = /bin/sh -c 'pwd -P > here; exec /bin/sleep 1000'
+directory = {place}
+""")
+    made.socket = place / "control.sock"
+    place.mkdir()
+    made.start()
+    made.wait_node("one", state="running")
+    until("its file", (place / "here").exists)
+    place.rename(made.dir / "gone")
+    place.mkdir()
+    made.signal(signal.SIGUSR1)
+    until("a socket", made.socket.exists)
+    assert made.client().call("restart", path="one", wait=True)["state"] == "running"
+    until("its file in the new one", (place / "here").exists)
+    assert made.stop() == 0
+    assert not made.socket.exists()
 
 
 def test_socket_that_could_not_be_made_is_made_on_usr1(daemon):

@@ -479,7 +479,7 @@ def test_ten_thousand_nodes_in_no_time(serve):
 
 
 def test_a_silent_daemon_ends_the_wait(serve):
-    """--timeout is the daemon's to keep; only if it does not answer at all does coppicectl end by itself."""
+    """--timeout is the daemon's to keep; only if it does not answer at all does coppicectl end by itself (FIELD 2.G.3)."""
     hang = threading.Event()
     server = serve(lambda request: hang.wait(60) and None)
     start = time.monotonic()

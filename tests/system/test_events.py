@@ -368,6 +368,7 @@ def test_resumes_after_the_engine_was_killed(served):
 # ---- one connection ----
 
 def test_requests_are_answered_in_order_among_events(daemon):
+    """FIELD 2.G.3: an event may come before the answer."""
     made = daemon(TREE + "[child:many]\ncommand = /bin/sleep 1000\ninstances = 600\nautostart = no\n")
     made.wait_node("shop", state="running")
     follow = Subscriber(made)

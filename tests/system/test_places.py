@@ -97,6 +97,7 @@ PID1 = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
 
 @needs_root
 def test_first_process_of_a_container(daemon):
+    """FIELD 1.A.5, 1.A.6"""
     d = daemon(TWO + "[child:stray]\ncommand = /bin/sh -c '(sleep 0.05; exit 7) & exit 0'\nrestart = temporary\nkill_mode = process\n",
                wrapper=PID1)
     d.ready()
@@ -113,7 +114,7 @@ def test_first_process_of_a_container(daemon):
 
 @needs_root
 def test_root_of_a_container_escalates(daemon):
-    """Whoever runs the container is to start it again: exit 70, everything stopped."""
+    """Whoever runs the container is to start it again: exit 70, everything stopped (FIELD 1.A.2, 1.A.3)."""
     d = daemon("[child:loop]\ncommand = /bin/false\nbackoff = none\n[child:other]\ncommand = /bin/sleep 1000\n", wrapper=PID1)
     assert d.wait() == 70
     assert d.family() == []
@@ -140,7 +141,7 @@ def test_container_without_a_root(daemon):
 @needs_root
 @pytest.mark.parametrize("runtime", ["xdg", "none", "foreign"])
 def test_unprivileged_user(daemon, runtime):
-    """Its socket is where coppicectl looks for it; a directory that somebody else prepared there is not used."""
+    """Its socket is where coppicectl looks for it; a directory that somebody else prepared there is not used (FIELD 1.A.4)."""
     user = own_user()
     d = daemon(start=False, wrapper=as_user(user))
     d.env.pop("XDG_RUNTIME_DIR", None)
@@ -192,6 +193,7 @@ exec "$@"
 @needs_root
 @pytest.mark.parametrize("keep", [True, False], ids=["but for its socket", "altogether"])
 def test_read_only_root(daemon, keep):
+    """FIELD 1.A.4"""
     d = daemon(start=False, wrapper=["unshare", "-m", "sh", "-c", READ_ONLY, "sh"])
     (d.dir / "run").mkdir(mode=0o755)
     d.socket = d.dir / "run/control.sock"

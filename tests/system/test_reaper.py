@@ -317,7 +317,7 @@ receive()
 
 
 def test_storm_of_orphans_with_an_engine_that_does_not_read(world):
-    """The kernel's zombies are the queue: nothing is lost, nobody spins, and signals still arrive (FIELD 2.C.1)."""
+    """The kernel's zombies are the queue: nothing is lost, nobody spins, and signals still arrive (FIELD 1.A.5, 2.C.1)."""
     count = 10000
     world.start(f"""
 import subprocess

@@ -244,7 +244,7 @@ instances = 10
 
 
 def test_ends_before_the_reaper_was_lost(orphan):
-    """An exit that is still in the link is read; one that the reaper took with it becomes an unknown end."""
+    """An exit that is still in the link is read; one that the reaper took with it becomes an unknown end (FIELD 2.G.6)."""
     o = orphan("[child:one]\ncommand = /bin/sleep 1000\ninstances = 3\nbackoff = none\n", kill=False)
     d = o.d
     os.kill(o.engine, signal.SIGSTOP)

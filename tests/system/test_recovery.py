@@ -16,6 +16,7 @@ import time
 import pytest
 
 from conftest import children, descriptors, process, until
+from test_children import small_place  # pylint: disable=unused-import
 
 KILLS = int(os.environ.get("COPPICE_KILLS", "40"))
 SEED = int(os.environ.get("COPPICE_SEED", "0")) or random.randrange(1 << 30)
@@ -152,6 +153,7 @@ def storm(daemon, kills, chance):
 
 
 def test_storm(daemon):
+    """FIELD 2.G.6: whatever is taken over, nothing is started twice."""
     chance = random.Random(SEED)
     print(f"COPPICE_SEED={SEED} COPPICE_KILLS={KILLS}")
     d = daemon(start=False)
@@ -321,6 +323,41 @@ def test_hold_after_three_deaths(daemon):
     d.call("start", path="/")
     node = d.wait_node("one", state="running")
     assert node["incarnation"] == 2 and node["exit"]["signal"] == "KILL"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to reach the engine's memory")
+def test_lost_checkpoint(daemon):
+    """FIELD 2.G.5: where nobody knows any more what runs, nothing is started beside it."""
+    d = daemon("[child:one]\ncommand = /bin/sleep 1000\nbackoff = none\n")
+    pid = d.wait_node("one", state="running")["pid"]
+    engine = d.engine()
+    number = next(fd for fd, target in descriptors(engine).items() if "coppice-checkpoint" in target)
+    with open(f"/proc/{engine}/fd/{number}", "r+b") as file:
+        file.write(bytes(4096))
+    os.kill(engine, signal.SIGKILL)
+    d.wait_log("cannot take over the running tree: it is no checkpoint", count=3)
+    assert [one.pid for one in d.children() if not one.half_made] == [pid]
+    d.popen.kill()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount")
+def test_full_place(daemon, small_place):  # pylint: disable=redefined-outer-name
+    """FIELD 2.G.5: neither a first engine nor the next one needs room for anything."""
+    small_place.joinpath("full").write_text("x" * 4096)
+    d = daemon(start=False)
+    d.socket = small_place / "control.sock"
+    d.config.write_text(f"[coppice]\ncontrol_socket = {d.socket}\n[child:one]\ncommand = /bin/sleep 1000\nbackoff = none\n")
+    d.start()
+    d.wait_log("control socket .*: cannot be made: No space left on device")
+    (child,) = until("the child", d.children)
+    os.kill(engine_of(d), signal.SIGKILL)
+    d.wait_log("engine recovered: number 2, 1 process taken over")
+    os.kill(child.pid, signal.SIGKILL)
+    d.wait_log(r"one: started \(pid \d+, start 2\)")
+    small_place.joinpath("full").unlink()
+    d.signal(signal.SIGUSR1)
+    assert d.wait_node("one", state="running")["restarts"] == 1
+    assert d.stop() == 0
 
 
 def test_reaper_killed(daemon):

@@ -118,7 +118,7 @@ BOTH = '''/bin/sh -c "./listener other TERM & exec ./listener one TERM"'''
 
 @pytest.mark.parametrize("mode, survives", [("tree", False), ("group", False), ("process", True)])
 def test_what_outlives_its_main_process(daemon, mode, survives):
-    """Whether it was stopped or died by itself."""
+    """Whether it was stopped or died by itself (FIELD 1.F.27)."""
     d = daemon(f"[child:one]\ncommand = {FORKER}\nlog = null\nkill_mode = {mode}\nbackoff = none\n")
     for end in (lambda: d.call("stop", path="one", wait=True), lambda: os.kill(d.node("one")["pid"], signal.SIGKILL)):
         others = members(d)
@@ -219,7 +219,7 @@ def test_shutdown_now(listening):
 
 
 def test_shutdown_timeout(listening):
-    """Bounds the patience of all of them together."""
+    """Bounds the patience of all of them together (FIELD 1.C.18, 1.F.26)."""
     d = listening(one("stop = TERM infinity") + one("stop = TERM infinity", name="two"), "shutdown_timeout = 500ms",
                   names=("one", "two"))
     d.signal(signal.SIGTERM)
@@ -228,6 +228,7 @@ def test_shutdown_timeout(listening):
 
 
 def test_parallel_stop(listening):
+    """FIELD 1.C.18"""
     d = listening("[supervisor:/]\nstop_order = parallel\nchild.stop = TERM 400ms KILL\n" + one() + one(name="two")
                   + one(name="three"), names=("one", "two", "three"))
     d.signal(signal.SIGTERM)
@@ -242,6 +243,7 @@ def test_parallel_stop(listening):
     ("exit 0", 0), ("exit 5", 5), ("exit 255", 255), ("kill -KILL $$", 128 + 9), ("kill -TERM $$", 128 + 15)])
 @pytest.mark.parametrize("nested", [False, True])
 def test_status_of_the_significant_child(daemon, command, status, nested):
+    """FIELD 1.A.1, 1.A.3: when what matters has ended, all ends, with its status."""
     path, above = ("job", "") if not nested else (
         "inner/job", "[supervisor:inner]\nrestart = temporary\nsignificant = yes\nauto_shutdown = any_significant\n")
     d = daemon(f"[supervisor:/]\nauto_shutdown = any_significant\n{above}[child:{path}]\ncommand = /bin/sh -c '{command}'\n"
@@ -260,6 +262,7 @@ def test_status_of_the_significant_child(daemon, command, status, nested):
     ("[child:one]\ncommand = /bin/true\nuser = no-such-user-here\n", 78),
 ])
 def test_statuses_of_failure(daemon, config, status):
+    """FIELD 1.A.2: never 0 after an escalation."""
     d = daemon(config + "\n[child:steady]\ncommand = /bin/sleep 1000\n")
     assert d.wait() == status
     assert d.family() == []

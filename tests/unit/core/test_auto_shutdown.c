@@ -51,6 +51,7 @@ test_it_takes_effect_under_every_strategy(void **state)
 	}
 }
 
+/* FIELD 1.A.3 */
 static void
 test_a_significant_one_shot(void **state)
 {

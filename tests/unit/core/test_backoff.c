@@ -20,6 +20,7 @@ spec_of(enum core_backoff kind, span_ms delay, span_ms most)
 	return spec;
 }
 
+/* FIELD 1.B.12 */
 static void
 test_each_kind_follows_its_formula(void **state)
 {
@@ -45,6 +46,7 @@ test_each_kind_follows_its_formula(void **state)
 	}
 }
 
+/* FIELD 1.B.7 */
 static void
 test_every_kind_stops_at_its_cap(void **state)
 {

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+/* FIELD 1.B.11: those that depend on what has failed come back with it, by themselves. */
 static void
 test_members_stop_at_once_and_start_when_the_delay_is_over(void **state)
 {

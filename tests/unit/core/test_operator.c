@@ -34,6 +34,7 @@ test_a_restart_concerns_that_child_alone(void **state)
 	}
 }
 
+/* FIELD 1.B.13 */
 static void
 test_a_group_restart_applies_the_strategy(void **state)
 {

@@ -25,6 +25,7 @@ test_one_for_one_waits_until_ready_or_failed_once(void **state)
 	world_end(world);
 }
 
+/* FIELD 1.C.16, 1.C.17: for readiness, however long it takes. */
 static void
 test_groups_wait_until_ready_through_retries(void **state)
 {

@@ -118,6 +118,7 @@ test_instances_stop_together(void **state)
 	world_end(world);
 }
 
+/* FIELD 1.C.18 */
 static void
 test_a_stop_wins_in_any_state(void **state)
 {

@@ -39,6 +39,7 @@ test_a_crash_looper_follows_its_curve(void **state)
 	world_end(world);
 }
 
+/* FIELD 1.B.9 */
 static void
 test_a_stable_run_is_forgiven(void **state)
 {

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+/* FIELD 2.G.7 */
 static void
 test_what_an_argument_names(void **state)
 {

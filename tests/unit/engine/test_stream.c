@@ -370,6 +370,7 @@ wants(struct fixture *fixture, const struct event_filter *filter, enum core_reco
 	return event_filter_wants(filter, engine_of(fixture), &event);
 }
 
+/* FIELD 2.G.7: shop is not the beginning of shopping. */
 static void
 filter_by_place(void **state)
 {
