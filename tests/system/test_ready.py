@@ -178,7 +178,7 @@ def test_again_after_each_restart(daemon, ready):
 
 
 def test_others_wait(daemon):
-    """The next child starts when this one has said that it is ready."""
+    """The next child starts when this one has said that it is ready (FIELD 1.C.16, 1.C.17)."""
     one = daemon("", start=False)
     one.write_config(
         "[supervisor:/]\nstrategy = rest_for_one\n"
