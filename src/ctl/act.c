@@ -13,19 +13,6 @@
 /* Requests sent ahead of their answers; so few fit into the socket whoever reads. */
 #define ACT_WINDOW 64U
 
-char *
-act_params(const struct action *action, const char *path)
-{
-	struct buf params = { 0 };
-
-	buf_puts(&params, "{\"path\":");
-	buf_json_string(&params, path);
-	buf_printf(&params, "%s}", action->extra);
-	char *text = mem_strdup(params.failed ? "{}" : params.data);
-	buf_free(&params);
-	return text;
-}
-
 static void
 act_put_node(struct buf *out, const struct node *node)
 {
@@ -65,10 +52,8 @@ act_put_result(struct buf *out, const struct reply *reply, const char *path)
 int
 act_put_answer(struct ctl *ctl, const struct reply *reply, const char *path)
 {
-	if (ctl->options[OPT_JSON] != NULL) {
-		buf_append(&ctl->out, reply->line.at, reply->line.len);
-		buf_puts(&ctl->out, "\n");
-	}
+	if (ctl->options[OPT_JSON] != NULL)
+		reply_put_line(ctl, reply);
 	if (reply->is_error)
 		return reply_refused(ctl, reply);
 	if (ctl->options[OPT_JSON] == NULL)
@@ -79,7 +64,7 @@ act_put_answer(struct ctl *ctl, const struct reply *reply, const char *path)
 static int
 act_send(struct ctl *ctl, const struct action *action, const char *path)
 {
-	char *params = act_params(action, path);
+	char *params = reply_path_params(path, action->extra);
 	int status = reply_request(ctl, action->method, params);
 
 	free(params);
@@ -241,12 +226,10 @@ act_once(
 
 	if (status == 0)
 		status = reply_next(ctl, patience, &reply);
-	if (status == 0 && (done == NULL || ctl->options[OPT_JSON] != NULL)) {
-		buf_append(&ctl->out, reply.line.at, reply.line.len);
-		buf_puts(&ctl->out, "\n");
-	} else if (status == 0 && !reply.is_error) {
+	if (status == 0 && (done == NULL || ctl->options[OPT_JSON] != NULL))
+		reply_put_line(ctl, &reply);
+	else if (status == 0 && !reply.is_error)
 		buf_puts(&ctl->out, done);
-	}
 	if (status == 0 && reply.is_error)
 		status = reply_refused(ctl, &reply);
 	reply_free(&reply);

@@ -15,8 +15,6 @@ struct action {
 	bool backwards;    /* the last path first */
 };
 
-/* The parameters for one node, as text of the caller's. */
-char *act_params(const struct action *action, const char *path);
 /* Puts an answer into ctl->out, or complains about it. Its exit status. */
 int act_put_answer(struct ctl *ctl, const struct reply *reply, const char *path);
 

@@ -45,7 +45,7 @@ crowd_send(struct crowd *crowd)
 		unsigned turn = crowd->sent++;
 		ask->path = crowd->paths->all[action->backwards ? count - 1 - turn : turn];
 		ask->deadline = span_after(span_mono_now(), action->patience);
-		char *params = act_params(action, ask->path);
+		char *params = reply_path_params(ask->path, action->extra);
 		int status = reply_request_on(crowd->ctl, &ask->client, action->method, params);
 		free(params);
 		if (status != 0)
@@ -90,10 +90,8 @@ crowd_judge(struct crowd *crowd, struct ask *ask, const struct reply *reply)
 		struct paths *late = &crowd->late;
 		late->all = mem_grow(late->all, late->count + 1, sizeof *late->all);
 		late->all[late->count++] = ask->path;
-		if (ctl->options[OPT_JSON] != NULL) {
-			buf_append(&ctl->out, reply->line.at, reply->line.len);
-			buf_puts(&ctl->out, "\n");
-		}
+		if (ctl->options[OPT_JSON] != NULL)
+			reply_put_line(ctl, reply);
 	} else {
 		status = act_put_answer(ctl, reply, ask->path);
 	}
@@ -115,7 +113,6 @@ crowd_take(struct crowd *crowd)
 		if (status == 0 && reply.line.at != NULL) {
 			crowd_judge(crowd, ask, &reply);
 			client_close(&ask->client);
-			ask->client = (struct client){ .fd = -1, .tee = -1 };
 			crowd->taken++;
 			status = ctl_flush(crowd->ctl);
 		}

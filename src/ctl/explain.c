@@ -9,6 +9,7 @@
 #include "lib/str.h"
 #include "wire/rpc.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define MAX_VALUE_WIDTH 40 /* longer values do not move the origins of the others */
@@ -43,18 +44,13 @@ static int
 explain_one(struct explain *explain, const char *path)
 {
 	struct ctl *ctl = explain->ctl;
-	struct buf params = { 0 };
+	char *params = reply_path_params(path, explain->extra);
 	struct reply reply;
+	int status = reply_read(ctl, ctl->command->name, params, &reply);
 
-	buf_puts(&params, "{\"path\":");
-	buf_json_string(&params, path);
-	buf_printf(&params, "%s}", explain->extra);
-	int status = reply_read(ctl, ctl->command->name, params.data, &reply);
-	buf_free(&params);
-	if (status == 0 && ctl->options[OPT_JSON] != NULL) {
-		buf_append(&ctl->out, reply.line.at, reply.line.len);
-		buf_puts(&ctl->out, "\n");
-	}
+	free(params);
+	if (status == 0 && ctl->options[OPT_JSON] != NULL)
+		reply_put_line(ctl, &reply);
 	if (status == 0 && reply.is_error)
 		status = reply_refused(ctl, &reply);
 	else if (status == 0 && ctl->options[OPT_JSON] == NULL)

@@ -234,10 +234,8 @@ plot_run(struct ctl *ctl)
 	for (unsigned i = 0; i < ctl->arg_count; i++)
 		ctl->args[i] = paths_tidy(ctl->args[i]);
 	int status = reply_read(ctl, "events", "{\"limit\":10000}", &reply);
-	if (status == 0 && ctl->options[OPT_JSON] != NULL) {
-		buf_append(&ctl->out, reply.line.at, reply.line.len);
-		buf_puts(&ctl->out, "\n");
-	}
+	if (status == 0 && ctl->options[OPT_JSON] != NULL)
+		reply_put_line(ctl, &reply);
 	if (status == 0 && reply.is_error)
 		status = reply_refused(ctl, &reply);
 	else if (status == 0)

@@ -74,22 +74,9 @@ progress_ask(struct progress *progress, const char *method, const char *params, 
 	    client_receive(client, PROGRESS_PATIENCE_MS, &reply->line) == 0 &&
 	    reply_scan(reply) == NULL;
 	/* Where an answer is missing, the next would be taken for it. */
-	if (!done) {
+	if (!done)
 		client_close(client);
-		*client = (struct client){ .fd = -1, .tee = -1 };
-	}
 	return done && !reply->is_error;
-}
-
-static char *
-progress_params(const char *path, const char *extra)
-{
-	struct buf params = { 0 };
-
-	buf_puts(&params, "{\"path\":");
-	buf_json_string(&params, path);
-	buf_puts(&params, extra);
-	return params.data;
 }
 
 /* How the node is meant by the paths: not at all, as one below another, or itself. */
@@ -155,7 +142,7 @@ static bool
 progress_look(struct progress *progress, struct look *look)
 {
 	char *params = progress->count == 1
-	    ? progress_params(progress->paths[0], ",\"recursive\":true}")
+	    ? reply_path_params(progress->paths[0], ",\"recursive\":true")
 	    : NULL;
 
 	*look = (struct look){ 0 };
@@ -179,7 +166,7 @@ static void
 progress_put_ready(struct progress *progress, struct buf *out, const char *path)
 {
 	struct reply reply;
-	char *params = progress_params(path, ",\"effective\":true}");
+	char *params = reply_path_params(path, ",\"effective\":true");
 
 	if (progress_ask(progress, "show", params, &reply)) {
 		json_t *result = reply_load(&reply);

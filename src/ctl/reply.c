@@ -28,6 +28,19 @@ reply_connect(struct ctl *ctl, struct client *client)
 	    ctl, CTL_NO_DAEMON, client->hint, "cannot reach the daemon at %s", client->problem);
 }
 
+char *
+reply_path_params(const char *path, const char *extra)
+{
+	struct buf params = { 0 };
+
+	buf_puts(&params, "{\"path\":");
+	buf_json_string(&params, path);
+	buf_printf(&params, "%s}", extra);
+	char *text = mem_strdup(params.failed ? "{}" : params.data);
+	buf_free(&params);
+	return text;
+}
+
 int
 reply_request_on(struct ctl *ctl, struct client *client, const char *method, const char *params)
 {
@@ -145,13 +158,13 @@ reply_receive(struct client *client, span_ms patience, struct reply *reply, cons
 }
 
 int
-reply_next_on(struct ctl *ctl, struct client *client, span_ms patience, struct reply *reply)
+reply_next(struct ctl *ctl, span_ms patience, struct reply *reply)
 {
 	const char *problem;
-	int error = reply_receive(client, patience, reply, &problem);
+	int error = reply_receive(&ctl->client, patience, reply, &problem);
 
 	if (error != 0)
-		return reply_lost(ctl, client, error);
+		return reply_lost(ctl, &ctl->client, error);
 	return problem == NULL ? 0 : reply_garbled(ctl, problem);
 }
 
@@ -164,12 +177,6 @@ reply_look_on(struct ctl *ctl, struct client *client, struct reply *reply)
 	if (error != 0)
 		return error == -ETIMEDOUT ? 0 : reply_lost(ctl, client, error);
 	return problem == NULL ? 0 : reply_garbled(ctl, problem);
-}
-
-int
-reply_next(struct ctl *ctl, span_ms patience, struct reply *reply)
-{
-	return reply_next_on(ctl, &ctl->client, patience, reply);
 }
 
 int
@@ -189,6 +196,13 @@ reply_read(struct ctl *ctl, const char *method, const char *params, struct reply
 			return reply_lost(ctl, &ctl->client, error);
 		client_close(&ctl->client);
 	}
+}
+
+void
+reply_put_line(struct ctl *ctl, const struct reply *reply)
+{
+	buf_append(&ctl->out, reply->line.at, reply->line.len);
+	buf_puts(&ctl->out, "\n");
 }
 
 void

@@ -20,6 +20,8 @@ struct reply {
 	char *message, *hint; /* hint may be NULL */
 };
 
+/* {"path": …} with `extra`: further members, each with a comma before it. To be freed. */
+char *reply_path_params(const char *path, const char *extra);
 /* Sends a request; `params` is the text of a JSON value, or NULL. */
 int reply_request(struct ctl *ctl, const char *method, const char *params);
 /* The next answer, be it an error. reply_free in any case. */
@@ -27,7 +29,6 @@ int reply_next(struct ctl *ctl, span_ms patience, struct reply *reply);
 /* The same on another connection, which is made when it is not there yet (fd −1). */
 int reply_request_on(
     struct ctl *ctl, struct client *client, const char *method, const char *params);
-int reply_next_on(struct ctl *ctl, struct client *client, span_ms patience, struct reply *reply);
 /* Without waiting: an answer without a line is none yet. */
 int reply_look_on(struct ctl *ctl, struct client *client, struct reply *reply);
 /*
@@ -40,6 +41,8 @@ const char *reply_scan(struct reply *reply);
  * there is a new engine.
  */
 int reply_read(struct ctl *ctl, const char *method, const char *params, struct reply *reply);
+/* Puts the answer out as it came. */
+void reply_put_line(struct ctl *ctl, const struct reply *reply);
 void reply_free(struct reply *reply);
 /* The result as a value of the caller's; NULL when it is no JSON. For answers that are not large. */
 json_t *reply_load(const struct reply *reply);

@@ -1,8 +1,8 @@
 /* status, tree, ping: what is. */
+#include "ctl/show.h"
 #include "ctl/ctl.h"
 #include "ctl/paths.h"
 #include "ctl/reply.h"
-#include "ctl/show.h"
 #include "ctl/table.h"
 #include "ctl/term.h"
 #include "ctl/text.h"
@@ -19,19 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* {"path":…,"recursive":true} as text of the caller. */
-static char *
-show_params(const char *path)
-{
-	struct buf params = { 0 };
-
-	buf_puts(&params, "{\"path\":");
-	buf_json_string(&params, path);
-	buf_puts(&params, ",\"recursive\":true}");
-	char *text = mem_strdup(params.failed ? "{}" : params.data);
-	buf_free(&params);
-	return text;
-}
+#define SHOW_BELOW ",\"recursive\":true" /* further parameters */
 
 /*
  * An error answer to a question about a node. Not knowing the path is the 4 of init scripts
@@ -64,10 +52,8 @@ show_json(struct ctl *ctl, const char *method, const char *params, bool judge)
 	struct reply reply;
 	int status = reply_read(ctl, method, params, &reply);
 
-	if (!ctl->pass_through && reply.line.len > 0) {
-		buf_append(&ctl->out, reply.line.at, reply.line.len);
-		buf_puts(&ctl->out, "\n");
-	}
+	if (!ctl->pass_through && reply.line.len > 0)
+		reply_put_line(ctl, &reply);
 	if (ctl->client.tee_error != 0 && ctl->client.tee_error != -EPIPE)
 		status = ctl_complain(ctl, CTL_REFUSED, NULL, "cannot write the output: %s",
 		    strerror(-ctl->client.tee_error));
@@ -94,17 +80,10 @@ show_all_json(struct ctl *ctl, const char *method, bool judge)
 	}
 	int status = paths_expand(ctl, ctl->arg_count, CTL_NO_DAEMON, &paths);
 	for (unsigned i = 0; i < paths.count && status == 0; i++) {
-		char *params = judge ? show_params(paths.all[i]) : NULL;
-		struct buf tree = { 0 };
-		if (!judge) {
-			buf_puts(&tree, "{\"path\":");
-			buf_json_string(&tree, paths.all[i]);
-			buf_puts(&tree, "}");
-		}
-		int one = show_json(ctl, method, judge ? params : tree.data, judge);
+		char *params = reply_path_params(paths.all[i], judge ? SHOW_BELOW : "");
+		int one = show_json(ctl, method, params, judge);
 		worst = one > worst ? one : worst;
 		free(params);
-		buf_free(&tree);
 	}
 	paths_free(&paths);
 	return status != 0 ? status : worst;
@@ -147,7 +126,7 @@ show_fetch(struct ctl *ctl, struct reply *reply, struct node_list *list)
 		ctl->args[i] = paths_tidy(ctl->args[i]);
 	bool one = ctl->arg_count == 1 && !paths_is_pattern(ctl->args[0]);
 	if (one)
-		params = show_params(ctl->args[0]);
+		params = reply_path_params(ctl->args[0], SHOW_BELOW);
 	int status = reply_read(ctl, "status", params, reply);
 	free(params);
 	if (status == 0 && reply->is_error)
@@ -214,7 +193,7 @@ show_watch(struct ctl *ctl, bool as_tree)
 	if (status != 0)
 		return status;
 	bool one = ctl->arg_count == 1 && !paths_is_pattern(ctl->args[0]);
-	char *params = one ? show_params(ctl->args[0]) : NULL;
+	char *params = one ? reply_path_params(ctl->args[0], SHOW_BELOW) : NULL;
 	status = watch_run(ctl, params, as_tree);
 	free(params);
 	return status;
