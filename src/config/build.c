@@ -331,6 +331,15 @@ build_next(const struct build_place *place)
 	return place != NULL ? place->next : NULL;
 }
 
+struct raw_entry *
+build_daemon_entry(const struct build *build, enum keys_id id)
+{
+	for (size_t i = 0; build->coppice != NULL && i < build->coppice->count; i++)
+		if (build->coppice->entries[i]->info == &keys_table[id])
+			return build->coppice->entries[i];
+	return NULL;
+}
+
 struct diag_where
 build_where(const struct build *build, const struct build_place *place)
 {

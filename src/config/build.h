@@ -77,6 +77,8 @@ void build_free(struct build **build);
  * end.
  */
 struct build_place *build_next(const struct build_place *place);
+/* Where [coppice] sets the key, or NULL. */
+struct raw_entry *build_daemon_entry(const struct build *build, enum keys_id id);
 /* Where a place is declared. */
 struct diag_where build_where(const struct build *build, const struct build_place *place);
 

@@ -12,20 +12,11 @@
 
 #define MAX_OPERATORS 64 /* of each kind: what the engine has room for */
 
-static struct raw_entry *
-entry_of(const struct build *build, enum keys_id id)
-{
-	for (size_t i = 0; build->coppice != NULL && i < build->coppice->count; i++)
-		if (build->coppice->entries[i]->info == &keys_table[id])
-			return build->coppice->entries[i];
-	return NULL;
-}
-
 /* The value that is set, or built in, or NULL. */
 static const struct value *
 value_of(const struct build *build, enum keys_id id)
 {
-	const struct raw_entry *entry = entry_of(build, id);
+	const struct raw_entry *entry = build_daemon_entry(build, id);
 
 	return entry != NULL && entry->parsed != NULL ? entry->parsed : build->built_in[id];
 }
@@ -80,7 +71,7 @@ default_log_dir(const char *runtime_dir)
 static void
 report(const struct build *build, enum keys_id id, const char *problem)
 {
-	struct raw_entry *entry = entry_of(build, id);
+	struct raw_entry *entry = build_daemon_entry(build, id);
 	const struct diag_where where = {
 		.file = build->file->name, .section = "coppice", .key = keys_table[id].name
 	};

@@ -183,15 +183,6 @@ put_place(struct dump *dump, const struct build_place *place)
 
 /* --- [coppice] ------------------------------------------------------------------------------ */
 
-static struct raw_entry *
-entry_of(const struct build *build, enum keys_id id)
-{
-	for (size_t i = 0; build->coppice != NULL && i < build->coppice->count; i++)
-		if (build->coppice->entries[i]->info == &keys_table[id])
-			return build->coppice->entries[i];
-	return NULL;
-}
-
 /* Built-in values depend on who we are. */
 static void
 put_daemon_built_in(struct dump *dump, enum keys_id id)
@@ -220,15 +211,15 @@ put_daemon(struct dump *dump)
 {
 	buf_puts(dump->out, "\n[coppice]\n");
 	for (size_t i = 0; i < KEY_COUNT; i++) {
-		struct build_setting setting = { .entry = entry_of(dump->build, (enum keys_id)i) };
-		if (i == KEY_INCLUDE || setting.entry == NULL)
+		struct raw_entry *entry = build_daemon_entry(dump->build, (enum keys_id)i);
+		if (i == KEY_INCLUDE || entry == NULL)
 			continue;
-		setting.value = setting.entry->parsed;
+		struct build_setting setting = { .value = entry->parsed, .entry = entry };
 		put_set(dump, &setting, "");
 	}
 	for (size_t i = 0; i < KEY_COUNT; i++)
 		if ((keys_table[i].in & IN_COPPICE) != 0 && !keys_table[i].later &&
-		    entry_of(dump->build, (enum keys_id)i) == NULL)
+		    build_daemon_entry(dump->build, (enum keys_id)i) == NULL)
 			put_daemon_built_in(dump, (enum keys_id)i);
 }
 

@@ -239,16 +239,6 @@ put_node(const struct build_place *place, const char *log_dir, struct buf *out)
 }
 
 static void
-put_span(const char *name, int64_t span, struct buf *out)
-{
-	put_name(name, out);
-	if (span == SPAN_INFINITE)
-		buf_puts(out, "null");
-	else
-		buf_printf(out, "%" PRId64, span);
-}
-
-static void
 put_daemon(const struct daemon_settings *settings, struct buf *out)
 {
 	buf_puts(out, "{\"control_socket\": ");
@@ -262,7 +252,9 @@ put_daemon(const struct daemon_settings *settings, struct buf *out)
 	    out, ", \"make_runtime_dir\": %s", settings->make_runtime_dir ? "true" : "false");
 	put_numbers("operator_uids", settings->operator_uids, settings->operator_uid_count, out);
 	put_numbers("operator_gids", settings->operator_gids, settings->operator_gid_count, out);
-	put_span("shutdown_timeout", settings->shutdown_timeout, out);
+	put_name("shutdown_timeout", out);
+	value_json(&keys_table[KEY_SHUTDOWN_TIMEOUT],
+	    &(struct value){ .number = settings->shutdown_timeout }, out);
 	buf_printf(out, ", \"event_history\": %" PRId64 "}", settings->event_history);
 }
 
