@@ -4,7 +4,7 @@
 -export([main/0]).
 
 -define(STEP_LIMIT_MS, 120000).
--define(AT_ONCE, 48).
+-define(AT_ONCE, 400).
 
 main() ->
 	logger:set_primary_config(level, none),
@@ -96,6 +96,7 @@ play(#{<<"tree">> := Tree, <<"steps">> := Steps}, Order) ->
 		{ok, Pid} -> ets:insert(Tab, {root, Pid}), ok;
 		Refused -> start_error(Refused)
 	end,
+	quiet(Tab),
 	First = line(Tab, Collector, Tree, 0, <<"boot">>, Boot, #{}),
 	{Lines, _, _} = lists:foldl(
 		fun(#{<<"op">> := Op} = Step, {Before, N, Pids}) ->
