@@ -1,4 +1,5 @@
 #include "ctl/ctl.h"
+#include "lib/fd.h"
 
 #include <signal.h>
 
@@ -10,5 +11,8 @@ main(int argc, char **argv)
 	 * signal.
 	 */
 	signal(SIGPIPE, SIG_IGN);
+	/* Else the daemon's socket would have such a number, and get what we print. */
+	if (fd_fill_standard() != 0)
+		return CTL_REFUSED;
 	return ctl_main(argc, argv);
 }

@@ -319,6 +319,23 @@ def test_garbled_answers(serve, answer):
     assert "makes no sense" in done.stderr and len(done.stderr.splitlines()) == 2
 
 
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
+def test_without_standard_descriptors(tmp_path, closed):
+    """What is printed does not go to the daemon, whose socket would have the free number."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen(1)
+        listener.settimeout(20)
+        with subprocess.Popen([CTL, "-s", tmp_path / "s", "status"],
+                              preexec_fn=lambda: [os.close(fd) for fd in closed]) as process:
+            connection = listener.accept()[0]
+            with connection, connection.makefile("rb") as lines:
+                assert json.loads(lines.readline())["method"] == "status"
+                connection.sendall(b'{"jsonrpc":"2.0","id":1,"result":{"nodes":[{"path":"/","kind":"supervisor","state":"running"}]}}\n')
+                assert lines.read() == b""
+    assert process.returncode == 0
+
+
 def test_an_answer_cut_off(serve):
     cut = [b'{"jsonrpc":"2.0","id":1,"result":{"nodes":[']
 
