@@ -8,6 +8,7 @@
 #include "lib/names.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #define LINES_A_FLUSH 64
@@ -21,14 +22,14 @@ log_tree(const struct engine *engine)
 
 	for (uint32_t node = 0; node < count; node++) {
 		struct core_view view;
-		const char *reason;
+		char pid[32] = "";
 		core_view(engine->core, node, &view);
-		reason = core_reason_text(view.reason);
-		log_line(nodes_path(engine->nodes, node, path),
-		    "%s%s%s%s, pid %d, start %u, %u restarts", core_state_text(view.state),
-		    reason[0] ? " (" : "", reason, reason[0] ? ")" : "",
-		    view.has_process ? engine->processes[node].pid : 0, view.incarnation,
-		    view.restarts);
+		const char *reason = core_reason_text(view.reason);
+		if (view.has_process)
+			snprintf(pid, sizeof pid, ", pid %d", (int)engine->processes[node].pid);
+		log_line(nodes_path(engine->nodes, node, path), "%s%s%s%s%s, start %u, %u restarts",
+		    core_state_text(view.state), reason[0] ? " (" : "", reason,
+		    reason[0] ? ")" : "", pid, view.incarnation, view.restarts);
 		if (node % LINES_A_FLUSH == 0)
 			log_flush();
 	}
