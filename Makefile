@@ -80,6 +80,8 @@ BENCHES := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/*.c))
 FUZZERS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(filter-out tests/fuzz/fuzz.c,$(wildcard tests/fuzz/*.c)))
 SIM_OBJECTS := $(patsubst %.c,$(OBJ)/%.o,$(wildcard tests/sim/*.c))
 SIM     := $(if $(SIM_OBJECTS),$(BUILD)/tests/sim)
+PLAY_OBJECTS := $(patsubst %.c,$(OBJ)/%.o,$(wildcard tests/otp/*.c))
+PLAY    := $(BUILD)/tests/otp/play
 
 # What a unit test of a layer is linked with; --start-group spares us their order.
 TEST_LAYERS_lib    := lib
@@ -109,7 +111,7 @@ export BUILD PYTHON
 
 all: programs
 programs: $(REAPER) $(CTL) $(ENGINE)
-tests: programs $(UNIT) $(HELPERS) $(SIM)
+tests: programs $(UNIT) $(HELPERS) $(SIM) $(PLAY)
 
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -232,6 +234,9 @@ $(FUZZERS): $(BUILD)/tests/fuzz/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/tests/fuzz/fuzz.
 $(SIM): $(SIM_OBJECTS) $(call archive,core lib)
 	@mkdir -p $(@D)
 	$(call say,LINK)$(LINK) -o $@ $^ -lm
+$(PLAY): $(PLAY_OBJECTS) $(call archive,core lib)
+	@mkdir -p $(@D)
+	$(call say,LINK)$(LINK) -o $@ $^ -ljansson -lm
 # The measured child has no libc: what is compared is the supervisors. (x86-64)
 $(BUILD)/tests/bench/beat: LDFLAGS += -static -no-pie -nostdlib
 $(OBJ)/tests/bench/beat.o: CFLAGS += -fno-stack-protector -O2

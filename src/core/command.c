@@ -206,12 +206,12 @@ command_start(struct core *core, uint32_t id)
 }
 
 void
-command_stop(struct core *core, uint32_t id, bool now)
+command_stop(struct core *core, uint32_t id, bool now, bool until_restart)
 {
 	tree_record(core, RECORD_OPERATOR, id, ON_STOP, 0);
 	if (node_get(core, id)->parent != CORE_NONE)
 		queue_remove(core, id, UINT8_MAX);
-	node_unmark(core, id, NODE_WANTED | NODE_FIRST);
+	node_unmark(core, id, until_restart ? NODE_FIRST : NODE_WANTED | NODE_FIRST);
 	node_stop(core, id, GOAL_STOPPED, REASON_OPERATOR, now);
 	/* else an operation that is stopping its set still waits for it */
 	if (node_is_down(core, id))

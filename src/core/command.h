@@ -8,7 +8,8 @@
 #include "core/tree.h"
 
 void command_start(struct core *core, uint32_t id);
-void command_stop(struct core *core, uint32_t id, bool now);
+/* until_restart: what restarts its set or its supervisor starts it too. */
+void command_stop(struct core *core, uint32_t id, bool now, bool until_restart);
 void command_restart(struct core *core, uint32_t id, bool group);
 /*
  * Forgets the streak and, of a supervisor, the window. What has failed or what a limit has put down

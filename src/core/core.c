@@ -362,7 +362,7 @@ dispatch(struct core *core, const struct core_event *event)
 	case ON_START:
 	case ON_RESTART:
 	case ON_RESET: on_starting_command(core, event); break;
-	case ON_STOP: command_stop(core, event->node, event->now); break;
+	case ON_STOP: command_stop(core, event->node, event->now, event->until_restart); break;
 	case ON_DRAIN: command_drain(core, event->node); break;
 	case ON_SHUTDOWN: command_shutdown(core, event->now, event->timeout); break;
 	case ON_SPAWNED:

@@ -56,6 +56,8 @@ struct core_event {
 	int32_t status;       /* EXITED: as of wait(2), or CORE_STATUS_UNKNOWN */
 	int32_t step, error;  /* SPAWN_FAILED: where and why (errno), only for the record */
 	bool now;             /* STOP SHUTDOWN */
+	/* STOP: the wish stays, so the next restart of its set or supervisor starts it again (OTP 12) */
+	bool until_restart;
 	/* SHUTDOWN: after that KILL everywhere; 0 or SPAN_INFINITE: never. EXTEND: from now on */
 	span_ms timeout;
 	bool group;           /* RESTART */

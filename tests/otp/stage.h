@@ -1,0 +1,113 @@
+/*
+ * stage: a core, the virtual processes of a scenario, and what is on its way between them. It lets
+ * happen what OTP.md describes with nothing but the core's ordinary events: an Erlang supervisor
+ * has one queue and handles one message after the other, so what is for a supervisor waits here
+ * until that has nothing else in hand.
+ */
+#ifndef COPPICE_TESTS_OTP_STAGE_H
+#define COPPICE_TESTS_OTP_STAGE_H
+
+#include "core/core.h"
+
+#include <jansson.h>
+
+/* What is counted over the whole scenario, whoever bears the name. */
+struct ident {
+	const char *name;
+	uint32_t attempts, starts;
+};
+
+/* Who plays the node of that number. */
+struct actor {
+	const json_t *spec;
+	uint32_t ident;  /* index */
+	uint32_t parent; /* node */
+	bool
+	    supervisor; /* and Erlang can start it; else it is played as a worker that never starts */
+	bool added;     /* by start_child: gone when its supervisor starts anew (OTP 26) */
+	bool forgotten; /* not in its supervisor's list (OTP 4, 37) */
+	bool parked; /* it could not be started, and that is in its supervisor's queue (OTP 16) */
+	/* a worker's process */
+	bool spawning, alive, told, early;
+	uint32_t incarnation;
+	uint32_t n; /* how often it has started */
+	/* a supervisor */
+	bool failed;       /* its start */
+	const char *cause; /* of its end */
+};
+
+enum what {
+	SPAWN,
+	EXIT,
+	CALL
+};
+
+struct item {
+	enum what what;
+	mono_ms at; /* in hand: not before that */
+	uint32_t node, incarnation;
+	int32_t status;
+	/* in the queue of a supervisor */
+	uint32_t super, super_incarnation;
+	uint32_t
+	    culprit; /* a failed start: the child of `super` that could not start; or CORE_NONE */
+};
+
+struct items {
+	struct item *at;
+	size_t count, room;
+};
+
+struct stage {
+	struct core *core;
+	mono_ms now;
+	bool over; /* the root has ended */
+	struct actor *actors;
+	uint32_t count, room;
+	struct ident *idents;
+	uint32_t ident_count, ident_room;
+	struct items hand, mail; /* answers to what the core does; the supervisors' queues */
+	uint32_t *to_stop;       /* nodes that the core starts, or gives up, and Erlang does not */
+	uint32_t to_stop_count, to_stop_room;
+	json_t *events; /* since the last step */
+	/* the operator's call of this step */
+	const json_t *call;
+	const char *call_result; /* NULL: not answered */
+	uint32_t call_node;      /* who is being started for it, or CORE_NONE */
+	const char *broken;      /* what must not be has happened */
+};
+
+/* A tree below `parent` (CORE_NONE: the root). Returns its node; CORE_NONE: the core refuses it. */
+uint32_t stage_add(struct stage *stage, uint32_t parent, const json_t *spec);
+void stage_free(struct stage *stage);
+
+void stage_feed(struct stage *stage, const struct core_event *event);
+/* Tells the core of an end or of a failed start. */
+void stage_feed_item(struct stage *stage, const struct item *item);
+void stage_order(struct stage *stage, enum core_event_type type, uint32_t node);
+/* A stop that the next group restart may undo, as Erlang's terminate_child. */
+void stage_terminate(struct stage *stage, uint32_t node);
+struct core_view stage_view(const struct stage *stage, uint32_t node);
+bool stage_is_up(const struct stage *stage, uint32_t node);
+
+/* A worker's process ends; its supervisor has that in its queue. False: it does not run. */
+bool stage_kill(struct stage *stage, const char *id, bool crash);
+void stage_queue(struct stage *stage, struct items *items, struct item item);
+/* Takes a failed start out of its supervisor's queue: it is told now. */
+void stage_unpark(struct stage *stage, uint32_t culprit);
+/* All that follows. */
+void stage_settle(struct stage *stage);
+
+/* Whether the node is in its supervisor's list. */
+bool stage_is_present(const struct stage *stage, uint32_t node);
+/* The supervisor of that name that runs, or CORE_NONE. */
+uint32_t stage_find_super(const struct stage *stage, const char *id);
+uint32_t stage_find_child(const struct stage *stage, uint32_t super, const char *id);
+
+/* calls.c: the step's call arrives at its supervisor; its turn has come. */
+void calls_arrive(struct stage *stage, const json_t *call);
+void calls_run(struct stage *stage, struct item call);
+/* The child that was started for the call could not be; the core is still to be told, by `end`. */
+void calls_start_failed(struct stage *stage, struct item end);
+
+#endif
