@@ -207,7 +207,7 @@ answer(Request) ->
 start_error({error, {start_spec, _}}) -> bad_spec;
 start_error({error, {supervisor_data, _}}) -> bad_spec;
 start_error({error, {bad_combination, _}}) -> bad_spec;
-start_error({error, {Invalid, _}}) ->
+start_error({error, {Invalid, _}}) when is_atom(Invalid) ->
 	case atom_to_list(Invalid) of
 		"invalid_" ++ _ -> bad_spec;
 		_ -> start_failed
