@@ -1,6 +1,8 @@
 #include "engine/process.h"
 
+#include "core/types.h"
 #include "lib/must.h"
+#include "lib/names.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -146,6 +149,19 @@ process_user(int32_t pid, uid_t *user)
 	if (result == 0)
 		*user = real;
 	return result;
+}
+
+const char *
+process_end_text(int32_t status, char out[PROCESS_END_SIZE])
+{
+	if (status == CORE_STATUS_UNKNOWN)
+		snprintf(out, PROCESS_END_SIZE, "ended in an unknown way");
+	else if (WIFSIGNALED(status))
+		snprintf(out, PROCESS_END_SIZE, "was killed by signal %s%s",
+		    names_signal_text(WTERMSIG(status)), WCOREDUMP(status) ? " (core dumped)" : "");
+	else
+		snprintf(out, PROCESS_END_SIZE, "exited with status %d", WEXITSTATUS(status));
+	return out;
 }
 
 static bool

@@ -28,6 +28,12 @@ struct process_kin {
 	bool is_dead;   /* or about to be */
 };
 int process_kin(int32_t pid, struct process_kin *kin);
+/*
+ * "exited with status 3", "was killed by signal SEGV (core dumped)": of a wait status or
+ * CORE_STATUS_UNKNOWN. Returns out.
+ */
+#define PROCESS_END_SIZE 64
+const char *process_end_text(int32_t status, char out[PROCESS_END_SIZE]);
 /* Its real user: 0, or why that cannot be known. */
 int process_user(int32_t pid, uid_t *user);
 /* Whether that process still executes our own engine binary, that is, has not got through exec. */

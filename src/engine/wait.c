@@ -1,12 +1,11 @@
 #include "engine/wait.h"
 
+#include "engine/process.h"
 #include "engine/spawn.h"
-#include "lib/names.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 int
 wait_begin(struct wait *wait, struct wait_list *list, const struct core *core, enum wait_kind kind,
@@ -206,29 +205,19 @@ wait_on_record(struct wait_list *list, const struct core_record *record)
 		wait_one(wait, record);
 }
 
-static void
-wait_describe_end(int32_t status, struct buf *out)
-{
-	if (status == CORE_STATUS_UNKNOWN)
-		buf_puts(out, "it ended before it was ready; its exit status was lost");
-	else if (WIFSIGNALED(status))
-		buf_printf(out, "it was killed by signal %s before it was ready",
-		    names_signal_text(WTERMSIG(status)));
-	else
-		buf_printf(
-		    out, "it exited with status %d before it was ready", WEXITSTATUS(status));
-}
-
 void
 wait_describe(const struct wait *wait, struct buf *out)
 {
-	char text[SPAWN_FAILURE_SIZE];
+	char failure[SPAWN_FAILURE_SIZE], end[PROCESS_END_SIZE];
 
 	switch (wait->failure) {
 	case WAIT_START_FAILED:
-		buf_puts(out, spawn_failure_text((int32_t)wait->a, wait->b, text));
+		buf_puts(out, spawn_failure_text((int32_t)wait->a, wait->b, failure));
 		break;
-	case WAIT_ENDED: wait_describe_end((int32_t)wait->a, out); break;
+	case WAIT_ENDED:
+		buf_printf(
+		    out, "it %s before it was ready", process_end_text((int32_t)wait->a, end));
+		break;
 	case WAIT_GAVE_UP:
 		if (wait->a == REASON_START_TIMEOUT)
 			buf_puts(out, "it was not ready in time (start_timeout)");

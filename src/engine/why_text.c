@@ -1,5 +1,6 @@
 /* The sentences of why: one fact each, short, in the words of coppice-semantics(7). */
 #include "engine/engine.h"
+#include "engine/process.h"
 #include "engine/spawn.h"
 #include "engine/why_words.h"
 #include "lib/names.h"
@@ -228,11 +229,11 @@ static void
 say_end(struct text *text)
 {
 	const struct image_event *end = text->why->end;
-	char ago[SPAN_TEXT_SIZE], up[SPAN_TEXT_SIZE], how[WHY_PHRASE_SIZE];
+	char ago[SPAN_TEXT_SIZE], up[SPAN_TEXT_SIZE], how[PROCESS_END_SIZE];
 
 	if (end == NULL && text->why->facts.kind == KIND_CHILD && text->why->facts.ended)
 		say(text, "The last time it %s; the events do not go back so far.",
-		    why_ended(text->why->facts.status, how));
+		    process_end_text(text->why->facts.status, how));
 	if (end == NULL)
 		return;
 	span_about(engine_wall_ms(text->why->now) - end->wall_ms, ago);
@@ -244,7 +245,7 @@ say_end(struct text *text)
 		    up);
 	else
 		say(text, "Start %u ended %s ago, after %s: it %s.", (unsigned)end->incarnation,
-		    ago, up, why_ended(end->a, how));
+		    ago, up, process_end_text(end->a, how));
 }
 
 static void

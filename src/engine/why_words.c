@@ -3,12 +3,11 @@
 
 #include "engine/engine.h"
 #include "engine/event.h"
+#include "engine/process.h"
 #include "engine/spawn.h"
-#include "lib/names.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 
 const char *
 why_since(const struct why *why, char out[SPAN_TEXT_SIZE])
@@ -36,19 +35,6 @@ static const struct core_spec *
 parent_spec(const struct why *why)
 {
 	return core_spec_of(why->engine->core, why->facts.parent);
-}
-
-const char *
-why_ended(int32_t status, char out[WHY_PHRASE_SIZE])
-{
-	if (status == CORE_STATUS_UNKNOWN)
-		snprintf(out, WHY_PHRASE_SIZE, "ended; nobody knows how");
-	else if (WIFSIGNALED(status))
-		snprintf(out, WHY_PHRASE_SIZE, "was killed by signal %s%s",
-		    names_signal_text(WTERMSIG(status)), WCOREDUMP(status) ? " (core dumped)" : "");
-	else
-		snprintf(out, WHY_PHRASE_SIZE, "exited with status %d", WEXITSTATUS(status));
-	return out;
 }
 
 /* "uid 1000", as an operator's event tells it */
@@ -154,14 +140,14 @@ static void
 because_end(const struct why *why, char out[WHY_PHRASE_SIZE])
 {
 	const struct image_event *end = why->end;
-	char failure[SPAWN_FAILURE_SIZE], how[WHY_PHRASE_SIZE];
+	char failure[SPAWN_FAILURE_SIZE], how[PROCESS_END_SIZE];
 
 	if (end != NULL && end->type == RECORD_START_FAILED)
 		snprintf(out, WHY_PHRASE_SIZE, "it could not be started: %s",
 		    spawn_failure_text(end->a, end->b, failure));
 	else if (end != NULL || why->facts.ended)
 		snprintf(out, WHY_PHRASE_SIZE, "it %s",
-		    why_ended(end != NULL ? end->a : why->facts.status, how));
+		    process_end_text(end != NULL ? end->a : why->facts.status, how));
 	else
 		snprintf(out, WHY_PHRASE_SIZE, "it ended");
 }

@@ -14,8 +14,6 @@
 const char *why_since(const struct why *why, char out[SPAN_TEXT_SIZE]);
 /* A node's path; the root is "the root". */
 const char *why_name(const struct why *why, uint32_t node, char out[WHY_NAME_SIZE]);
-/* "exited with status 3", "was killed by signal SEGV (core dumped)" */
-const char *why_ended(int32_t status, char out[WHY_PHRASE_SIZE]);
 /* The part of a sentence that gives the reason of the node's state. */
 const char *why_because(const struct why *why, char out[WHY_PHRASE_SIZE]);
 

@@ -195,7 +195,7 @@ an_end_before_readiness_says_how(void **unused)
 	} rows[] = {
 		{ EXITED(3), "it exited with status 3 before it was ready" },
 		{ SIGKILL, "it was killed by signal KILL before it was ready" },
-		{ CORE_STATUS_UNKNOWN, "it ended before it was ready; its exit status was lost" },
+		{ CORE_STATUS_UNKNOWN, "it ended in an unknown way before it was ready" },
 	};
 
 	(void)unused;
