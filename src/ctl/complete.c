@@ -4,6 +4,7 @@
  * nothing is said: somebody is typing.
  */
 #include "ctl/ctl.h"
+#include "ctl/event.h"
 #include "ctl/node.h"
 #include "ctl/reply.h"
 #include "ctl/text.h"
@@ -38,13 +39,6 @@ complete_offer(struct complete *complete, const char *text, const char *about)
 	if (about != NULL)
 		buf_printf(out, "\t%s", about);
 	buf_puts(out, "\n");
-}
-
-static void
-complete_offer_all(struct complete *complete, const char *const *texts, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		complete_offer(complete, texts[i], NULL);
 }
 
 /* Asks the daemon; whether there is an answer. */
@@ -171,7 +165,8 @@ complete_types(struct complete *complete)
 		complete->prefix = prefix;
 		complete->word = comma + 1;
 	}
-	complete_offer_all(complete, types, sizeof types / sizeof *types);
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+		complete_offer(complete, types[i], NULL);
 	complete->prefix = "";
 	free(prefix);
 }
@@ -179,9 +174,8 @@ complete_types(struct complete *complete)
 static void
 complete_severities(struct complete *complete)
 {
-	static const char *const severities[] = { "info", "notice", "warning", "error" };
-
-	complete_offer_all(complete, severities, sizeof severities / sizeof *severities);
+	for (size_t i = 0; event_severity(i) != NULL; i++)
+		complete_offer(complete, event_severity(i), NULL);
 }
 
 /* These the shell knows better. */

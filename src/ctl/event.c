@@ -19,6 +19,12 @@ static const struct {
 };
 #define SEVERITY_COUNT (sizeof severities / sizeof *severities)
 
+const char *
+event_severity(size_t number)
+{
+	return number < SEVERITY_COUNT ? severities[number].name : NULL;
+}
+
 bool
 event_is_severity(const char *name)
 {

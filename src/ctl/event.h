@@ -12,7 +12,8 @@
 void event_put_words(struct buf *out, json_t *event);
 /* A line: time (UTC), severity, path and what happened. */
 void event_put_line(struct buf *out, const struct term *term, json_t *event);
-/* Whether it is one of info, notice, warning, error. */
+/* info, notice, warning, error, by number; NULL behind the last. */
+const char *event_severity(size_t number);
 bool event_is_severity(const char *name);
 
 #endif
