@@ -202,6 +202,15 @@ hear_pipe(struct ear *ear)
 
 /* ---- listening ---- */
 
+/* At most so many messages; how many of them were not there. */
+static int
+hear(struct ear *ear, int left)
+{
+	while (left > 0 && ear->fd >= 0 && (ear->is_pipe ? hear_pipe(ear) : hear_socket(ear)))
+		left--;
+	return left;
+}
+
 static void
 pause_listening(struct ear *ear)
 {
@@ -236,37 +245,24 @@ static void
 on_readable(struct ev_loop *loop, struct ev_io *watcher, int events)
 {
 	struct ear *ear = watcher->data;
-	int left = MESSAGES_A_TURN;
 
 	(void)loop;
 	(void)events;
-	while (left > 0 && (ear->is_pipe ? hear_pipe(ear) : hear_socket(ear)))
-		left--;
-	if (left == 0)
+	if (hear(ear, MESSAGES_A_TURN) == 0)
 		pause_listening(ear);
-}
-
-static struct ear *
-ear_of(const struct notify *notify, uint32_t node)
-{
-	return notify->ears[node];
 }
 
 void
 notify_hear(struct notify *notify, uint32_t node)
 {
-	struct ear *ear = ear_of(notify, node);
-	int left = MESSAGES_AT_END;
-
-	while (ear != NULL && ear->fd >= 0 && left > 0 &&
-	    (ear->is_pipe ? hear_pipe(ear) : hear_socket(ear)))
-		left--;
+	if (notify->ears[node] != NULL)
+		(void)hear(notify->ears[node], MESSAGES_AT_END);
 }
 
 void
 notify_spawned(struct notify *notify, uint32_t node)
 {
-	struct ear *ear = ear_of(notify, node);
+	struct ear *ear = notify->ears[node];
 
 	if (ear == NULL || ear->fd < 0 || ear->paused)
 		return;
@@ -304,7 +300,7 @@ ear_free(struct ear *ear)
 void
 notify_end(struct notify *notify, uint32_t node)
 {
-	struct ear *ear = ear_of(notify, node);
+	struct ear *ear = notify->ears[node];
 
 	if (ear == NULL)
 		return;
@@ -524,7 +520,7 @@ notify_resume(struct notify *notify, int kept)
 const char *
 notify_status(const struct notify *notify, uint32_t node)
 {
-	const struct ear *ear = notify ? ear_of(notify, node) : NULL;
+	const struct ear *ear = notify ? notify->ears[node] : NULL;
 
 	return ear != NULL ? ear->status : NULL;
 }
@@ -532,7 +528,7 @@ notify_status(const struct notify *notify, uint32_t node)
 bool
 notify_is_reloading(const struct notify *notify, uint32_t node)
 {
-	const struct ear *ear = notify ? ear_of(notify, node) : NULL;
+	const struct ear *ear = notify ? notify->ears[node] : NULL;
 
 	return ear != NULL && ear->reloading;
 }
