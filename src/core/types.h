@@ -60,7 +60,7 @@ struct core_event {
 	bool until_restart;
 	/* SHUTDOWN: after that KILL everywhere; 0 or SPAN_INFINITE: never. EXTEND: from now on */
 	span_ms timeout;
-	bool group;           /* RESTART */
+	bool group; /* RESTART */
 };
 
 struct core_record {

@@ -126,7 +126,10 @@ put_show(struct buf *out, json_t *result)
 		if (len <= MAX_VALUE_WIDTH)
 			value_width = len > value_width ? len : value_width;
 	}
-	json_object_foreach(values, key, value) put_value(out, key, key_width, value, value_width);
+	json_object_foreach(values, key, value)
+	{
+		put_value(out, key, key_width, value, value_width);
+	}
 	if (json_object_size(values) == 0)
 		buf_puts(out, "# nothing is set for it; show --effective tells what holds\n");
 }
@@ -215,7 +218,10 @@ put_budgets(struct buf *out, const json_t *budgets)
 	buf_puts(out, "\n  BUDGET");
 	term_put_blanks(out, width - strlen("BUDGET") + 2);
 	buf_puts(out, "USED                  NEXT FREE   WHEN SPENT\n");
-	json_array_foreach(budgets, i, budget) put_budget(out, budget, width);
+	json_array_foreach(budgets, i, budget)
+	{
+		put_budget(out, budget, width);
+	}
 }
 
 /* A change of state that has an event of its own beside it, which says more. */

@@ -144,7 +144,8 @@ static bool
 fits(const struct image_head *head, const struct image_area *area, uint64_t size)
 {
 	return area->size == size && size > 0 && size % 8 == 0 && area->offset % 8 == 0 &&
-	    area->offset >= IMAGE_HEAD_SIZE && area->offset <= head->size && area->count <= (head->size - area->offset) / size;
+	    area->offset >= IMAGE_HEAD_SIZE && area->offset <= head->size &&
+	    area->count <= (head->size - area->offset) / size;
 }
 
 /* NULL, or why the image cannot be used. */

@@ -53,7 +53,7 @@ is_refusal(int error)
 static int
 clone_plainly(clone_fn *function, void *argument, void *stack, int32_t *pid, uint64_t flags)
 {
-	int all = (int)flags | (flags & CLONE_PARENT ? 0 : SIGCHLD);
+	int all = (int)flags | ((flags & CLONE_PARENT) != 0 ? 0 : SIGCHLD);
 
 	return clone(function, (char *)stack + CLONE_STACK_SIZE, all, argument, pid) < 0 ? -errno
 											 : 0;

@@ -71,7 +71,7 @@ clone_x86_64(
 	struct clone3_arguments arguments = {
 		.flags = flags,
 		.parent_tid = (uint64_t)(uintptr_t)pid,
-		.exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD,
+		.exit_signal = (flags & CLONE_PARENT) != 0 ? 0 : SIGCHLD,
 		.stack = (uint64_t)(uintptr_t)stack,
 		.stack_size = size,
 	};

@@ -194,17 +194,18 @@ notify_socket_peek(int fd, char *data, size_t cap, struct ucred *sender)
 	head = CMSG_FIRSTHDR(&message);
 	if (head != NULL && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_CREDENTIALS)
 		memcpy(sender, CMSG_DATA(head), sizeof(*sender));
-	return message.msg_flags & MSG_TRUNC ? -EMSGSIZE : n;
+	return (message.msg_flags & MSG_TRUNC) != 0 ? -EMSGSIZE : n;
 }
 
 /* The same message: nobody else reads here. */
 void
 notify_socket_take(int fd)
 {
+	char first;
 	ssize_t n;
 
 	do {
-		n = recv(fd, NULL, 0, MSG_DONTWAIT | MSG_TRUNC);
+		n = recv(fd, &first, sizeof(first), MSG_DONTWAIT | MSG_TRUNC);
 	} while (n < 0 && errno == EINTR);
 }
 

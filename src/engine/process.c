@@ -17,7 +17,7 @@
 
 #define NS_PER_SECOND UINT64_C(1000000000)
 /* PF_FORKNOEXEC of the kernel: forked, not yet through exec; the same bit since Linux 2.6. */
-#define FLAG_NOEXEC    0x40UL
+#define FLAG_NOEXEC 0x40UL
 /* PF_EXITING: its descriptors may be closed already. */
 #define FLAG_EXITING   0x4UL
 #define TICK_TOLERANCE 1 /* the clocks of two processors may differ by less than one tick */
@@ -134,7 +134,6 @@ int
 process_user(int32_t pid, uid_t *user)
 {
 	char line[256], path[32];
-	unsigned real;
 	int result = -EPROTO;
 	FILE *file;
 
@@ -143,11 +142,11 @@ process_user(int32_t pid, uid_t *user)
 	if (file == NULL)
 		return errno == ENOENT ? -ESRCH : -errno;
 	while (result != 0 && fgets(line, sizeof(line), file) != NULL)
-		if (sscanf(line, "Uid: %u", &real) == 1)
+		if (strncmp(line, "Uid:\t", 5) == 0) {
+			*user = (uid_t)strtoul(line + 5, NULL, 10); /* the kernel wrote it */
 			result = 0;
+		}
 	fclose(file);
-	if (result == 0)
-		*user = real;
 	return result;
 }
 
@@ -177,10 +176,8 @@ process_kin(int32_t pid, struct process_kin *kin)
 	int result = read_facts(pid, &facts);
 
 	if (result == 0)
-		*kin = (struct process_kin){
-			facts.parent, facts.session, facts.start,
-			is_dead(&facts) || (facts.flags & FLAG_EXITING) != 0
-		};
+		*kin = (struct process_kin){ facts.parent, facts.session, facts.start,
+			is_dead(&facts) || (facts.flags & FLAG_EXITING) != 0 };
 	return result;
 }
 

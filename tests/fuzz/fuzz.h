@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* NOLINTNEXTLINE(readability-identifier-naming): libFuzzer calls it by that name */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* The next bytes of the input; zeros behind its end. */

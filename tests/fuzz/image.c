@@ -76,7 +76,8 @@ make_image(void)
 	must(checkpoint_new(&checkpoint, core, SEED, &specs, EVENTS) == 0);
 	core_handle(core, 1000, &(struct core_event){ .type = ON_BOOT });
 	drain(core);
-	core_handle(core, 1001, &(struct core_event){ .type = ON_SPAWNED, .node = 2, .incarnation = 1, .pid = 99 });
+	core_handle(core, 1001,
+	    &(struct core_event){ .type = ON_SPAWNED, .node = 2, .incarnation = 1, .pid = 99 });
 	drain(core);
 	checkpoint_commit(checkpoint, core);
 	fd = fcntl(checkpoint_fd(checkpoint), F_DUPFD_CLOEXEC, 0);
@@ -101,7 +102,9 @@ go_on(struct core *core)
 	for (uint32_t node = 0; node < core_count(core); node++) {
 		struct core_view view;
 		core_view(core, node, &view);
-		core_handle(core, 6000, &(struct core_event){ .type = ON_EXITED, .node = node, .incarnation = view.incarnation });
+		core_handle(core, 6000,
+		    &(struct core_event){
+			.type = ON_EXITED, .node = node, .incarnation = view.incarnation });
 		drain(core);
 	}
 	core_handle(core, 100000, &(struct core_event){ .type = ON_TIMER });

@@ -6,7 +6,7 @@
 
 int reaper_main(int argc, char **argv);
 #define main reaper_main
-#include "reaper/reaper.c"
+#include "reaper/reaper.c" /* NOLINT(bugprone-suspicious-include) */
 #undef main
 
 #include "../unit/engine/shell.h"
@@ -21,7 +21,8 @@ int reaper_main(int argc, char **argv);
 #include <string.h>
 #include <sys/socket.h>
 
-static const char *const tree[] = { "/", "shop/", "shop/db", "shop/web spawn 3", "shot exit", NULL };
+static const char *const tree[] = { "/", "shop/", "shop/db", "shop/web spawn 3", "shot exit",
+	NULL };
 
 static void
 to_reaper(struct reaper *reaper, const void *message, size_t len, bool with_fd)
@@ -38,8 +39,7 @@ to_engine(struct shell *shell, int link, const void *message, size_t len)
 {
 	const struct link_value *value = message;
 
-	if (len >= sizeof *value && value->head.type == LINK_SIGNAL &&
-	    (int)value->value == SIGUSR1)
+	if (len >= sizeof *value && value->head.type == LINK_SIGNAL && (int)value->value == SIGUSR1)
 		return; /* the shell has no control socket */
 	must(sockmsg_send(link, message, len, NULL, 0) == 0);
 	(void)exits_poll(shell->engine.exits);
@@ -65,7 +65,8 @@ begin(struct shell *shell, struct reaper *reaper)
 	shell->engine.act = act_new(&shell->engine);
 	shell->engine.exits = exits_new(&shell->engine);
 	shell->engine.notify = notify_new(&shell->engine);
-	must(shell->engine.act != NULL && shell->engine.exits != NULL && shell->engine.notify != NULL);
+	must(shell->engine.act != NULL && shell->engine.exits != NULL &&
+	    shell->engine.notify != NULL);
 	for (uint32_t node = 0; node < core_count(shell->engine.core); node++)
 		if (shell->processes[node].pid > 0)
 			exits_track(shell->engine.exits, shell->processes[node].pid, node);

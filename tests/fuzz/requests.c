@@ -10,7 +10,8 @@
 
 #define MAX_STEPS 10000
 
-static const char *const tree[] = { "/", "a spawn off", "shot exit off", "shop/", "shop/db", "shop/web spawn 3", NULL };
+static const char *const tree[] = { "/", "a spawn off", "shot exit off", "shop/", "shop/db",
+	"shop/web spawn 3", NULL };
 
 static void
 wake(void *context)

@@ -24,6 +24,7 @@ COPPICED = BUILD / "bin/coppiced"
 COPPICECTL = BUILD / "bin/coppicectl"
 HELPERS = BUILD / "tests/helpers"
 PATIENCE = 20.0  # seconds; the machine may be busy
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup all that is started here would ignore it
 
 
 def until(what, look, timeout=PATIENCE, pause=0.005):

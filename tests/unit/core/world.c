@@ -579,8 +579,8 @@ world_resume(struct world *world)
 		uint32_t size = core_area_size(world->core, area);
 
 		for (uint32_t k = 0; k < core_area_count(world->core, area); k++)
-			assert_true(core_load(
-			    world->core, area, k, world->saved[i] + (size_t)k * size));
+			assert_true(
+			    core_load(world->core, area, k, world->saved[i] + (size_t)k * size));
 	}
 	assert_null(core_load_end(world->core));
 	world_feed(world, &(struct core_event){ .type = ON_RESUME });
