@@ -104,7 +104,7 @@ WAIT := $(filter deps,$(MAKECMDGOALS))
 export BUILD PYTHON
 
 .PHONY: all check check-unit check-sim check-system check-lint check-asan check-valgrind coverage lint lint-all \
-	fuzz fuzzers bench demo deps install clean help programs tests force
+	mutate fuzz fuzzers bench demo deps install clean help programs tests force
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY:
@@ -123,6 +123,7 @@ help:
 #: check-unit check-sim check-lint check-system   its parts
 #: check-asan      check with the address and undefined behaviour sanitizers, in $(BUILD)-asan
 #: check-valgrind  unit tests under valgrind
+#: mutate          break src/core in 200 ways and report which test notices; before landing, 5 minutes
 #: coverage        lines covered by unit tests and simulator, per file of src/core
 #: lint            layers, purity, names, sizes, analyzers on what changed since the last commit upstream
 #: lint-all        the same, analyzers on everything
@@ -144,6 +145,8 @@ check-valgrind: $(UNIT) | $(WAIT)
 coverage: | $(WAIT)
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)-coverage COVERAGE=1 tests
 	@BUILD=$(BUILD)-coverage tests/check unit sim coverage
+mutate: | $(WAIT)
+	@tests/mutate/run
 lint lint-all: programs | $(WAIT)
 	@tests/lint/run $@
 fuzz: | $(WAIT)
