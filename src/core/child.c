@@ -28,7 +28,8 @@ begin(struct core *core, uint32_t id)
 
 	node->incarnation++;
 	node->goal = GOAL_NONE;
-	node_unmark(core, id, NODE_READY | NODE_STABLE | NODE_FIRST);
+	node->started_at = core->head.now;
+	node_unmark(core, id, NODE_STABLE | NODE_FIRST);
 	node_mark(core, id, NODE_PROCESS | NODE_SPAWNING);
 	node_set_state(core, id, STATE_STARTING, node->reason);
 	tree_action(core, DO_SPAWN, id);
@@ -147,6 +148,7 @@ note_spawned(struct core *core, uint32_t id, const struct child_event *event)
 	if (!node_has(core, id, NODE_SPAWNING))
 		return;
 	node_unmark(core, id, NODE_SPAWNING);
+	node_touch(core, id)->started_at = core->head.now;
 	tree_record(core, RECORD_STARTED, id, event->pid, 0);
 }
 
@@ -220,13 +222,12 @@ static void
 note_end(struct core *core, uint32_t id, int32_t status)
 {
 	struct node *node = node_touch(core, id);
-	mono_ms up_since = node_has(core, id, NODE_READY) ? node->ready_at : node->since;
 
 	node_note_stable(core, id);
 	note_gone(core, id);
 	node_mark(core, id, NODE_ENDED);
 	node->status = status;
-	tree_record(core, RECORD_EXITED, id, status, core->head.now - up_since);
+	tree_record(core, RECORD_EXITED, id, status, core->head.now - node->started_at);
 	if (node_spec(core, id)->kill_mode != KILL_PROCESS)
 		tree_action(core, DO_KILL_TREE, id);
 }

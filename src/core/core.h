@@ -89,7 +89,7 @@ bool core_is_leaving(const struct core *core);
  * DO_SIGNAL of those stopping, DO_EXIT): signals may repeat, and whoever carries out DO_SPAWN must
  * know if it has been done. CORE_LAYOUT changes whenever the meaning of the bytes does.
  */
-#define CORE_LAYOUT 2U
+#define CORE_LAYOUT 3U
 enum core_area {
 	CORE_AREA_HEAD,
 	CORE_AREA_NODES,

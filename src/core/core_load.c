@@ -39,7 +39,7 @@ load_node(struct core *core, uint32_t id, const struct node *node)
 	    (node->goal >= GOAL_ESCALATE && node->kind == KIND_CHILD) ||
 	    node->stop_step > spec->stop_steps || !is_link(core, node->queue_prev) ||
 	    !is_link(core, node->queue_next) || node->since < 0 || node->ready_at < 0 ||
-	    node->deadline < 0)
+	    node->started_at < 0 || node->deadline < 0)
 		return false;
 	core->nodes[id] = *node;
 	return true;

@@ -97,10 +97,8 @@ node_set_state(struct core *core, uint32_t id, enum core_state state, enum core_
 		return;
 	node->state = (uint8_t)state;
 	node->since = core->head.now;
-	if (state == STATE_RUNNING) {
+	if (state == STATE_RUNNING)
 		node->ready_at = core->head.now;
-		node_mark(core, id, NODE_READY);
-	}
 	if (node->kind == KIND_CHILD && state == STATE_RUNNING)
 		tree_record(core, RECORD_READY, id, 0, core->head.now - since);
 	else

@@ -45,7 +45,7 @@ begin(struct core *core, uint32_t id, const struct super_event *event)
 		queue_remove(core, id, UINT8_MAX);
 	node_touch(core, id)->incarnation++;
 	node_touch(core, id)->goal = GOAL_NONE;
-	node_unmark(core, id, NODE_READY | NODE_STABLE | NODE_FIRST);
+	node_unmark(core, id, NODE_STABLE | NODE_FIRST);
 	node_set_state(core, id, STATE_STARTING, event->reason);
 	failure_clear_window(core, id);
 	super->awaited = 0;

@@ -21,12 +21,11 @@ enum node_mark {
 	NODE_SPAWNING = 1 << 2, /* of these: not answered yet */
 	NODE_ENDED = 1 << 3,    /* `status` is that of its last end */
 	NODE_STABLE = 1 << 4,   /* that end came after it had been ready for stable_after */
-	NODE_READY = 1 << 5,    /* this incarnation has been ready */
-	NODE_AWAITED = 1 << 6,  /* its supervisor is not `running` before it has been ready */
-	NODE_IN_SET = 1 << 7,   /* its supervisor's operation is to (stop and) start it */
-	NODE_IN_TURN = 1 << 8,  /* that operation waits for it right now */
-	NODE_FIRST = 1 << 9,    /* not tried yet since its supervisor began */
-	NODE_DRAINED = 1 << 10, /* an operator wants nothing new for it, until a start or restart */
+	NODE_AWAITED = 1 << 5,  /* its supervisor is not `running` before it has been ready */
+	NODE_IN_SET = 1 << 6,   /* its supervisor's operation is to (stop and) start it */
+	NODE_IN_TURN = 1 << 7,  /* that operation waits for it right now */
+	NODE_FIRST = 1 << 8,    /* not tried yet since its supervisor began */
+	NODE_DRAINED = 1 << 9,  /* an operator wants nothing new for it, until a start or restart */
 };
 
 /* What waits in a supervisor's queue for a node; several may. */
@@ -65,6 +64,7 @@ struct node {
 	uint32_t queue_prev, queue_next;
 	int32_t status;
 	mono_ms since, ready_at;
+	mono_ms started_at; /* of the last process: when it was there, or asked for */
 	/* of the state; of a supervisor that is up: of the set that waits. MONO_NEVER: none */
 	mono_ms deadline;
 	uint16_t marks;

@@ -417,3 +417,14 @@ def test_hold_and_shutdown_are_told(daemon):
     assert sentences(made, "deaf")[0] == "deaf has been stopping for T: the root, above it, is stopping."
     made.call("shutdown", now=True)
     assert made.wait() == 0
+
+
+def test_uptime_counts_from_the_start_of_the_process(daemon):
+    """Not from readiness, which never came, nor from the last change of state; an engine's death changes nothing."""
+    made = daemon("[child:slow]\ncommand = /bin/sleep 1000\nready = fd:3\nstart_timeout = infinity\n")
+    made.wait_node("slow", state="starting", uptime_s=lambda up: (up or 0) >= 0.3)
+    made.kill_engine()
+    made.call("stop", path="slow", wait=True)
+    why = made.call("why", path="slow")
+    ended = [event for event in why["events"] if event["type"] == "child.exited"]
+    assert why["last_end"]["uptime_s"] >= 0.25 and ended[0]["uptime_s"] == why["last_end"]["uptime_s"]

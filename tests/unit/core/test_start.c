@@ -441,6 +441,40 @@ test_an_empty_tree_runs_and_leaves(void **state)
 	world_end(world);
 }
 
+static void
+expect_uptime(struct world *world, const char *name, span_ms uptime)
+{
+	struct core_record record;
+
+	assert_true(world_last_record(world, RECORD_EXITED, name, &record));
+	assert_int_equal(record.b, uptime);
+}
+
+/* Not from its readiness, nor from its last change of state; across an engine's death. */
+static void
+test_uptime_counts_from_the_start_of_the_process(void **state)
+{
+	struct world *world =
+	    world_of("/ one start_parallel 9/60s { a spawn=1s ready=told says_ready=4s; "
+		     "b ready=told says_ready=100s; "
+		     "c ready=told says_ready=100s start_timeout=3s slow=500ms; "
+		     "d slow=2s }");
+
+	(void)state;
+	world_advance(world, 3500); /* c was told to stop after 3 s, and took its time */
+	expect_uptime(world, "c", 3500);
+	world_advance(world, 4500);
+	world_exit(world, "a"); /* was there after 1 s, ready after 5 */
+	expect_uptime(world, "a", 7000);
+	world_resume(world);
+	world_stop(world, "b"); /* never ready */
+	expect_uptime(world, "b", 8000);
+	world_stop(world, "d");
+	world_advance(world, 2000);
+	expect_uptime(world, "d", 10000);
+	world_end(world);
+}
+
 int
 main(void)
 {
@@ -473,6 +507,7 @@ main(void)
 		cmocka_unit_test(test_what_an_operator_stopped_is_not_waited_for),
 		cmocka_unit_test(test_a_temporary_child_that_cannot_start_has_failed),
 		cmocka_unit_test(test_stale_and_repeated_messages_are_dropped),
+		cmocka_unit_test(test_uptime_counts_from_the_start_of_the_process),
 		cmocka_unit_test(test_an_empty_tree_runs_and_leaves),
 	};
 
