@@ -10,6 +10,8 @@ BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
 BUILD      ?= build
 PYTHON     ?= /usr/bin/python3
+CHECK_OTP  ?= 5000
+SEED       ?= 1
 MACHINE    := $(shell uname -m)
 
 # --- flags ----------------------------------------------------------------------------------------------------
@@ -103,7 +105,7 @@ PACKAGES := build-essential libev-dev libinih-dev libjansson-dev libcmocka-dev \
 WAIT := $(filter deps,$(MAKECMDGOALS))
 export BUILD PYTHON
 
-.PHONY: all check check-unit check-sim check-system check-lint check-asan check-valgrind coverage lint lint-all \
+.PHONY: all check check-unit check-sim check-system check-lint check-otp check-asan check-valgrind coverage lint lint-all \
 	mutate fuzz fuzzers bench demo deps install clean help programs tests force
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -121,6 +123,7 @@ help:
 #: demo            run the demonstration: a tree of small programs that is hurt and heals
 #: check           all quick tests: unit, simulator, quick lints, system; under 3 minutes
 #: check-unit check-sim check-lint check-system   its parts
+#: check-otp       compare the core with Erlang's supervisor (erlang-base): CHECK_OTP=5000 random scenarios of SEED=1
 #: check-asan      check with the address and undefined behaviour sanitizers, in $(BUILD)-asan
 #: check-valgrind  unit tests under valgrind
 #: mutate          break src/core in 200 ways and report which test notices; before landing, 5 minutes
@@ -138,6 +141,8 @@ check: tests | $(WAIT)
 	@tests/check unit sim $(if $(SANITIZE),,lint) system
 check-unit check-sim check-lint check-system: check-%: tests | $(WAIT)
 	@tests/check $*
+check-otp: $(PLAY) | $(WAIT)
+	@CHECK_OTP=$(CHECK_OTP) SEED=$(SEED) tests/otp/check
 check-asan: | $(WAIT)
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)-asan SANITIZE=1 check
 check-valgrind: $(UNIT) | $(WAIT)
