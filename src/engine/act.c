@@ -20,8 +20,16 @@
 #define LIST_KEEP  512 /* actions whose memory stays; a burst's is given back */
 #define GROUP_FLAG 0x80
 
-struct start {
+/* What takes a system call or more, and is done a little at a time. */
+struct job {
 	uint32_t node, incarnation;
+	int32_t signal; /* 0: a start */
+	bool group;
+};
+
+struct ring {
+	struct job *jobs;
+	uint32_t first, count, cap;
 };
 
 struct act {
@@ -30,16 +38,45 @@ struct act {
 	size_t count, cap;
 	bool carrying;
 
-	struct start *queue; /* a ring; a node has at most one start in it that is not stale */
-	uint32_t queue_first, queue_count, queue_cap;
+	struct ring starts; /* a node has at most one in it that is not stale */
+	struct ring signals;
 	uint32_t *pending; /* nodes whose start is not over */
 	uint32_t pending_count;
 	/* [node] to be sent once the start is over: number and GROUP_FLAG; 0: none */
-	uint8_t *signals;
+	uint8_t *held_signals;
 
 	bool leaving;
 	struct core_action exit;
 };
+
+/* ---- rings ---- */
+
+static bool
+ring_init(struct ring *ring, uint32_t cap)
+{
+	ring->cap = cap;
+	ring->jobs = calloc(cap, sizeof(*ring->jobs));
+	return ring->jobs != NULL;
+}
+
+static void
+ring_push(struct ring *ring, const struct job *job)
+{
+	must(ring->count < ring->cap);
+	ring->jobs[(ring->first + ring->count++) % ring->cap] = *job;
+}
+
+static struct job
+ring_pop(struct ring *ring)
+{
+	struct job job = ring->jobs[ring->first];
+
+	ring->first = (ring->first + 1) % ring->cap;
+	ring->count--;
+	return job;
+}
+
+/* ---- life ---- */
 
 struct act *
 act_new(struct engine *engine)
@@ -52,14 +89,13 @@ act_new(struct engine *engine)
 		return NULL;
 	act->engine = engine;
 	act->cap = (size_t)nodes * 16 + 4096;
-	act->queue_cap = 2 * nodes + 16;
-	act->queue = calloc(act->queue_cap, sizeof(*act->queue));
 	act->pending = calloc(nodes, sizeof(*act->pending));
-	act->signals = calloc(nodes, sizeof(*act->signals));
+	act->held_signals = calloc(nodes, sizeof(*act->held_signals));
 	list = mmap(NULL, act->cap * sizeof(*act->list), PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	act->list = list == MAP_FAILED ? NULL : list;
-	if (!act->queue || !act->pending || !act->signals || !act->list)
+	if (!ring_init(&act->starts, 2 * nodes + 16) || !ring_init(&act->signals, nodes + 16) ||
+	    !act->pending || !act->held_signals || !act->list)
 		act_free(&act);
 	return act;
 }
@@ -74,44 +110,36 @@ act_free(struct act **act)
 		return;
 	if (old->list)
 		(void)munmap(old->list, old->cap * sizeof(*old->list));
-	free(old->queue);
+	free(old->starts.jobs);
+	free(old->signals.jobs);
 	free(old->pending);
-	free(old->signals);
+	free(old->held_signals);
 	free(old);
 }
 
 /* ---- starts ---- */
-
-static void
-queue_push(struct act *act, uint32_t node, uint32_t incarnation)
-{
-	must(act->queue_count < act->queue_cap);
-	act->queue[(act->queue_first + act->queue_count) % act->queue_cap] =
-	    (struct start){ node, incarnation };
-	act->queue_count++;
-}
-
-static struct start
-queue_pop(struct act *act)
-{
-	struct start start = act->queue[act->queue_first];
-
-	act->queue_first = (act->queue_first + 1) % act->queue_cap;
-	act->queue_count--;
-	return start;
-}
 
 /*
  * The core may have changed its mind since, by an end that it was told of; then nobody waits for an
  * answer.
  */
 static bool
-is_wanted(const struct act *act, const struct start *start)
+is_wanted(const struct act *act, const struct job *start)
 {
 	struct core_view view;
 
 	core_view(act->engine->core, start->node, &view);
 	return view.spawning && view.incarnation == start->incarnation;
+}
+
+/* Whether a start that has not begun is to end already, also where the signal is still to come. */
+static bool
+is_told_to_end(const struct act *act, const struct job *start)
+{
+	struct core_view view;
+
+	core_view(act->engine->core, start->node, &view);
+	return act->held_signals[start->node] || view.state == STATE_STOPPING;
 }
 
 static void
@@ -123,7 +151,7 @@ answer_failed(struct act *act, uint32_t node, uint32_t incarnation, int32_t step
 		.step = step,
 		.error = error };
 
-	act->signals[node] = 0;
+	act->held_signals[node] = 0;
 	notify_end(act->engine->notify, node);
 	engine_submit(act->engine, &event);
 }
@@ -135,9 +163,9 @@ answer_spawned(struct act *act, uint32_t node, uint32_t incarnation)
 	struct core_event event = {
 		.type = ON_SPAWNED, .node = node, .incarnation = incarnation, .pid = process->pid
 	};
-	uint8_t signal = act->signals[node];
+	uint8_t signal = act->held_signals[node];
 
-	act->signals[node] = 0;
+	act->held_signals[node] = 0;
 	exits_track(act->engine->exits, process->pid, node);
 	engine_submit(act->engine, &event);
 	notify_spawned(act->engine->notify, node);
@@ -148,7 +176,7 @@ answer_spawned(struct act *act, uint32_t node, uint32_t incarnation)
 
 /* The start is over; what it led to stands in the process table. */
 static void
-answer_from_table(struct act *act, const struct start *start)
+answer_from_table(struct act *act, const struct job *start)
 {
 	const struct image_process *process = &act->engine->processes[start->node];
 
@@ -174,7 +202,7 @@ is_left_over(const struct act *act, uint32_t node)
 }
 
 static void
-make(struct act *act, const struct start *start)
+make(struct act *act, const struct job *start)
 {
 	struct engine *engine = act->engine;
 	const struct place *place = nodes_place(engine->nodes, start->node);
@@ -210,40 +238,42 @@ make(struct act *act, const struct start *start)
 static void
 cancel_some(struct act *act)
 {
-	for (uint32_t left = act->queue_count; left > 0; left--) {
-		struct start start = queue_pop(act);
+	for (uint32_t left = act->starts.count; left > 0; left--) {
+		struct job start = ring_pop(&act->starts);
 		if (!is_wanted(act, &start))
 			continue;
-		if (act->signals[start.node])
+		if (is_told_to_end(act, &start))
 			answer_failed(act, start.node, start.incarnation, STEP_PREPARE, ECANCELED);
 		else
-			queue_push(act, start.node, start.incarnation);
+			ring_push(&act->starts, &start);
 	}
 }
 
-bool
-act_spawn_some(struct act *act, unsigned most)
+static bool
+start_some(struct act *act, int64_t until_us)
 {
 	if (core_is_holding(act->engine->core)) {
 		cancel_some(act);
 		return false;
 	}
-	while (act->queue_count) {
-		struct start start;
+	for (bool first = true; act->starts.count; first = false) {
+		struct job start;
+		if (!first && span_mono_now_us() >= until_us)
+			break;
 		/* a PID that the next clone may be given must not be in the link any more */
-		if (most-- == 0 || !exits_poll(act->engine->exits))
+		if (!exits_poll(act->engine->exits))
 			break;
-		if (!act->queue_count)
+		if (!act->starts.count)
 			break;
-		start = queue_pop(act);
+		start = ring_pop(&act->starts);
 		if (!is_wanted(act, &start))
 			continue;
-		if (act->signals[start.node]) /* told to end before it began */
+		if (is_told_to_end(act, &start))
 			answer_failed(act, start.node, start.incarnation, STEP_PREPARE, ECANCELED);
 		else
 			make(act, &start);
 	}
-	return act->queue_count && !exits_is_deferred(act->engine->exits);
+	return act->starts.count && !exits_is_deferred(act->engine->exits);
 }
 
 void
@@ -279,7 +309,7 @@ act_pending_by_pid(const struct act *act, int32_t pid, uint32_t *from)
 
 /* Whether the dead engine has made this start; if it has, answers it or has it watched. */
 static bool
-answer_made_start(struct act *act, const struct start *start)
+answer_made_start(struct act *act, const struct job *start)
 {
 	struct engine *engine = act->engine;
 	struct image_process *process = &engine->processes[start->node];
@@ -304,37 +334,80 @@ answer_made_start(struct act *act, const struct start *start)
 void
 act_answer_made_starts(struct act *act)
 {
-	for (uint32_t left = act->queue_count; left > 0; left--) {
-		struct start start = queue_pop(act);
+	for (uint32_t left = act->starts.count; left > 0; left--) {
+		struct job start = ring_pop(&act->starts);
 		if (is_wanted(act, &start) && !answer_made_start(act, &start))
-			queue_push(act, start.node, start.incarnation);
+			ring_push(&act->starts, &start);
 	}
 }
 
 /* ---- other actions ---- */
 
+/*
+ * Meanwhile the process may have ended, and the node may have another; only the core knows whether
+ * one that the table does not show yet is still to come.
+ */
 static void
-do_signal(struct act *act, const struct core_action *action)
+send_signal(struct act *act, const struct job *job)
 {
-	const struct image_process *process = &act->engine->processes[action->node];
+	const struct image_process *process = &act->engine->processes[job->node];
 	const volatile int32_t *pid = &process->pid; /* the kernel writes it */
 	char path[NODES_PATH_SIZE];
+	struct core_view view;
 	int error;
 
-	if (process->incarnation != action->incarnation ||
+	core_view(act->engine->core, job->node, &view);
+	if (!view.has_process || view.incarnation != job->incarnation)
+		return;
+	if (process->incarnation != job->incarnation ||
 	    (process->state == PROCESS_STARTING && *pid == 0)) {
 		/* no process yet; KILL is not weakened again */
-		if ((act->signals[action->node] & ~GROUP_FLAG) != SIGKILL)
-			act->signals[action->node] =
-			    (uint8_t)(action->signal | (action->group ? GROUP_FLAG : 0));
+		if ((act->held_signals[job->node] & ~GROUP_FLAG) != SIGKILL)
+			act->held_signals[job->node] =
+			    (uint8_t)(job->signal | (job->group ? GROUP_FLAG : 0));
 		return;
 	}
 	if (process->state != PROCESS_STARTED && process->state != PROCESS_STARTING)
 		return;
-	error = process_signal(process, action->signal, action->group);
+	error = process_signal(process, job->signal, job->group);
 	if (error && error != -ESRCH)
-		log_line(nodes_path(act->engine->nodes, action->node, path),
-		    "cannot send SIG%s: %s", names_signal_text(action->signal), strerror(-error));
+		log_line(nodes_path(act->engine->nodes, job->node, path), "cannot send SIG%s: %s",
+		    names_signal_text(job->signal), strerror(-error));
+}
+
+/* In the order in which they were decided, also where more come than there is room for. */
+static void
+queue_signal(struct act *act, const struct core_action *action)
+{
+	struct job job = { action->node, action->incarnation, action->signal, action->group };
+
+	if (act->signals.count == act->signals.cap) {
+		struct job oldest = ring_pop(&act->signals);
+		send_signal(act, &oldest);
+	}
+	ring_push(&act->signals, &job);
+}
+
+static void
+signal_some(struct act *act, int64_t until_us)
+{
+	for (bool first = true; act->signals.count; first = false) {
+		struct job job;
+		if (!first && span_mono_now_us() >= until_us)
+			return;
+		job = ring_pop(&act->signals);
+		send_signal(act, &job);
+	}
+}
+
+bool
+act_some(struct act *act, int64_t share_us)
+{
+	bool starts;
+
+	signal_some(act, span_mono_now_us() + share_us);
+	starts = start_some(act, span_mono_now_us() + share_us);
+	return starts || act->signals.count;
 }
 
 /*
@@ -374,8 +447,11 @@ static void
 do_one(struct act *act, const struct core_action *action)
 {
 	switch (action->type) {
-	case DO_SPAWN: queue_push(act, action->node, action->incarnation); break;
-	case DO_SIGNAL: do_signal(act, action); break;
+	case DO_SPAWN:
+		ring_push(&act->starts,
+		    &(struct job){ .node = action->node, .incarnation = action->incarnation });
+		break;
+	case DO_SIGNAL: queue_signal(act, action); break;
 	case DO_KILL_TREE: /* with the commit */ break;
 	case DO_RECORD:
 		if (act->engine->control)

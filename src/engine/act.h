@@ -1,7 +1,8 @@
 /*
  * act: the only bridge from the core's decisions to the kernel. Actions are collected when an event
- * has been handled and carried out when its consequences are committed. Starts go into a queue of
- * their own, from which the loop takes a few a turn.
+ * has been handled and carried out when its consequences are committed. Signals and starts go into
+ * queues of their own, from which the loop takes a few a turn. An engine that dies with some in them
+ * loses nothing: the next one is asked for them again (ON_RESUME).
  */
 #ifndef COPPICE_ENGINE_ACT_H
 #define COPPICE_ENGINE_ACT_H
@@ -26,8 +27,11 @@ void act_collect(struct act *act);
 /* After the commit: carries out what was collected. */
 void act_carry_out(struct act *act);
 
-/* Makes up to `most` starts of the queue. Whether some are left that can be made now. */
-bool act_spawn_some(struct act *act, unsigned most);
+/*
+ * Sends queued signals for about share_us microseconds and makes queued starts for as long, each at
+ * least one. Whether something is left that can be done now.
+ */
+bool act_some(struct act *act, int64_t share_us);
 /*
  * In a new engine, after ON_RESUME and before any exit is looked at: answers those queued starts
  * that the dead engine had already made.

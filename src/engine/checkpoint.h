@@ -9,9 +9,9 @@
  *   3. committed = n                                     dead here: the new engine applies the journal, n is the truth
  *   4. applied in place, applied = n                     dead here: applying twice writes the same bytes
  *   5. the exits are taken off the link                  dead before: their numbers are ≤ exit_number and are skipped
- *   6. kill-trees and signals are carried out, acted = n dead before: kill-trees of n are in its journal and repeated;
- *                                                        signals are asked for again by the core (ON_RESUME)
- *   7. starts are made, one by one                       dead before: the core asks again, the process table tells that
+ *   6. kill-trees are carried out, acted = n             dead before: those of n are in its journal and repeated
+ *   7. signals are sent, one by one, some in later turns dead before: the core asks for them again (ON_RESUME)
+ *   8. starts are made, one by one                       dead before: the core asks again, the process table tells that
  *                                                        this incarnation has no process; dead after: it tells that it has
  *
  * The process table is written in place by the kernel and by half-made children; only PROCESS_ENDED is set by a commit, before

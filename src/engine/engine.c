@@ -179,6 +179,15 @@ make_seed(void)
 	return seed;
 }
 
+/* One command can concern every node: what it brings must find room, for those who follow. */
+static uint32_t
+ring_size(const struct engine *engine)
+{
+	uint32_t least = 2 * core_count(engine->core);
+
+	return engine->settings.event_history > least ? engine->settings.event_history : least;
+}
+
 /* Nothing runs: from the files on disk. 0 or a status. */
 static int
 begin(struct engine *engine, const struct arguments *arguments)
@@ -200,8 +209,8 @@ begin(struct engine *engine, const struct arguments *arguments)
 		if (status)
 			return status;
 		problem = "no memory for the checkpoint";
-		error = checkpoint_new(&engine->checkpoint, engine->core, seed, &specs,
-		    engine->settings.event_history);
+		error = checkpoint_new(
+		    &engine->checkpoint, engine->core, seed, &specs, ring_size(engine));
 	}
 	if (error) {
 		log_line(NULL, "cannot begin: %s: %s", problem, strerror(-error));

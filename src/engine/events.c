@@ -268,15 +268,18 @@ write_line(const struct engine *engine, const struct image_event *event)
 		    event->wall_ms, nodes_path(engine->nodes, event->node, path), "%s", text);
 }
 
-void
-events_log(struct engine *engine)
+bool
+events_log_some(struct engine *engine, uint32_t most)
 {
 	uint64_t *logged = checkpoint_logged(engine->checkpoint);
+	uint64_t last = engine->event_number;
 	uint32_t lines = 0;
 
 	if (engine->event_number - *logged > checkpoint_events(engine->checkpoint))
 		*logged = engine->event_number - checkpoint_events(engine->checkpoint);
-	for (uint64_t number = *logged + 1; number <= engine->event_number; number++) {
+	if (last - *logged > most)
+		last = *logged + most;
+	for (uint64_t number = *logged + 1; number <= last; number++) {
 		write_line(engine, checkpoint_event(engine->checkpoint, number));
 		if (++lines % LINES_A_FLUSH == 0) {
 			log_flush();
@@ -284,7 +287,14 @@ events_log(struct engine *engine)
 		}
 	}
 	log_flush();
-	*logged = engine->event_number;
+	*logged = last;
+	return last < engine->event_number;
+}
+
+void
+events_log(struct engine *engine)
+{
+	(void)events_log_some(engine, UINT32_MAX);
 }
 
 /* ---- for those who read them ---- */

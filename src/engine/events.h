@@ -16,6 +16,8 @@ struct engine;
 void events_add(struct engine *engine, const struct core_record *record);
 /* Writes the lines of all committed events that are not in the log yet, and flushes the log. */
 void events_log(struct engine *engine);
+/* The same for `most` of them; whether some are left. */
+bool events_log_some(struct engine *engine, uint32_t most);
 /* The committed event of that number; NULL when it has left the ring or has not happened. */
 const struct image_event *events_get(const struct engine *engine, uint64_t number);
 /* The number of the oldest event that events_get has; engine->event_number + 1 when there is none. */

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define MESSAGES_A_TURN 16 /* of up to 64 exits: some milliseconds */
+#define SHARE_US 1000 /* of a turn, for messages of up to 64 exits */
 
 /*
  * PID → node, open addressing; empty where pid is 0. At most three quarters full: a node has one
@@ -343,15 +343,16 @@ static bool
 poll_some(struct exits *exits, bool lazy)
 {
 	bool empty = false;
+	int64_t until = span_mono_now_us() + SHARE_US;
 
 	if (exits->deferred || exits->polling)
 		return false;
 	exits->polling = true;
-	for (int left = MESSAGES_A_TURN; left > 0 && !empty; left--) {
+	do {
 		empty = exits->engine->reaper_lost || !poll_one(exits);
 		if (lazy && exits->message.head.count < LINK_MAX_EXITS)
 			break;
-	}
+	} while (!empty && span_mono_now_us() < until);
 	exits->polling = false;
 	return empty && !exits->deferred;
 }

@@ -11,7 +11,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#define STARTS_A_TURN 16 /* about 10 ms: sockets are served in between */
+#define SHARE_US     1000 /* of a turn for signals, and for starts: sockets are served in between */
+#define LINES_A_TURN 512
 
 struct loop {
 	struct engine *engine;
@@ -109,11 +110,11 @@ on_prepare(struct ev_loop *ev, struct ev_prepare *prepare, int events)
 	struct core_action how;
 
 	(void)events;
-	if (report(loop) || act_spawn_some(engine->act, STARTS_A_TURN))
+	bool more = report(loop) || act_some(engine->act, SHARE_US);
+	if (events_log_some(engine, LINES_A_TURN) || more)
 		ev_idle_start(ev, &loop->idle);
 	else
 		ev_idle_stop(ev, &loop->idle);
-	events_log(engine);
 	control_look(engine->control);
 	arm(loop);
 	note_turn(loop);
