@@ -159,6 +159,57 @@ test_a_transient_supervisor_that_ended_so_is_finished_and_can_be_started(void **
 	world_end(world);
 }
 
+static void
+test_one_that_waits_for_its_turn_holds_it_up(void **state)
+{
+	struct world *world = world_of("/ one 9/60s auto=all start_parallel max_starting=1 "
+				       "{ a temporary significant; x ready=told "
+				       "says_ready=infinity; b temporary significant }");
+
+	(void)state;
+	world_exit(world, "a:normal");
+	expect_why(world, "b", STATE_WAITING, REASON_SLOT);
+	expect_alive(world, "x");
+	world_end(world);
+}
+
+static void
+test_a_lost_status_is_exit_70(void **state)
+{
+	struct world *world =
+	    world_of("/ one 9/60s auto=any { a temporary significant; b slow=1s }");
+
+	(void)state;
+	world_trace(world);
+	world_exit(world, "a:lost");
+	expect_why(world, "a", STATE_FINISHED, REASON_LOST);
+	world_advance(world, 1000);
+	expect_trace(world, "stop a 1 crash, stop b 1 shutdown, exit 70 automatic");
+	world_end(world);
+}
+
+/* The status of an earlier end is not told again. */
+static void
+test_an_end_without_a_status_is_exit_70(void **state)
+{
+	struct world *world = world_of("/ one 9/60s auto=all { h temporary significant; "
+				       "s transient significant one 9/60s auto=all "
+				       "{ a manual temporary significant; "
+				       "b manual temporary significant } }");
+
+	(void)state;
+	world_start(world, "a");
+	world_exit(world, "a:3");
+	expect_why(world, "s", STATE_FINISHED, REASON_AUTO_SHUTDOWN);
+	world_start(world, "s");
+	world_stop(world, "h");
+	world_break(world, "b");
+	world_trace(world);
+	world_start(world, "b");
+	expect_trace(world, "fail b 1, down s, exit 70 automatic");
+	world_end(world);
+}
+
 int
 main(void)
 {
@@ -174,6 +225,9 @@ main(void)
 		cmocka_unit_test(test_a_queued_end_takes_effect_after_the_operation),
 		cmocka_unit_test(
 		    test_a_transient_supervisor_that_ended_so_is_finished_and_can_be_started),
+		cmocka_unit_test(test_one_that_waits_for_its_turn_holds_it_up),
+		cmocka_unit_test(test_a_lost_status_is_exit_70),
+		cmocka_unit_test(test_an_end_without_a_status_is_exit_70),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -164,6 +164,57 @@ test_the_same_seed_gives_the_same_delays(void **state)
 		assert_int_equal(backoff_delay(&spec, n, &one), backoff_delay(&spec, n, &other));
 }
 
+static void
+test_half_a_millisecond_is_rounded_up(void **state)
+{
+	struct core_spec spec = spec_of(BACKOFF_EXPONENTIAL, 1, 100000);
+
+	(void)state;
+	spec.backoff_factor_milli = 1500;
+	assert_int_equal(backoff_base(&spec, 2), 2); /* 1.5 */
+	assert_int_equal(backoff_base(&spec, 3), 2); /* 2.25 */
+	spec.backoff_factor_milli = 1499;
+	assert_int_equal(backoff_base(&spec, 2), 1);
+}
+
+static void
+test_both_edges_of_the_jitter_are_drawn(void **state)
+{
+	struct core_spec spec = spec_of(BACKOFF_FIXED, 1000000, 2000000);
+	span_ms least, most;
+	uint32_t seen[3] = { 0 };
+	struct rng rng;
+
+	(void)state;
+	rng_seed(&rng, 11);
+	spec.backoff_jitter_ppm = 1;
+	backoff_range(&spec, 1, &least, &most);
+	assert_int_equal(least, 999999);
+	assert_int_equal(most, 1000001);
+	for (int i = 0; i < 300; i++) {
+		span_ms delay = backoff_delay(&spec, 1, &rng);
+
+		assert_in_range(delay, least, most);
+		seen[delay - least]++;
+	}
+	assert_true(seen[0] > 50 && seen[1] > 50 && seen[2] > 50);
+}
+
+static void
+test_jitter_makes_no_infinite_delay_finite(void **state)
+{
+	struct core_spec spec = spec_of(BACKOFF_FIXED, SPAN_INFINITE, SPAN_INFINITE);
+	span_ms least, most;
+	struct rng rng;
+
+	(void)state;
+	rng_seed(&rng, 1);
+	spec.backoff_jitter_ppm = 500000;
+	backoff_range(&spec, 1, &least, &most);
+	assert_true(least == SPAN_INFINITE && most == SPAN_INFINITE);
+	assert_true(backoff_delay(&spec, 1, &rng) == SPAN_INFINITE);
+}
+
 int
 main(void)
 {
@@ -176,6 +227,9 @@ main(void)
 		cmocka_unit_test(test_jitter_spreads_evenly_around_the_delay_also_above_the_cap),
 		cmocka_unit_test(test_full_jitter_never_gives_a_negative_delay),
 		cmocka_unit_test(test_the_same_seed_gives_the_same_delays),
+		cmocka_unit_test(test_half_a_millisecond_is_rounded_up),
+		cmocka_unit_test(test_both_edges_of_the_jitter_are_drawn),
+		cmocka_unit_test(test_jitter_makes_no_infinite_delay_finite),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -190,6 +190,19 @@ test_the_ends_of_time(void **state)
 	world_end(world);
 }
 
+static void
+test_with_ready_spawn_a_start_is_not_bounded_by_it(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { a spawn=infinity start_timeout=1s }");
+
+	(void)state;
+	extend(world, "a", 500);
+	world_advance(world, 100000);
+	expect_state(world, "a", STATE_STARTING);
+	assert_int_equal(world_view(world, "a").incarnation, 1);
+	world_end(world);
+}
+
 int
 main(void)
 {
@@ -202,6 +215,7 @@ main(void)
 		cmocka_unit_test(test_the_shutdown_is_not_held_up),
 		cmocka_unit_test(test_elsewhere_and_of_old_incarnations_it_is_dropped),
 		cmocka_unit_test(test_the_ends_of_time),
+		cmocka_unit_test(test_with_ready_spawn_a_start_is_not_bounded_by_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

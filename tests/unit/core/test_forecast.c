@@ -247,6 +247,20 @@ test_asking_changes_nothing(void **state)
 	world_end(other);
 }
 
+/* Also of a temporary one, whose failures are none otherwise. */
+static void
+test_a_failure_of_a_temporary_child_that_waits(void **state)
+{
+	struct world *world =
+	    world_of("/ rest 9/60s { a temporary escalate_exit=9; b; c slow=1s }");
+
+	(void)state;
+	world_exit(world, "b");
+	world_exit(world, "a:9");
+	expect_forecast(world, "a", "escalate by /");
+	world_end(world);
+}
+
 int
 main(void)
 {
@@ -256,6 +270,7 @@ main(void)
 		cmocka_unit_test(test_it_can_be_asked_about_later),
 		cmocka_unit_test(test_the_budget_of_a_window),
 		cmocka_unit_test(test_asking_changes_nothing),
+		cmocka_unit_test(test_a_failure_of_a_temporary_child_that_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

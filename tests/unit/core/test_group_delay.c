@@ -246,6 +246,62 @@ test_instances_of_a_template_do_not_restart_each_other_under_rest_for_one(void *
 	world_end(all);
 }
 
+/* Also of members to the left of the one that failed. */
+static void
+test_a_set_that_must_wait_for_room_says_so(void **state)
+{
+	struct world *world = world_of("/ rest 1/60s limit=backoff { a; b delay=5s; c; d manual }");
+
+	(void)state;
+	world_exit(world, "b");
+	expect_why(world, "b", STATE_RESTARTING, REASON_EXITED);
+	expect_why(world, "c", STATE_RESTARTING, REASON_GROUP);
+	world_start(world, "d");
+	world_exit(world, "d");
+	expect_why(world, "b", STATE_RESTARTING, REASON_LIMIT);
+	expect_why(world, "c", STATE_RESTARTING, REASON_LIMIT);
+	expect_why(world, "d", STATE_RESTARTING, REASON_LIMIT);
+	world_end(world);
+}
+
+/* By the time of the second failure there is room, but the set waits on, and its start counts. */
+static void
+test_a_failure_that_joins_does_not_end_the_wait_for_room(void **state)
+{
+	struct world *world = world_of_otp("/ rest 1/1s limit=backoff { a; b max=10s }");
+
+	(void)state;
+	world_exit(world, "b");
+	world_exit(world, "b");
+	world_advance(world, 2000);
+	world_exit(world, "a");
+	world_advance(world, 7999);
+	expect_alive(world, "");
+	world_advance(world, 1);
+	expect_alive(world, "a b");
+	assert_int_equal(world_view(world, "/").restarts_in_window, 1);
+	world_end(world);
+}
+
+static void
+test_who_was_stopped_and_started_meanwhile_is_no_member(void **state)
+{
+	struct world *world = world_of("/ rest 9/60s { b delay=5s; c; d }");
+
+	(void)state;
+	world_exit(world, "b");
+	world_stop(world, "d");
+	world_stop(world, "c");
+	world_start(world, "c");
+	world_start(world, "d");
+	world_exit(world, "d");
+	expect_alive(world, "c");
+	world_advance(world, 5000);
+	expect_alive(world, "b c d");
+	assert_int_equal(world_view(world, "c").incarnation, 2);
+	world_end(world);
+}
+
 int
 main(void)
 {
@@ -264,6 +320,9 @@ main(void)
 		    test_temporary_members_end_finished_also_when_the_start_must_be_repeated),
 		cmocka_unit_test(
 		    test_instances_of_a_template_do_not_restart_each_other_under_rest_for_one),
+		cmocka_unit_test(test_a_set_that_must_wait_for_room_says_so),
+		cmocka_unit_test(test_a_failure_that_joins_does_not_end_the_wait_for_room),
+		cmocka_unit_test(test_who_was_stopped_and_started_meanwhile_is_no_member),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

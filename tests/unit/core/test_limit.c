@@ -368,6 +368,62 @@ test_no_restart_exit_fails_that_child_at_once(void **state)
 	}
 }
 
+/* There is room for one: the other goes on waiting. */
+static void
+test_who_waits_for_room_takes_it(void **state)
+{
+	struct world *world = world_of_otp("/ one 2/5s limit=backoff { a max=1ms; b max=1ms; c }");
+
+	(void)state;
+	world_exit(world, "c");
+	world_advance(world, 1000);
+	world_exit(world, "c");
+	world_advance(world, 1000);
+	world_exit(world, "a, b");
+	world_advance(world, 3001);
+	expect_alive(world, "a c");
+	expect_why(world, "b", STATE_RESTARTING, REASON_LIMIT);
+	world_advance(world, 999);
+	expect_alive(world, "a c");
+	world_advance(world, 1);
+	expect_alive(world, "a b c");
+	world_end(world);
+}
+
+static void
+test_escalate_exit_of_a_temporary_child_escalates_too(void **state)
+{
+	struct world *world =
+	    world_of_otp("/ one 9/60s { s one 9/60s { a temporary escalate_exit=9 } }");
+
+	(void)state;
+	world_exit(world, "a:9");
+	assert_int_equal(world_view(world, "s").incarnation, 2);
+	expect_alive(world, "a");
+	world_end(world);
+}
+
+/* Whom nobody wants any more is not started with the others that were given up. */
+static void
+test_a_start_of_what_was_given_up_is_of_those_wanted(void **state)
+{
+	struct world *world =
+	    world_of_otp("/ one 9/60s { s all 0/60s limit=give_up { m manual; b } }");
+
+	(void)state;
+	world_start(world, "m");
+	world_exit(world, "b");
+	expect_why(world, "m", STATE_FAILED, REASON_GIVEN_UP);
+	world_stop(world, "s");
+	world_start(world, "s"); /* is none of m */
+	world_exit(world, "b");
+	expect_alive(world, "");
+	world_start(world, "b");
+	expect_alive(world, "b");
+	expect_why(world, "m", STATE_FAILED, REASON_GIVEN_UP);
+	world_end(world);
+}
+
 int
 main(void)
 {
@@ -388,6 +444,9 @@ main(void)
 		cmocka_unit_test(test_strategy_escalate_makes_any_failure_the_supervisors),
 		cmocka_unit_test(test_escalation_at_the_root_is_exit_70),
 		cmocka_unit_test(test_no_restart_exit_fails_that_child_at_once),
+		cmocka_unit_test(test_who_waits_for_room_takes_it),
+		cmocka_unit_test(test_escalate_exit_of_a_temporary_child_escalates_too),
+		cmocka_unit_test(test_a_start_of_what_was_given_up_is_of_those_wanted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

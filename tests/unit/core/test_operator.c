@@ -349,6 +349,43 @@ test_a_supervisor_stopped_before_its_first_step_awaits_nobody(void **state)
 	world_end(world);
 }
 
+static void
+test_a_start_of_a_supervisor_that_is_up_starts_what_has_failed_below(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { s one 0/60s limit=give_up { a; m manual } }");
+
+	(void)state;
+	world_exit(world, "a");
+	expect_state(world, "a", STATE_FAILED);
+	world_start(world, "s");
+	expect_alive(world, "a");
+	world_start(world, "m");
+	world_exit(world, "m");
+	world_stop(world, "s");
+	world_start(world, "s"); /* is none of m, which nobody wants any more */
+	world_start(world, "s");
+	expect_alive(world, "a");
+	expect_state(world, "m", STATE_FAILED);
+	world_end(world);
+}
+
+/* The failure counts, although an operator starts it meanwhile. */
+static void
+test_a_start_comes_behind_a_failure_that_waits(void **state)
+{
+	struct world *world = world_of_otp("/ rest 9/60s { a; b; c slow=1s }");
+
+	(void)state;
+	world_exit(world, "b");
+	world_exit(world, "a");
+	world_start(world, "a");
+	world_advance(world, 5000);
+	expect_alive(world, "a b c");
+	assert_int_equal(world_view(world, "/").restarts_in_window, 2);
+	assert_int_equal(world_view(world, "a").restarts, 1);
+	world_end(world);
+}
+
 int
 main(void)
 {
@@ -370,6 +407,9 @@ main(void)
 		cmocka_unit_test(test_a_start_from_above_passes_over_what_is_being_stopped),
 		cmocka_unit_test(test_a_queued_start_does_not_overtake_the_retry_of_a_failed_start),
 		cmocka_unit_test(test_a_supervisor_stopped_before_its_first_step_awaits_nobody),
+		cmocka_unit_test(
+		    test_a_start_of_a_supervisor_that_is_up_starts_what_has_failed_below),
+		cmocka_unit_test(test_a_start_comes_behind_a_failure_that_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -475,6 +475,48 @@ test_uptime_counts_from_the_start_of_the_process(void **state)
 	world_end(world);
 }
 
+static void
+test_a_start_says_why(void **state)
+{
+	struct world *world = world_of_otp("/ all 9/60s { a spawn=1s; b }");
+
+	(void)state;
+	expect_why(world, "a", STATE_STARTING, REASON_BOOT);
+	world_advance(world, 1000);
+	world_exit(world, "b");
+	expect_why(world, "a", STATE_STARTING, REASON_GROUP);
+	world_end(world);
+}
+
+static void
+test_a_one_shot_is_not_made_ready_by_a_word(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { a ready=exit; b }");
+
+	(void)state;
+	world_ready(world, "a");
+	expect_state(world, "a", STATE_STARTING);
+	expect_state(world, "b", STATE_WAITING);
+	world_end(world);
+}
+
+/* x would be started only to be stopped, or be left up by a stop that has passed it. */
+static void
+test_no_slot_is_given_while_the_set_is_stopped(void **state)
+{
+	struct world *world = world_of("/ all start_parallel max_starting=1 9/60s { x manual; z; "
+				       "y manual ready=told says_ready=infinity slow=1s }");
+
+	(void)state;
+	world_start(world, "y");
+	world_start(world, "x");
+	expect_why(world, "x", STATE_WAITING, REASON_SLOT);
+	world_exit(world, "z");
+	expect_state(world, "y", STATE_STOPPING);
+	assert_int_equal(world_view(world, "x").incarnation, 0);
+	world_end(world);
+}
+
 int
 main(void)
 {
@@ -509,6 +551,9 @@ main(void)
 		cmocka_unit_test(test_stale_and_repeated_messages_are_dropped),
 		cmocka_unit_test(test_uptime_counts_from_the_start_of_the_process),
 		cmocka_unit_test(test_an_empty_tree_runs_and_leaves),
+		cmocka_unit_test(test_a_start_says_why),
+		cmocka_unit_test(test_a_one_shot_is_not_made_ready_by_a_word),
+		cmocka_unit_test(test_no_slot_is_given_while_the_set_is_stopped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -387,6 +387,52 @@ test_a_shutdown_ends_though_a_process_cannot_be_killed(void **state)
 	core_free(&core);
 }
 
+/* Whatever wait it was given. */
+static void
+test_after_the_last_step_nothing_follows(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { a ignores stop=INT:1s,TERM:1s }");
+
+	(void)state;
+	world_stop(world, "a");
+	world_advance(world, 100000);
+	expect_state(world, "a", STATE_STOPPING);
+	assert_int_equal(world_signals(world, "a"), 2);
+	world_end(world);
+}
+
+static void
+test_kill_is_sent_once(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { a ignores }");
+	struct core_event stop = { .type = ON_STOP, .node = world_id(world, "a"), .now = true };
+
+	(void)state;
+	world_feed(world, &stop);
+	world_feed(world, &stop);
+	assert_int_equal(world_signals(world, "a"), 1);
+	assert_int_equal(world_last_signal(world, "a"), 9);
+	world_run(world);
+	expect_state(world, "a", STATE_STOPPED);
+	world_end(world);
+}
+
+static void
+test_a_second_shutdown_does_not_extend_the_first(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { a ignores stop=TERM }");
+
+	(void)state;
+	world_feed(world, &(struct core_event){ .type = ON_SHUTDOWN, .timeout = 1000 });
+	world_advance(world, 500);
+	world_feed(world, &(struct core_event){ .type = ON_SHUTDOWN, .timeout = 10000 });
+	world_advance(world, 499);
+	expect_alive(world, "a");
+	world_advance(world, 1);
+	expect_alive(world, "");
+	world_end(world);
+}
+
 int
 main(void)
 {
@@ -409,6 +455,9 @@ main(void)
 		cmocka_unit_test(test_a_shutdown_ends_though_a_process_cannot_be_killed),
 		cmocka_unit_test(test_a_stop_while_it_is_spawned),
 		cmocka_unit_test(test_a_group_waits_for_a_member_that_an_operator_is_stopping),
+		cmocka_unit_test(test_after_the_last_step_nothing_follows),
+		cmocka_unit_test(test_kill_is_sent_once),
+		cmocka_unit_test(test_a_second_shutdown_does_not_extend_the_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

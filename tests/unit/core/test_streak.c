@@ -3,6 +3,8 @@
  */
 #include "world.h"
 
+#include "core/tree.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 
@@ -184,6 +186,33 @@ test_jitter_is_within_its_bounds_and_in_the_record(void **state)
 	world_end(world);
 }
 
+static void
+test_a_supervisor_must_earn_it_each_time(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { s delay=1s stable=10s one 0/60s { a } }");
+
+	(void)state;
+	world_advance(world, 10000);
+	world_exit(world, "a");
+	expect_state(world, "s", STATE_RUNNING);
+	world_exit(world, "a");
+	expect_state(world, "s", STATE_RESTARTING);
+	assert_int_equal(world_view(world, "s").streak, 1);
+	world_end(world);
+}
+
+static void
+test_it_does_not_wrap(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { a max=1s }");
+
+	(void)state;
+	world_core(world)->nodes[world_id(world, "a")].streak = UINT32_MAX;
+	assert_int_equal(delay_after_failure(world), 1000);
+	assert_true(world_view(world, "a").streak == UINT32_MAX);
+	world_end(world);
+}
+
 int
 main(void)
 {
@@ -197,6 +226,8 @@ main(void)
 		cmocka_unit_test(test_an_operators_start_or_restart_clears_the_streak),
 		cmocka_unit_test(test_the_normal_end_of_a_one_shot_clears_its_streak),
 		cmocka_unit_test(test_jitter_is_within_its_bounds_and_in_the_record),
+		cmocka_unit_test(test_a_supervisor_must_earn_it_each_time),
+		cmocka_unit_test(test_it_does_not_wrap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
