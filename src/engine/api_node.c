@@ -10,7 +10,8 @@
 
 /*
  * What happens to a command: to each of its nodes it is handed, then some wait, then the nodes are
- * shown.
+ * shown. A restart of several instances that is waited for takes one after the other, so that only
+ * one is ever missing.
  */
 enum {
 	NODE_BEGIN,
@@ -108,12 +109,30 @@ node_may_group(struct rpc_call *call)
 	return false;
 }
 
+/* Whether the nodes get the command one after the other. */
+static bool
+node_takes_turns(const struct rpc_call *call, enum core_event_type type)
+{
+	return type == ON_RESTART && call->args.wait && call->state.count > 1;
+}
+
+/* ", and those after it …", for a hint; or nothing. */
+static const char *
+node_left(const struct rpc_call *call)
+{
+	const struct rpc_state *state = &call->state;
+
+	return state->next < state->first + state->count
+	    ? "; the instances after it are left as they are"
+	    : "";
+}
+
 static enum rpc_progress
 node_wait_failed(struct rpc_call *call)
 {
 	const struct engine *engine = call->session->engine;
 	const struct wait *wait = &call->state.wait;
-	char path[NODES_PATH_SIZE];
+	char path[NODES_PATH_SIZE], more[160];
 	struct buf text = { 0 };
 	enum rpc_error code = RPC_FAILED;
 	const char *hint = "its restart policy goes on; `status` shows how";
@@ -126,27 +145,60 @@ node_wait_failed(struct rpc_call *call)
 		code = core_is_leaving(engine->core) ? RPC_LEAVING : RPC_REFUSED;
 		hint = NULL;
 	}
+	snprintf(more, sizeof more, "%s%s", hint, node_left(call));
 	wait_describe(wait, &text);
 	nodes_path(engine->nodes, wait->failed_node, path);
-	enum rpc_progress progress = rpc_refuse(
-	    call, code, path, hint, "%s: %s", path, text.data != NULL ? text.data : "it failed");
+	enum rpc_progress progress = rpc_refuse(call, code, path, hint != NULL ? more : NULL,
+	    "%s: %s", path, text.data != NULL ? text.data : "it failed");
 	buf_free(&text);
 	return progress;
 }
 
+/* Begins to wait for all its nodes, or for the one whose turn it is; false after refusing. */
+static bool
+node_listen(struct rpc_call *call, enum core_event_type type)
+{
+	struct rpc_session *session = call->session;
+	struct rpc_state *state = &call->state;
+	bool turns = node_takes_turns(call, type);
+
+	state->wait.wake = session->wake;
+	state->wait.context = session->context;
+	if (wait_begin(&state->wait, session->waits, session->engine->core,
+		type == ON_STOP ? WAIT_DOWN : WAIT_UP, state->next, turns ? 1 : state->count) == 0)
+		return true;
+	rpc_refuse(call, RPC_INTERNAL, call->args.path, NULL, "memory is gone");
+	return false;
+}
+
+/* The next instance's turn, if nothing forbids it by now. */
 static enum rpc_progress
-node_wait(struct rpc_call *call, int *work)
+node_next_turn(struct rpc_call *call, enum core_event_type type)
+{
+	wait_end(&call->state.wait, call->session->waits);
+	if (!node_may_start(call) || !node_listen(call, type))
+		return RPC_DONE;
+	call->state.phase = NODE_SUBMIT;
+	return RPC_MORE;
+}
+
+static enum rpc_progress
+node_wait(struct rpc_call *call, int *work, enum core_event_type type)
 {
 	struct rpc_state *state = &call->state;
+	char hint[160];
 
 	if (state->wait.failure != WAIT_NO_FAILURE)
 		return node_wait_failed(call);
+	if (state->wait.remaining == 0 && state->next < state->first + state->count)
+		return node_next_turn(call, type);
 	if (state->wait.remaining == 0)
 		return node_answer(call, work);
-	if (span_mono_now() >= state->deadline)
-		return rpc_refuse(call, RPC_TIMEOUT, call->args.path, "what was asked for goes on",
-		    "%s: not done within the timeout of the request", call->args.path);
-	return RPC_WAITS;
+	if (span_mono_now() < state->deadline)
+		return RPC_WAITS;
+	snprintf(hint, sizeof hint, "what was asked for goes on%s", node_left(call));
+	return rpc_refuse(call, RPC_TIMEOUT, call->args.path, hint,
+	    "%s: not done within the timeout of the request", call->args.path);
 }
 
 /* What the command is to the core: in a hold `start /` is its end. */
@@ -163,24 +215,14 @@ node_event_type(const struct rpc_call *call, enum core_event_type asked)
 static bool
 node_begin(struct rpc_call *call, enum core_event_type type)
 {
-	struct rpc_session *session = call->session;
-	struct rpc_state *state = &call->state;
-	struct wait *wait = &state->wait;
-
 	if (!node_may_in_hold(call, type))
 		return false;
 	if (node_starts(type) && (!node_may_start(call) || !node_may_group(call)))
 		return false;
 	if (call->args.wait) {
-		wait->wake = session->wake;
-		wait->context = session->context;
-		enum wait_kind kind = type == ON_STOP ? WAIT_DOWN : WAIT_UP;
-		if (wait_begin(wait, session->waits, session->engine->core, kind, state->first,
-			state->count) != 0) {
-			rpc_refuse(call, RPC_INTERNAL, call->args.path, NULL, "memory is gone");
+		if (!node_listen(call, type))
 			return false;
-		}
-		state->deadline = span_after(span_mono_now(), call->args.timeout);
+		call->state.deadline = span_after(span_mono_now(), call->args.timeout);
 	}
 	api_log(
 	    call, call->args.path, type == ON_RELEASE ? "end of the hold" : core_event_text(type));
@@ -189,14 +231,14 @@ node_begin(struct rpc_call *call, enum core_event_type type)
 
 /*
  * Hands the command to the core for as many nodes as the work allows, in one commit; whether that
- * were all.
+ * were all whose turn it is.
  */
 static bool
 node_submit(struct rpc_call *call, int *work, enum core_event_type type)
 {
 	struct rpc_state *state = &call->state;
 	struct engine *engine = call->session->engine;
-	uint32_t end = state->first + state->count;
+	uint32_t end = node_takes_turns(call, type) ? state->next + 1 : state->first + state->count;
 
 	for (; state->next<end && * work> 0; state->next++) {
 		struct core_event event = { .type = type, .node = state->next };
@@ -229,7 +271,7 @@ node_command(struct rpc_call *call, int *work, enum core_event_type asked)
 		state->phase = NODE_WAIT;
 	}
 	if (state->phase == NODE_WAIT && call->args.wait)
-		return node_wait(call, work);
+		return node_wait(call, work, asked);
 	return node_answer(call, work);
 }
 

@@ -283,6 +283,53 @@ def test_waiter_that_goes_leaves_nothing(served):
     assert served.engine() == engine
 
 
+TURNS = """
+[child:web]
+command = /bin/sh -c 'if [ -e broken-%i ]; then exit 7; fi; echo >&3; exec /bin/sleep 1000'
+ready = fd:3
+instances = 4
+backoff_delay = 1h
+backoff_max = 1h
+"""
+
+
+def test_a_template_is_restarted_one_instance_after_the_other(daemon):
+    """Only one is ever missing; where one does not come back, those after it are left as they are."""
+    made = daemon(TURNS)
+    made.wait_node("/", state="running")
+    nodes = made.call("restart", path="web", wait=True)["nodes"]
+    assert [(node["state"], node["incarnation"]) for node in nodes] == [("running", 2)] * 4
+    told = [(event["type"], event["path"]) for event in made.call("events", path="web")["events"]
+            if event["type"] == "operator.restart" or event["type"] == "child.ready" and event["incarnation"] == 2]
+    assert told == [(what, f"web@{i}") for i in range(1, 5) for what in ("operator.restart", "child.ready")]
+
+    (made.dir / "broken-2").touch()
+    with pytest.raises(RpcError) as caught:
+        made.call("restart", path="web", wait=True)
+    assert caught.value.code == 4 and caught.value.data["path"] == "web@2" and "left as they are" in caught.value.data["hint"]
+    assert [made.node(f"web@{i}")["incarnation"] for i in range(1, 5)] == [3, 3, 2, 2]
+
+
+def test_a_restart_in_turns_ends_with_who_asked_and_with_the_supervisor(daemon):
+    made = daemon("[supervisor:shop]\n[child:shop/web]\ncommand = /bin/sleep 1000\nready = fd:3\n"
+                  "start_timeout = infinity\ninstances = 2\n")
+    waiting = made.client()
+    made.wait_node("shop/web@2", state="starting")
+    waiting.send(b'{"jsonrpc":"2.0","id":1,"method":"restart","params":{"path":"shop/web","wait":true}}\n')
+    made.wait_node("shop/web@1", incarnation=2)
+    made.call("stop", path="shop", wait=True)
+    assert json.loads(waiting.line())["error"]["code"] == 3
+    made.call("start", path="shop")
+    made.wait_node("shop/web@2", state="starting")
+    waiting.send(b'{"jsonrpc":"2.0","id":2,"method":"restart","params":{"path":"shop/web","wait":true}}\n')
+    made.wait_node("shop/web@1", incarnation=4)
+    with pytest.raises(RpcError) as caught:
+        made.call("restart", path="shop/web", wait=True, timeout="20ms")
+    assert caught.value.code == 5 and "left as they are" in caught.value.data["hint"]
+    waiting.close()
+    assert made.node("shop/web@2")["incarnation"] == 2
+
+
 SELF = """
 [child:self]
 command = /bin/sh -c 'if [ ! -e again ]; then touch again; exec %s -s %s %s self; fi; exec /bin/sleep 1000'
