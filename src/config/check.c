@@ -242,7 +242,8 @@ check_members(const struct build *build, const struct build_place *place)
 {
 	const struct diag_where where = build_where(build, place);
 
-	if (number(place, KEY_MAX_STARTING) == 0)
+	if (number(place, KEY_MAX_STARTING) == 0 &&
+	    number(place, KEY_START_QUEUE_TIMEOUT) != SPAN_INFINITE)
 		idle(build, place, KEY_START_QUEUE_TIMEOUT, KEY_MAX_STARTING,
 		    "where any number may start at a time: set max_starting too, or leave it out");
 	/* What is missing may be what was wrong. */
@@ -270,19 +271,32 @@ check_supervisor(const struct build *build, const struct build_place *place)
 		    "(restart = transient would let it rest)");
 }
 
-/* Nobody supervises the root. */
+const char *
+check_root_ignores(enum keys_id id)
+{
+	static const enum keys_id restarts[] = { KEY_RESTART, KEY_BACKOFF, KEY_BACKOFF_DELAY,
+		KEY_BACKOFF_MAX, KEY_BACKOFF_FACTOR, KEY_BACKOFF_JITTER, KEY_STABLE_AFTER };
+
+	if (id == KEY_SIGNIFICANT)
+		return "for no supervisor is above the root, whose end it could decide";
+	if (id == KEY_AUTOSTART)
+		return "for the root is always started";
+	for (size_t i = 0; i < sizeof restarts / sizeof restarts[0]; i++)
+		if (restarts[i] == id)
+			return "for nothing restarts the root";
+	return NULL;
+}
+
 static void
 check_root(const struct build *build, const struct build_place *root)
 {
-	static const enum keys_id useless[] = { KEY_RESTART, KEY_SIGNIFICANT, KEY_AUTOSTART,
-		KEY_BACKOFF, KEY_BACKOFF_DELAY, KEY_BACKOFF_MAX, KEY_BACKOFF_FACTOR,
-		KEY_BACKOFF_JITTER, KEY_STABLE_AFTER };
-
-	for (size_t i = 0; i < sizeof useless / sizeof useless[0]; i++)
-		if (is_set(root, useless[i]))
-			inherit_warning(build, root, useless[i],
-			    "has no effect, for nothing restarts the root (for all children write \"child.%s\")",
-			    keys_table[useless[i]].name);
+	for (size_t i = 0; i < KEY_COUNT; i++) {
+		const char *why = check_root_ignores((enum keys_id)i);
+		if (why != NULL && is_set(root, (enum keys_id)i))
+			inherit_warning(build, root, (enum keys_id)i,
+			    "has no effect, %s: leave it out (for all children write \"child.%s\")", why,
+			    keys_table[i].name);
+	}
 	if (root->first == NULL && diag_errors(build->diag) == 0) {
 		const struct diag_where where = { .file = build->file->name };
 		diag_warning(build->diag, &where, "there is nothing to supervise: no [child:PATH]");

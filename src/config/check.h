@@ -13,5 +13,7 @@ void check_all(const struct build *build);
  * log.
  */
 bool check_logs_to_file(const struct build_place *place);
+/* Why a key of supervisors means nothing to the root; NULL: it does. The text is static. */
+const char *check_root_ignores(enum keys_id id);
 
 #endif

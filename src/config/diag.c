@@ -10,6 +10,7 @@
 #define NEAR        16  /* so many messages back are looked at for the same one */
 #define CLIP_BYTES  72  /* of a value */
 #define TITLE_BYTES 280 /* of a section or key: the longest good ones are shown whole */
+#define SHOWN_SIZE  16  /* of one character */
 
 struct message {
 	char *file;
@@ -44,52 +45,113 @@ diag_free(struct diag **diag)
 	*diag = NULL;
 }
 
-/* A character that nobody sees, or takes for a blank, as text; NULL: it is none. */
-static const char *
-unseen(const char *text, size_t sequence, char shown[16])
-{
-	static const char *const characters[] = { "\u00a0", "\u00ad", "\u200b", "\u200c", "\u200d",
-		"\u200e", "\u200f", "\u2028", "\u202f", "\u2060", "\ufeff" };
-	static const unsigned points[] = { 0xa0, 0xad, 0x200b, 0x200c, 0x200d, 0x200e, 0x200f,
-		0x2028, 0x202f, 0x2060, 0xfeff };
+/* --- characters ----------------------------------------------------------------------------- */
 
-	for (size_t i = 0; i < sizeof points / sizeof points[0]; i++)
-		if (strlen(characters[i]) == sequence &&
-		    strncmp(text, characters[i], sequence) == 0) {
-			snprintf(shown, 16, "<U+%04X>", points[i]);
-			return shown;
-		}
-	return NULL;
+/*
+ * What nobody sees or takes for a blank, and what changes how other text is shown: controls, changes
+ * of direction, blanks that are none, characters without width, those of private use.
+ */
+static const struct {
+	uint32_t first, last;
+} unseen[] = {
+	{ 0x0000, 0x001f },
+	{ 0x007f, 0x00a0 },
+	{ 0x00ad, 0x00ad },
+	{ 0x034f, 0x034f },
+	{ 0x061c, 0x061c },
+	{ 0x115f, 0x1160 },
+	{ 0x1680, 0x1680 },
+	{ 0x17b4, 0x17b5 },
+	{ 0x180b, 0x180f },
+	{ 0x2000, 0x200f },
+	{ 0x2028, 0x202f },
+	{ 0x205f, 0x206f },
+	{ 0x2800, 0x2800 },
+	{ 0x3000, 0x3000 },
+	{ 0x3164, 0x3164 },
+	{ 0xe000, 0xf8ff },
+	{ 0xfe00, 0xfe0f },
+	{ 0xfeff, 0xfeff },
+	{ 0xffa0, 0xffa0 },
+	{ 0xfff0, 0xfffb },
+	{ 0xe0000, 0xe0fff },
+	{ 0xf0000, 0x10ffff },
+};
+
+static bool
+is_unseen(uint32_t code)
+{
+	if ((code & 0xfffe) == 0xfffe) /* no character at all */
+		return true;
+	for (size_t i = 0; i < sizeof unseen / sizeof unseen[0] && code >= unseen[i].first; i++)
+		if (code <= unseen[i].last)
+			return true;
+	return false;
+}
+
+/* The character of a valid sequence. */
+static uint32_t
+code_of(const char *at, size_t len)
+{
+	uint32_t code = (unsigned char)at[0];
+
+	if (len == 1)
+		return code;
+	code &= 0xffU >> (len + 1);
+	for (size_t i = 1; i < len; i++)
+		code = code << 6 | ((unsigned char)at[i] & 0x3fU);
+	return code;
+}
+
+/* How the first character of a text that is not empty is shown; the number of its bytes. */
+static size_t
+show_next(const char *at, char shown[SHOWN_SIZE])
+{
+	size_t len = str_utf8_sequence(at, strnlen(at, 4));
+	uint32_t code = len > 0 ? code_of(at, len) : 0;
+
+	if (*at == '\n' || *at == '\t') {
+		strcpy(shown, " ");
+	} else if (len == 0) {
+		snprintf(shown, SHOWN_SIZE, "<0x%02X>", (unsigned)(unsigned char)*at);
+		len = 1;
+	} else if (is_unseen(code)) {
+		snprintf(shown, SHOWN_SIZE, "<U+%04X>", code);
+	} else {
+		memcpy(shown, at, len);
+		shown[len] = '\0';
+	}
+	return len;
 }
 
 /* out has room for limit bytes and "…". */
 static const char *
 clip(const char *text, size_t limit, char *out)
 {
-	size_t len = strlen(text), at = 0, used = 0;
-	char shown[16];
+	size_t used = 0;
+	char shown[SHOWN_SIZE];
 
-	while (at < len) {
-		size_t sequence = str_utf8_sequence(text + at, len - at);
-		if (sequence == 0)
-			sequence = 1;
-		const char *put = unseen(text + at, sequence, shown);
-		size_t wide = put != NULL ? strlen(put) : sequence;
+	while (*text != '\0') {
+		size_t len = show_next(text, shown), wide = strlen(shown);
 		if (used + wide > limit)
 			break;
-		for (size_t i = 0; i < wide; i++) {
-			char c = put != NULL ? put[i] : text[at + i];
-			if (c == '\n' || c == '\t')
-				c = ' ';
-			else if ((unsigned char)c < 0x20 || c == 0x7f)
-				c = '?';
-			out[used + i] = c;
-		}
+		memcpy(out + used, shown, wide);
 		used += wide;
-		at += sequence;
+		text += len;
 	}
-	strcpy(out + used, at < len ? "…" : "");
+	strcpy(out + used, *text != '\0' ? "…" : "");
 	return out;
+}
+
+void
+diag_put(struct buf *out, const char *text)
+{
+	char shown[SHOWN_SIZE];
+
+	while (*text != '\0') {
+		text += show_next(text, shown);
+		buf_puts(out, shown);
+	}
 }
 
 const char *
@@ -98,12 +160,14 @@ diag_clip(const char *text, char out[DIAG_CLIP_SIZE])
 	return clip(text, CLIP_BYTES, out);
 }
 
+/* --- messages ------------------------------------------------------------------------------- */
+
 static void
 put_where(struct buf *line, const struct diag_where *where, const char *kind)
 {
 	char shown[TITLE_BYTES + sizeof "…"];
 
-	buf_puts(line, where->file);
+	diag_put(line, where->file);
 	if (where->line > 0)
 		buf_printf(line, ":%u", where->line);
 	buf_printf(line, ": %s", kind);
@@ -112,18 +176,6 @@ put_where(struct buf *line, const struct diag_where *where, const char *kind)
 		    where->key != NULL ? " " : ": ");
 	if (where->key != NULL)
 		buf_printf(line, "%s: ", clip(where->key, TITLE_BYTES, shown));
-}
-
-static void put_text(struct buf *line, const char *format, va_list args)
-    __attribute__((format(printf, 2, 0)));
-
-static void
-put_text(struct buf *line, const char *format, va_list args)
-{
-	char *text = mem_vprintf(format, args);
-
-	buf_puts(line, text);
-	free(text);
 }
 
 /* Takes the text over. Returns whether it is new. */
@@ -150,16 +202,29 @@ keep(struct diag *diag, const struct diag_where *where, char *text)
 	return true;
 }
 
+/* Each line of the text as a message; returns how many are new. */
+static size_t
+add(struct diag *diag, const struct diag_where *where, const char *kind, char *text)
+{
+	size_t count = 0;
+	char *save;
+
+	for (char *part = strtok_r(text, "\n", &save); part != NULL;
+	     part = strtok_r(NULL, "\n", &save)) {
+		struct buf line = { 0 };
+		put_where(&line, where, kind);
+		diag_put(&line, part);
+		count += keep(diag, where, mem_strdup(line.failed ? "out of memory" : line.data));
+		buf_free(&line);
+	}
+	free(text);
+	return count;
+}
+
 void
 diag_error_v(struct diag *diag, const struct diag_where *where, const char *format, va_list args)
 {
-	struct buf line = { 0 };
-
-	put_where(&line, where, "");
-	put_text(&line, format, args);
-	if (keep(diag, where, mem_strdup(line.failed ? "out of memory" : line.data)))
-		diag->errors++;
-	buf_free(&line);
+	diag->errors += add(diag, where, "", mem_vprintf(format, args));
 }
 
 void
@@ -175,15 +240,24 @@ diag_error(struct diag *diag, const struct diag_where *where, const char *format
 void
 diag_warning(struct diag *diag, const struct diag_where *where, const char *format, ...)
 {
-	struct buf line = { 0 };
 	va_list args;
 
-	put_where(&line, where, "warning: ");
 	va_start(args, format);
-	put_text(&line, format, args);
+	(void)add(diag, where, "warning: ", mem_vprintf(format, args));
 	va_end(args);
-	(void)keep(diag, where, mem_strdup(line.failed ? "out of memory" : line.data));
-	buf_free(&line);
+}
+
+char *
+diag_join(char *one, char *other)
+{
+	char *both;
+
+	if (one == NULL || other == NULL)
+		return one != NULL ? one : other;
+	both = mem_printf("%s\n%s", one, other);
+	free(one);
+	free(other);
+	return both;
 }
 
 size_t

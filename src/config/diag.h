@@ -28,7 +28,10 @@ struct diag;
 struct diag *diag_new(void);
 void diag_free(struct diag **diag);
 
-/* The same message at the same place is kept once. */
+/*
+ * The same message at the same place is kept once. A text with line ends in it is several messages;
+ * bytes and characters that a terminal does not print are shown by their numbers.
+ */
 void diag_error(struct diag *diag, const struct diag_where *where, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void diag_warning(struct diag *diag, const struct diag_where *where, const char *format, ...)
@@ -40,10 +43,18 @@ size_t diag_errors(const struct diag *diag);
 void diag_print(struct diag *diag, struct buf *out);
 
 /*
- * Text from a file or the environment, made fit for a message: control characters as '?', line ends
- * as spaces, cut with "…" when it is longer than a message can bear. Writes and returns out.
+ * Two texts of what is wrong as one that makes two messages; takes both over, either may be NULL.
+ */
+char *diag_join(char *one, char *other);
+
+/*
+ * Text from a file or the environment, made fit for a message: characters that nobody sees as
+ * <U+200B>, bytes that are no UTF-8 as <0xFF>, line ends and tabs as spaces; cut with "…" when it is
+ * longer than a message can bear. Writes and returns out.
  */
 #define DIAG_CLIP_SIZE 96
 const char *diag_clip(const char *text, char out[DIAG_CLIP_SIZE]);
+/* The same whole, appended. */
+void diag_put(struct buf *out, const char *text);
 
 #endif

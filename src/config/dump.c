@@ -6,9 +6,7 @@
 #include "lib/span.h"
 #include "lib/str.h"
 
-#include <ctype.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,26 +22,11 @@ struct dump {
 
 /* --- pieces --------------------------------------------------------------------------------- */
 
-/* In a comment, whatever a file may be called. */
-static void
-put_name(struct dump *dump, const char *name)
-{
-	size_t rest = strnlen(name, PATH_MAX);
-
-	while (rest > 0) {
-		size_t len = str_utf8_sequence(name, rest);
-		bool is_odd = len == 0 || iscntrl((unsigned char)*name);
-		buf_append(dump->out, is_odd ? "?" : name, len > 0 ? len : 1);
-		name += len > 0 ? len : 1;
-		rest -= len > 0 ? len : 1;
-	}
-}
-
 static void
 put_origin(struct dump *dump, const struct raw_entry *entry)
 {
 	buf_puts(dump->out, "# ");
-	put_name(dump, entry->section->file);
+	diag_put(dump->out, entry->section->file);
 	buf_printf(dump->out, ":%" PRIu32 "\n", entry->line);
 }
 
@@ -103,7 +86,7 @@ static void
 put_built_in(struct dump *dump, const struct keys_key *key, const char *text)
 {
 	buf_printf(dump->out, "#%s =%s", key->name, *text != '\0' ? " " : "");
-	put_name(dump, text);
+	diag_put(dump->out, text);
 	buf_puts(dump->out, "\n");
 }
 
@@ -170,7 +153,8 @@ put_place(struct dump *dump, const struct build_place *place)
 	for (size_t i = 0; i < KEY_COUNT; i++) {
 		const struct build_setting *setting = &place->settings[i];
 		if (!is_key_of(place, (enum keys_id)i) || setting->entry != NULL ||
-		    setting->value == NULL)
+		    setting->value == NULL ||
+		    (place->parent == NULL && check_root_ignores((enum keys_id)i) != NULL))
 			continue;
 		if (i == KEY_LOG && check_logs_to_file(place))
 			buf_puts(&text, "file");
@@ -231,7 +215,7 @@ dump_write(const struct build *build, const struct daemon_settings *settings, st
 	struct dump dump = { .build = build, .settings = settings, .out = out };
 
 	buf_puts(out, "# ");
-	put_name(&dump, build->file->name);
+	diag_put(out, build->file->name);
 	buf_puts(out,
 	    " as it takes effect\n"
 	    "# Above a value stands where it is set; what is built in stands as a comment.\n");

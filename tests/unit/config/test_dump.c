@@ -158,12 +158,42 @@ test_example(void **state)
 	assert_non_null(strstr(dump,
 	    "\n[coppice]\n# t.conf:2\nruntime_dir = /run/x\n"
 	    "#control_socket = /run/x/control.sock\n"));
-	assert_non_null(strstr(dump, "\n[supervisor:/]\n#restart = permanent\n"));
+	assert_non_null(strstr(dump, "\n[supervisor:/]\n#strategy = one_for_one\n"));
 	assert_non_null(strstr(dump, "\n[supervisor:s]\n# t.conf:9\nstrategy = one_for_all\n"));
 	assert_null(strstr(dump, "[defaults]"));
 	free(dump);
 	compiled_free(&compiled);
 	assert_true(is_kept(example));
+}
+
+/* Who takes the comment marks away to change a value meets no complaint about the others. */
+static void
+test_built_in_values_are_good(void **state)
+{
+	static const char text[] = "[supervisor:s]\n"
+				   "[child:s/a]\n"
+				   "command = x\n"
+				   "[child:b]\n"
+				   "command = x\n"
+				   "instances = 2\n"
+				   "log = file\n";
+	struct compiled compiled;
+	struct buf bare = { 0 };
+
+	(void)state;
+	compiled_make(&compiled, text, sizeof text - 1, BUILD_SERVICE);
+	char *dump = dump_of(&compiled);
+	for (const char *line = dump; *line != '\0'; line += strcspn(line, "\n") + 1) {
+		bool is_key = *line == '#' && line[1] >= 'a' && line[1] <= 'z';
+		buf_append(&bare, line + is_key, strcspn(line, "\n") + 1 - is_key);
+	}
+	compiled_free(&compiled);
+	assert_non_null(strstr(bare.data, "\nrestart = permanent\n"));
+	compiled_make(&compiled, bare.data, bare.len, BUILD_SERVICE);
+	assert_string_equal(compiled.messages.data, "");
+	compiled_free(&compiled);
+	buf_free(&bare);
+	free(dump);
 }
 
 /* Lines have 64 KiB at most; a value may be longer. */
@@ -444,6 +474,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_example),
+		cmocka_unit_test(test_built_in_values_are_good),
 		cmocka_unit_test(test_long_values),
 		cmocka_unit_test(test_random),
 	};
