@@ -157,8 +157,9 @@ hear_socket(struct ear *ear)
 		complain(ear, "sends a message longer than 4096 bytes: it is not read");
 	} else if (!is_accepted(ear, &sender)) {
 		complain(ear, "a process that is none of its own sends messages for it: refused");
+	} else if (!notify_message_read(&message, ear->notify->message, (size_t)n)) {
+		complain(ear, "sends a message with a NUL in it: nothing of it counts");
 	} else {
-		notify_message_read(&message, ear->notify->message, (size_t)n);
 		handle(ear, &message);
 	}
 	notify_socket_take(ear->fd);

@@ -101,18 +101,23 @@ read_line(struct notify_message *out, const char *line, size_t len)
 	}
 }
 
-void
+bool
 notify_message_read(struct notify_message *out, const char *data, size_t len)
 {
-	const char *end = data + len;
+	const char *end;
 
 	*out = (struct notify_message){ 0 };
+	if (len > 0 && data[len - 1] == '\0') /* some send that of their string too */
+		len--;
+	if (len > 0 && memchr(data, '\0', len) != NULL)
+		return false;
+	end = data + len;
 	while (data < end) {
 		size_t line = 0;
-		/* some send the NUL of their string too */
-		while (data + line < end && data[line] != '\n' && data[line] != '\0')
+		while (data + line < end && data[line] != '\n')
 			line++;
 		read_line(out, data, line);
 		data += line + 1;
 	}
+	return true;
 }

@@ -23,7 +23,10 @@ struct notify_message {
 	span_ms extend;   /* 0: not said */
 };
 
-/* Unknown lines mean nothing; of a name that is there twice the last one counts. */
-void notify_message_read(struct notify_message *out, const char *data, size_t len);
+/*
+ * Unknown lines mean nothing; of a name that is there twice the last one counts. False, and nothing
+ * is said, when there is a NUL in it; the last byte may be one.
+ */
+bool notify_message_read(struct notify_message *out, const char *data, size_t len);
 
 #endif

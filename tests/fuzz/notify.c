@@ -14,7 +14,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size > NOTIFY_MESSAGE_MAX)
 		return 0;
-	notify_message_read(&message, (const char *)data, size);
+	if (!notify_message_read(&message, (const char *)data, size))
+		must(!message.ready && !message.has_status && message.main_pid == 0);
 	must(message.main_pid >= 0 && message.extend >= 0);
 	if (!message.has_status)
 		return 0;

@@ -494,7 +494,7 @@ def test_garbage(teller):
         import random
         random.seed(7)
         for size in (0, 1, 2, 100, 4096):
-            tell(bytes(random.randrange(256) for _ in range(size)))
+            tell(bytes(random.randrange(1, 256) for _ in range(size)))
         for text in ("=", "\\n\\n", "READY", "READY=", "READY=2", "READY=11", " READY=1", "ready=1", "STATUS", "MAINPID=", "MAINPID=x",
                      "MAINPID=-1", "MAINPID=0", "MAINPID=99999999999999999999", "EXTEND_TIMEOUT_USEC=-5", "EXTEND_TIMEOUT_USEC=", "BARRIER=1"):
             tell(text)
@@ -508,6 +508,22 @@ def test_garbage(teller):
     child.go("1")
     assert one.wait_node("a", state="running", incarnation=1)["status_text"] == "well"
     one.wait_log("a: sends a message longer than 4096 bytes")
+
+
+def test_nul(teller):
+    """A message with a NUL in it is none; the one that ends a string of C is passed over."""
+    one, child = teller("""
+        tell(b"\\0READY=1"); tell(b"READY=1\\0STATUS=bad"); tell(b"STATUS=\\0\\nREADY=1\\n")
+        report(barrier())
+        wait_for("1"); tell(b"STATUS=well\\nREADY=1\\0")
+        rest()
+    """)
+    assert child.wait_told() == [True]
+    node = one.node("a")
+    assert node["state"] == "starting" and "status_text" not in node
+    assert len(one.wait_log("a: sends a message with a NUL in it: nothing of it counts")) == 1
+    child.go("1")
+    assert one.wait_node("a", state="running", incarnation=1)["status_text"] == "well"
 
 
 def test_flood(daemon):

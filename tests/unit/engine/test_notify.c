@@ -26,7 +26,7 @@ parse(const char *text)
 {
 	struct notify_message message;
 
-	notify_message_read(&message, text, strlen(text));
+	assert_true(notify_message_read(&message, text, strlen(text)));
 	return message;
 }
 
@@ -82,14 +82,26 @@ numbers_end_somewhere(void **state)
 }
 
 static void
-a_nul_ends_a_line(void **state)
+a_nul_is_no_line_end(void **state)
 {
+	static const struct {
+		const char *data;
+		size_t len;
+	} rows[] = { { "\0READY=1", 8 }, { "READY=1\0STATUS=x", 16 }, { "READY=1\n\0\n", 10 },
+		{ "READY=1\0\0", 9 } };
 	struct notify_message message;
 
 	(void)state;
-	notify_message_read(&message, "READY=1\0STATUS=x\0", 17);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_false(notify_message_read(&message, rows[i].data, rows[i].len));
+		assert_false(message.ready || message.has_status);
+	}
+	/* whoever sends a string as C has it */
+	assert_true(notify_message_read(&message, "STATUS=x\nREADY=1\0", 17));
 	assert_true(message.ready);
 	assert_string_equal(message.status, "x");
+	assert_true(notify_message_read(&message, "\0", 1));
+	assert_true(notify_message_read(&message, "", 0));
 }
 
 static void
@@ -135,7 +147,7 @@ any_bytes_are_survived(void **state)
 			if (round % 2)
 				data[i] = (char)(data[i] | 0x80);
 		}
-		notify_message_read(&message, data, len);
+		(void)notify_message_read(&message, data, len);
 		size_t used = strnlen(message.status, sizeof(message.status));
 		assert_true(used < sizeof(message.status));
 		assert_true(str_is_utf8(message.status, used));
@@ -327,7 +339,7 @@ main(void)
 		cmocka_unit_test(lines_mean_what_they_say),
 		cmocka_unit_test(what_is_no_line_of_ours_means_nothing),
 		cmocka_unit_test(numbers_end_somewhere),
-		cmocka_unit_test(a_nul_ends_a_line),
+		cmocka_unit_test(a_nul_is_no_line_end),
 		cmocka_unit_test(a_status_is_clean),
 		cmocka_unit_test(any_bytes_are_survived),
 		cmocka_unit_test_setup_teardown(
