@@ -56,8 +56,13 @@ event_type_text(enum event_type type)
 }
 
 enum event_severity
-event_severity_of(enum event_type type)
+event_severity_of(const struct image_event *event)
 {
+	enum event_type type = event_type_of(event);
+
+	/* whom nothing brings back by itself must not be passed over by who wants what is grave */
+	if (type == EVENT_NODE_STATE && event->state == STATE_FAILED)
+		return EVENT_ERROR;
 	return type < EVENT_TYPES ? event_types[type].severity : EVENT_INFO;
 }
 
@@ -203,7 +208,7 @@ event_json(const struct engine *engine, const struct image_event *event, struct 
 	pen_number(&pen, "{\"number\":", event->number);
 	pen_seconds(&pen, ",\"at\":", event->wall_ms);
 	pen_string(&pen, ",\"type\":", event_type_text(type));
-	pen_string(&pen, ",\"severity\":", event_severity_text(event_severity_of(type)));
+	pen_string(&pen, ",\"severity\":", event_severity_text(event_severity_of(event)));
 	pen_string(&pen, ",\"path\":", known ? nodes_path(engine->nodes, event->node, path) : "?");
 	if (event->incarnation > 0)
 		pen_number(&pen, ",\"incarnation\":", event->incarnation);

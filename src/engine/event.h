@@ -33,7 +33,8 @@ enum event_severity {
 /* EVENT_TYPES when it is none that we know. */
 enum event_type event_type_of(const struct image_event *event);
 const char *event_type_text(enum event_type type);
-enum event_severity event_severity_of(enum event_type type);
+/* That of its type; a node that becomes failed is an error. */
+enum event_severity event_severity_of(const struct image_event *event);
 const char *event_severity_text(enum event_severity severity);
 
 /* Appends the event as an object. */

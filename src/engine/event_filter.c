@@ -38,10 +38,7 @@ event_filter_set_severity(struct event_filter *filter, const char *name)
 		least++;
 	if (least == EVENT_SEVERITIES)
 		return false;
-	for (unsigned type = 0; type <= EVENT_TYPES; type++) {
-		if (event_severity_of((enum event_type)type) < (enum event_severity)least)
-			filter->types &= ~(1U << type);
-	}
+	filter->least = (enum event_severity)least;
 	return true;
 }
 
@@ -71,6 +68,8 @@ event_filter_wants(
     const struct event_filter *filter, const struct engine *engine, const struct image_event *event)
 {
 	if (filter->types != UINT32_MAX && (filter->types >> event_type_of(event) & 1) == 0)
+		return false;
+	if (filter->least > EVENT_INFO && event_severity_of(event) < filter->least)
 		return false;
 	if (event->node - filter->first < filter->count)
 		return true;

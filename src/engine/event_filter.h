@@ -8,7 +8,8 @@
 
 struct event_filter {
 	uint32_t types; /* bits of enum event_type; that of EVENT_TYPES stands for unknown ones */
-	uint32_t first, count; /* these nodes */
+	enum event_severity least; /* that grave or graver */
+	uint32_t first, count;     /* these nodes */
 	/* and what is below this path, "" for all, which lives as long as the nodes; NULL: none */
 	const char *below;
 };

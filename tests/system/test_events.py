@@ -206,6 +206,15 @@ restart = transient
     assert find("supervisor.escalated", "up/in")["reason"] == "intensity"
 
 
+def test_what_has_failed_is_grave(daemon):
+    """Whoever follows notices and worse sees who was given up, though a node's states are information only."""
+    made = daemon("[child:once]\ncommand = /bin/false\nno_restart_exit = 1\n[child:still]\ncommand = /bin/sleep inf\n")
+    made.wait_node("once", state="failed")
+    made.wait_node("still", state="running")
+    grave = made.call("events", severity="notice", types=["node.state"])["events"]
+    assert [(e["path"], e["state"], e["severity"]) for e in grave] == [("once", "failed", "error")]
+
+
 @pytest.mark.parametrize("how", ["a request", "a signal"])
 def test_shutdown_is_told_to_its_end(served, how):
     follow = Subscriber(served)

@@ -33,6 +33,10 @@ static const struct {
 	{ EVENT(.type = RECORD_STATE, .state = STATE_RUNNING, .a = STATE_STARTING),
 	    HEAD "\"node.state\",\"severity\":\"info\",\"path\":\"/\",\"from\":\"starting\","
 		 "\"state\":\"running\"}" },
+	{ EVENT(.type = RECORD_STATE, .node = 1, .state = STATE_FAILED, .reason = REASON_GIVEN_UP,
+	      .a = STATE_STOPPING),
+	    HEAD "\"node.state\",\"severity\":\"error\",\"path\":\"shop\",\"from\":\"stopping\","
+		 "\"state\":\"failed\",\"reason\":\"given_up\"}" },
 	{ EVENT(.type = RECORD_STARTED, .node = 2, .incarnation = 1, .a = 4711),
 	    HEAD "\"child.started\",\"severity\":\"info\",\"path\":\"shop/web@1\","
 		 "\"incarnation\":1,\"pid\":4711}" },

@@ -430,6 +430,9 @@ filter_by_type_and_severity(void **state)
 	assert_true(event_filter_set_severity(&filter, "error"));
 	assert_false(wants(fixture, &filter, RECORD_COUNT, 0));
 	assert_false(wants(fixture, &filter, RECORD_RESTARTING, 0));
+	assert_false(wants(fixture, &filter, RECORD_STATE, 0));
+	assert_true(event_filter_wants(&filter, engine_of(fixture),
+	    &(struct image_event){ .type = RECORD_STATE, .state = STATE_FAILED }));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
