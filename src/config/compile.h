@@ -24,10 +24,13 @@
  *     …the first eleven keys as above…,
  *     "ready": "spawn", "start_timeout": 10000, "stop": [["TERM", 5000], ["KILL", null]], "stop_group": false, "kill_mode": "tree",
  *     "success_exit": [0, "TERM"], "no_restart_exit": [], "escalate_exit": [],
- *     "program": {"argv": ["/srv/shop/web"], "env": ["NAME=value", …] (the child's own, after `user`'s), "clear_env": false,
+ *     "program": {"argv": ["/srv/shop/web"], "env": ["NAME=value", …] (the child's own, after `user`'s, and its path), "clear_env": false,
  *        "directory": null|"/srv", "stdin": "null"|"inherit"|"/path", "log": "inherit"|"null"|"file", "log_file": null|"/path",
  *        "log_stderr": "same"|"inherit"|"null"|"file"…, "log_stderr_file": null|"/path", "umask": 18,
- *        "identity": null | {"uid": 1000, "gid": 1000, "groups": [1000], "home": "/home/shop", "name": "shop", "shell": "/bin/sh"}},
+ *        "identity": null | {"uid": 1000, "gid": 1000, "groups": [1000], "home": "/home/shop", "name": "shop", "shell": "/bin/sh"},
+ *        …and only where they are set, "env_file": "/path", "env_file_optional": bool, "limits": [[7, [1024, null]]] (number, soft, hard),
+ *        "nice": 5, "oom_score_adj": 500, "cpu_affinity": [[0, 3], [8, 8]] (first, last), "capabilities": 1024 (bit n is number n),
+ *        "no_new_privileges": true},
  *     "settings": {"command": ["/srv/shop/web", "/etc/coppice/coppice.conf:20"], "env.TZ": ["UTC", "/etc/coppice/coppice.conf:14"]}}
  */
 #ifndef COPPICE_CONFIG_COMPILE_H

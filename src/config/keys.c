@@ -5,6 +5,9 @@
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/resource.h>
+
+#define LIMIT "limit."
 
 #define GROUP(id, title)
 #define KEY(id, ...) [KEY_##id] = { __VA_ARGS__ },
@@ -72,6 +75,15 @@ static const struct habit {
 	{ "socket", "control_socket" },
 	{ "depends_on", "after" },
 	{ "type", "ready" },
+	{ "environmentfile", "env_file" },
+	{ "environment_file", "env_file" },
+	{ "priority", "nice" },
+	{ "oomscoreadjust", "oom_score_adj" },
+	{ "capabilityboundingset", "capabilities" },
+	{ "ambientcapabilities", "capabilities" },
+	{ "nonewprivileges", "no_new_privileges" },
+	{ "minfds", "limit.nofile" },
+	{ "minprocs", "limit.nproc" },
 };
 
 enum keys_id
@@ -118,13 +130,28 @@ bool
 keys_are_alike(const char *a, const char *b)
 {
 	for (;; a++, b++) {
-		a += strspn(a, "_- ");
-		b += strspn(b, "_- ");
+		a += strspn(a, "_-. ");
+		b += strspn(b, "_-. ");
 		if (tolower((unsigned char)*a) != tolower((unsigned char)*b))
 			return false;
 		if (*a == '\0')
 			return true;
 	}
+}
+
+/* Of the limits, by what stands behind the point: all begin alike. */
+static const char *
+nearest_limit(const char *name, unsigned in)
+{
+	const char *candidates[KEY_COUNT], *nearest;
+	const size_t skip = strlen(LIMIT);
+	size_t count = 0;
+
+	for (size_t i = 0; i < KEY_COUNT; i++)
+		if ((keys_table[i].in & in) != 0 && str_starts(keys_table[i].name, LIMIT))
+			candidates[count++] = keys_table[i].name + skip;
+	nearest = str_nearest(name + skip, candidates, count);
+	return nearest != NULL ? nearest - skip : NULL;
 }
 
 const char *
@@ -153,5 +180,6 @@ keys_nearest(const char *name, unsigned in)
 	}
 	if (str_starts(name, "export ") && (in & IN_CHILD) != 0)
 		return "env.NAME";
-	return str_nearest(name, candidates, count);
+	return str_starts(name, LIMIT) ? nearest_limit(name, in)
+				       : str_nearest(name, candidates, count);
 }

@@ -8,7 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define KEYS_MAX_SPAN INT64_C(864000000000) /* ms: 10,000 days, what span_parse allows */
+#define KEYS_MAX_SPAN  INT64_C(864000000000) /* ms: 10,000 days, what span_parse allows */
+#define KEYS_MAX_LIMIT (INT64_MAX - 1)       /* INT64_MAX is infinity */
+#define KEYS_MAX_CPU   1023
 
 /* Sections that know a key, as bits. */
 enum keys_in {
@@ -28,14 +30,26 @@ enum keys_type {
 	TYPE_NUMBER,
 	TYPE_OCTAL,
 	TYPE_SPAN,
-	TYPE_FACTOR,  /* a decimal number, kept in thousandths */
-	TYPE_PERCENT, /* kept in millionths of the whole */
-	TYPE_CHOICE,  /* one of .choices */
-	TYPE_READY,   /* one of .choices, fd:N with a number */
-	TYPE_STOP,    /* a stop sequence */
-	TYPE_EXITS,   /* exit statuses and signals */
-	TYPE_NAME,    /* of a user or group, or its number */
-	TYPE_NAMES,   /* several, perhaps none */
+	TYPE_FACTOR,   /* a decimal number, kept in thousandths */
+	TYPE_PERCENT,  /* kept in millionths of the whole */
+	TYPE_CHOICE,   /* one of .choices */
+	TYPE_READY,    /* one of .choices, fd:N with a number */
+	TYPE_STOP,     /* a stop sequence */
+	TYPE_EXITS,    /* exit statuses and signals */
+	TYPE_NAME,     /* of a user or group, or its number */
+	TYPE_NAMES,    /* several, perhaps none */
+	TYPE_ENV_FILE, /* an absolute path, perhaps behind "-" */
+	TYPE_LIMIT,    /* soft:hard, or one for both */
+	TYPE_CPUS,     /* numbers and ranges of them */
+	TYPE_CAPABILITIES,
+};
+
+/* What a resource limit counts. */
+enum keys_unit {
+	UNIT_COUNT,
+	UNIT_BYTES,
+	UNIT_SECONDS,
+	UNIT_MICROSECONDS
 };
 
 struct keys_key {
@@ -45,6 +59,8 @@ struct keys_key {
 	const char *fallback, *otherwise, *example;
 	int64_t min, max;
 	bool infinite;
+	int resource;
+	enum keys_unit unit;
 	const char *choices, *not_yet; /* separated by spaces */
 	const char *product;
 	bool respawn;
@@ -80,7 +96,7 @@ enum keys_id keys_id(const struct keys_key *key);
 bool keys_is_prefix(const struct keys_key *key);
 /* Whether it is a key of any section ("child." of a supervisor too). */
 bool keys_is_known(const char *name);
-/* Whether the names differ at most in capitals, "_", "-" and blanks. */
+/* Whether the names differ at most in capitals, "_", "-", "." and blanks. */
 bool keys_are_alike(const char *a, const char *b);
 /*
  * What an unknown key was probably meant to be: near in spelling, or what other supervisors call

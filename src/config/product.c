@@ -67,6 +67,20 @@ put_variable(const char *name, const char *value, const char **between, struct b
 	free(text);
 }
 
+/* Who it is; after all others, so that these win. */
+static void
+put_place_variables(const struct build_place *place, const char **between, struct buf *out)
+{
+	static const char instance[] = { EXPAND_INSTANCE, '\0' };
+	char *path = mem_printf("%s%s%s", place->path, place->is_template ? "@" : "",
+	    place->is_template ? instance : "");
+
+	put_variable("COPPICE_PATH", path, between, out);
+	if (place->is_template)
+		put_variable("COPPICE_INSTANCE", instance, between, out);
+	free(path);
+}
+
 /*
  * A user's own variables are the engine's to set, from the identity; but not where the identity
  * changes nothing and is left out of the product.
@@ -88,6 +102,7 @@ put_environment(const struct build_place *place, struct buf *out)
 	for (size_t i = 0; i < place->variable_count; i++)
 		put_variable(place->variables[i].name, place->variables[i].setting.value->text,
 		    &between, out);
+	put_place_variables(place, &between, out);
 	buf_puts(out, "]");
 }
 
@@ -153,6 +168,47 @@ put_log(const struct build_place *place, const char *log_dir, struct buf *out)
 	free(error_path);
 }
 
+/* "limits": [[resource, [soft, hard]], …] */
+static void
+put_limits(const struct build_place *place, struct buf *out)
+{
+	const char *between = "";
+
+	for (size_t i = 0; i < KEY_COUNT; i++) {
+		if (keys_table[i].type != TYPE_LIMIT || place->settings[i].value == NULL)
+			continue;
+		if (*between == '\0')
+			buf_puts(out, ", \"limits\": [");
+		buf_printf(out, "%s[%d, ", between, keys_table[i].resource);
+		value_json(&keys_table[i], place->settings[i].value, out);
+		buf_puts(out, "]");
+		between = ", ";
+	}
+	if (*between != '\0')
+		buf_puts(out, "]");
+}
+
+/* What few programs ask for, and what costs nothing where it is not asked for. */
+static void
+put_contract(const struct build_place *place, struct buf *out)
+{
+	static const enum keys_id plain[] = { KEY_NICE, KEY_OOM_SCORE_ADJ, KEY_CPU_AFFINITY,
+		KEY_CAPABILITIES };
+	const struct value *file = place->settings[KEY_ENV_FILE].value;
+
+	if (file != NULL) {
+		bool optional = *file->text == '-';
+		put_string("env_file", file->text + optional, out);
+		buf_printf(out, ", \"env_file_optional\": %s", optional ? "true" : "false");
+	}
+	put_limits(place, out);
+	for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
+		if (place->settings[plain[i]].value != NULL)
+			put_setting(place, plain[i], out);
+	if (place->settings[KEY_NO_NEW_PRIVILEGES].value->number != 0)
+		put_setting(place, KEY_NO_NEW_PRIVILEGES, out);
+}
+
 static void
 put_program(const struct build_place *place, const char *log_dir, struct buf *out)
 {
@@ -166,6 +222,7 @@ put_program(const struct build_place *place, const char *log_dir, struct buf *ou
 	put_log(place, log_dir, out);
 	put_setting(place, KEY_UMASK, out);
 	put_identity(place->identity, out);
+	put_contract(place, out);
 	buf_puts(out, "}");
 }
 

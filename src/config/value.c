@@ -1,7 +1,10 @@
 #include "config/value.h"
 
+#include "config/capability.h"
 #include "config/choice.h"
+#include "config/cpus.h"
 #include "config/diag.h"
+#include "config/limit.h"
 #include "config/sequence.h"
 #include "config/words.h"
 #include "lib/mem.h"
@@ -66,6 +69,24 @@ parse_directory(const struct keys_key *key, const char *text, struct value *valu
 		return mem_printf(
 		    "\"%s\" is no absolute path: it must begin with \"/\"", diag_clip(text, clip));
 	return parse_path(key, text, value);
+}
+
+/* A path behind "-" may be missing. */
+static char *
+parse_env_file(const struct keys_key *key, const char *text, struct value *value)
+{
+	const char *path = text + (*text == '-');
+	char clip[DIAG_CLIP_SIZE];
+
+	if (*path != '/' && *path != '~')
+		return mem_printf(
+		    "\"%s\" is no absolute path: it must begin with \"/\", or with \"-/\" where the file may be missing",
+		    diag_clip(text, clip));
+	char *problem = parse_path(key, path, value);
+	if (problem != NULL)
+		return problem;
+	free(value->text);
+	return parse_text(key, text, value);
 }
 
 static char *
@@ -412,6 +433,27 @@ parse_exits(const struct keys_key *key, const char *text, struct value *value)
 	return problem;
 }
 
+static char *
+parse_limit(const struct keys_key *key, const char *text, struct value *value)
+{
+	return limit_parse(key, text, &value->number, &value->hard);
+}
+
+static char *
+parse_cpus(const struct keys_key *key, const char *text, struct value *value)
+{
+	(void)key;
+	value->cpus = mem_zalloc(CPUS_WORDS, sizeof *value->cpus);
+	return cpus_parse(text, value->cpus);
+}
+
+static char *
+parse_capabilities(const struct keys_key *key, const char *text, struct value *value)
+{
+	(void)key;
+	return capability_parse(text, &value->number);
+}
+
 /* What is wrong with the first word of a command, to be freed; NULL: nothing. */
 static char *
 program_problem(const char *name)
@@ -472,6 +514,10 @@ static parse_fn *const parsers[] = {
 	[TYPE_EXITS] = parse_exits,
 	[TYPE_NAME] = parse_text,
 	[TYPE_NAMES] = parse_names,
+	[TYPE_ENV_FILE] = parse_env_file,
+	[TYPE_LIMIT] = parse_limit,
+	[TYPE_CPUS] = parse_cpus,
+	[TYPE_CAPABILITIES] = parse_capabilities,
 };
 
 /* Only strings of the product are completed for each instance. */
@@ -479,15 +525,15 @@ static bool
 may_differ(enum keys_type type)
 {
 	return type == TYPE_TEXT || type == TYPE_PATH || type == TYPE_DIRECTORY ||
-	    type == TYPE_INPUT || type == TYPE_OUTPUT;
+	    type == TYPE_INPUT || type == TYPE_OUTPUT || type == TYPE_ENV_FILE;
 }
 
 static char *
 parse_expanded(const struct keys_key *key, char *text, struct value *value)
 {
 	char clip[DIAG_CLIP_SIZE];
-	bool may_be_empty =
-	    key->type == TYPE_TEXT || key->type == TYPE_EXITS || key->type == TYPE_NAMES;
+	bool may_be_empty = key->type == TYPE_TEXT || key->type == TYPE_EXITS ||
+	    key->type == TYPE_NAMES || key->type == TYPE_CAPABILITIES;
 
 	for (char *p = text; key->type != TYPE_TEXT && *p != '\0'; p++)
 		if (*p == '\n')
@@ -544,6 +590,7 @@ value_free(struct value **value)
 	words_free((*value)->words);
 	free((*value)->steps);
 	free((*value)->exits);
+	free((*value)->cpus);
 	free(*value);
 	*value = NULL;
 }

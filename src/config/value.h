@@ -16,15 +16,17 @@
 struct value {
 	/*
 	 * BOOL, NUMBER, OCTAL, SPAN (ms), FACTOR (thousandths), PERCENT (millionths), CHOICE (index),
-	 * READY (enum core_ready)
+	 * READY (enum core_ready), LIMIT (the soft one), CAPABILITIES (bit n is capability n)
 	 */
 	int64_t number;
-	char *text;   /* TEXT, PATH, DIRECTORY, INPUT, OUTPUT, NAME, READY */
+	int64_t hard; /* LIMIT */
+	char *text;   /* TEXT, PATH, DIRECTORY, INPUT, OUTPUT, NAME, READY, ENV_FILE */
 	char **words; /* COMMAND, NAMES; a NULL after them */
 	size_t word_count;
 	struct core_stop_step *steps; /* STOP */
 	uint32_t step_count;
 	struct core_exit_set *exits; /* EXITS */
+	uint64_t *cpus;              /* CPUS: CPUS_WORDS of them, bit n is CPU n */
 };
 
 /* The value, to be freed with value_free; NULL with a text in *problem, to be freed. */

@@ -1,4 +1,7 @@
 /* The other half of value.c: values as text and as JSON. */
+#include "config/capability.h"
+#include "config/cpus.h"
+#include "config/limit.h"
 #include "config/sequence.h"
 #include "config/value.h"
 #include "config/words.h"
@@ -162,6 +165,7 @@ value_print(const struct keys_key *key, const struct value *value, struct buf *o
 	case TYPE_DIRECTORY:
 	case TYPE_INPUT:
 	case TYPE_OUTPUT:
+	case TYPE_ENV_FILE:
 	case TYPE_READY:
 	case TYPE_NAME: print_escaped(value->text, false, out); break;
 	case TYPE_COMMAND:
@@ -178,6 +182,9 @@ value_print(const struct keys_key *key, const struct value *value, struct buf *o
 	case TYPE_CHOICE: print_choice(key, value->number, out); break;
 	case TYPE_STOP: sequence_print(value->steps, value->step_count, out); break;
 	case TYPE_EXITS: print_exits(value->exits, " ", "", out); break;
+	case TYPE_LIMIT: limit_print(key, value->number, value->hard, out); break;
+	case TYPE_CPUS: cpus_print(value->cpus, out); break;
+	case TYPE_CAPABILITIES: capability_print(value->number, out); break;
 	}
 }
 
@@ -214,6 +221,18 @@ json_steps(const struct value *value, struct buf *out)
 	buf_puts(out, "]");
 }
 
+/* [soft, hard] in what the kernel counts */
+static void
+json_limit(const struct value *value, struct buf *out)
+{
+	buf_puts(out, "[");
+	json_span(value->number, out);
+	buf_puts(out, ", ");
+	json_span(value->hard, out);
+	buf_puts(out, "]");
+}
+_Static_assert(LIMIT_INFINITE == SPAN_INFINITE, "json_limit");
+
 void
 value_json(const struct keys_key *key, const struct value *value, struct buf *out)
 {
@@ -223,6 +242,7 @@ value_json(const struct keys_key *key, const struct value *value, struct buf *ou
 	case TYPE_DIRECTORY:
 	case TYPE_INPUT:
 	case TYPE_OUTPUT:
+	case TYPE_ENV_FILE:
 	case TYPE_READY:
 	case TYPE_NAME: buf_json_string(out, value->text); break;
 	case TYPE_COMMAND:
@@ -231,6 +251,7 @@ value_json(const struct keys_key *key, const struct value *value, struct buf *ou
 	case TYPE_NUMBER:
 	case TYPE_OCTAL:
 	case TYPE_FACTOR:
+	case TYPE_CAPABILITIES:
 	case TYPE_PERCENT: buf_printf(out, "%" PRId64, value->number); break;
 	case TYPE_SPAN: json_span(value->number, out); break;
 	case TYPE_CHOICE:
@@ -244,5 +265,7 @@ value_json(const struct keys_key *key, const struct value *value, struct buf *ou
 		print_exits(value->exits, ", ", "\"", out);
 		buf_puts(out, "]");
 		break;
+	case TYPE_LIMIT: json_limit(value, out); break;
+	case TYPE_CPUS: cpus_json(value->cpus, out); break;
 	}
 }

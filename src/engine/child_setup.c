@@ -1,5 +1,9 @@
 #include "engine/child_setup.h"
 
+#include "engine/child_env.h"
+#include "engine/child_raw.h"
+#include "engine/child_rights.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -11,13 +15,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/*
- * The stack is not the thread's own, and the sanitizers' records of it would stay wrong in the
- * engine.
- */
-#define CHILD_CODE \
-	__attribute__((no_sanitize("address"), no_sanitize("undefined"), no_sanitize("thread")))
-
 #define FIRST_UNUSED    3 /* after standard input, output and error */
 #define LAST_DESCRIPTOR 0xffffffffL
 #define BLIND_CLOSES    256
@@ -25,42 +22,6 @@
 #define LOG_DIR_MODE    0755
 #define LAST_SIGNAL     64
 #define EXIT_NOT_MADE   127
-#define STEP_IN_CHILD   CHILD_CODE static long
-
-#ifdef __x86_64__
-/*
- * glibc's syscall() would set errno, which is the suspended thread's. The result is the kernel's:
- * negative errno on failure.
- */
-static inline __attribute__((always_inline)) long
-raw(long number, long a, long b, long c, long d)
-{
-	long result;
-	register long r10 __asm__("r10") = d;
-
-	__asm__ volatile("syscall"
-			 : "=a"(result)
-			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10)
-			 : "rcx", "r11", "memory");
-	return result;
-}
-#else
-/* errno is the suspended thread's; clone_child sets it for itself after the child has gone. */
-static inline __attribute__((always_inline)) long
-raw(long number, long a, long b, long c, long d)
-{
-	long result = syscall(number, a, b, c, d);
-
-	return result == -1 ? -errno : result;
-}
-#endif
-
-/* Pointers travel to the kernel as numbers. */
-static inline __attribute__((always_inline)) long
-address(const void *pointer)
-{
-	return (long)(intptr_t)pointer;
-}
 
 /*
  * For a child that keeps one of the engine's descriptors, of any number: its table is a copy (clone.h),
@@ -83,7 +44,7 @@ close_others(long first, long kept)
  * for one.
  */
 STEP_IN_CHILD
-own_descriptors(const struct child_plan *plan)
+own_descriptors(struct child_plan *plan)
 {
 	long first = plan->may_hang ? FIRST_UNUSED : CHILD_SETUP_STAGED;
 	long result;
@@ -104,7 +65,7 @@ own_descriptors(const struct child_plan *plan)
  * and us (FIELD 2.C.10).
  */
 STEP_IN_CHILD
-new_session(const struct child_plan *plan)
+new_session(struct child_plan *plan)
 {
 	(void)plan;
 	return raw(SYS_setsid, 0, 0, 0, 0);
@@ -199,7 +160,7 @@ place_log(const char *path, long target)
 }
 
 STEP_IN_CHILD
-set_stdin(const struct child_plan *plan)
+set_stdin(struct child_plan *plan)
 {
 	switch (plan->request.input) {
 	case INPUT_INHERIT: return 0;
@@ -222,13 +183,13 @@ set_output(const struct child_plan *plan, enum spawn_output output, const char *
 }
 
 STEP_IN_CHILD
-set_stdout(const struct child_plan *plan)
+set_stdout(struct child_plan *plan)
 {
 	return set_output(plan, plan->request.output, plan->request.output_path, STDOUT_FILENO);
 }
 
 STEP_IN_CHILD
-set_stderr(const struct child_plan *plan)
+set_stderr(struct child_plan *plan)
 {
 	return set_output(
 	    plan, plan->request.error_output, plan->request.error_path, STDERR_FILENO);
@@ -241,7 +202,7 @@ set_stderr(const struct child_plan *plan)
  * CLOEXEC must do.
  */
 STEP_IN_CHILD
-hide_others(const struct child_plan *plan)
+hide_others(struct child_plan *plan)
 {
 	long result = -EINVAL; /* also what kernels before 5.11 say, which cannot mark */
 
@@ -261,7 +222,7 @@ hide_others(const struct child_plan *plan)
  * (FIELD 2.C.11).
  */
 STEP_IN_CHILD
-place_ready(const struct child_plan *plan)
+place_ready(struct child_plan *plan)
 {
 	return plan->request.ready_number == 0
 	    ? 0
@@ -269,21 +230,13 @@ place_ready(const struct child_plan *plan)
 }
 
 STEP_IN_CHILD
-set_umask(const struct child_plan *plan)
+set_umask(struct child_plan *plan)
 {
 	return raw(SYS_umask, (long)plan->request.umask, 0, 0, 0) < 0 ? -EINVAL : 0;
 }
 
 STEP_IN_CHILD
-restore_limits(const struct child_plan *plan)
-{
-	if (plan->request.files.rlim_max == 0)
-		return 0;
-	return raw(SYS_prlimit64, 0, RLIMIT_NOFILE, address(&plan->request.files), 0);
-}
-
-STEP_IN_CHILD
-enter_directory(const struct child_plan *plan)
+enter_directory(struct child_plan *plan)
 {
 	return plan->request.directory == NULL
 	    ? 0
@@ -291,42 +244,11 @@ enter_directory(const struct child_plan *plan)
 }
 
 /*
- * Identity: the raw calls, since glibc's signal every thread of the engine to change with the
- * caller. Without CAP_SETGID they fail, also for what we are already, and then nothing is executed
- * (FIELD 2.C.13).
- */
-STEP_IN_CHILD
-set_groups(const struct child_plan *plan)
-{
-	const struct spawn_request *request = &plan->request;
-
-	return request->set_identity
-	    ? raw(SYS_setgroups, (long)request->group_count, address(request->groups), 0, 0)
-	    : 0;
-}
-
-STEP_IN_CHILD
-set_group(const struct child_plan *plan)
-{
-	long gid = (long)plan->request.gid;
-
-	return plan->request.set_identity ? raw(SYS_setresgid, gid, gid, gid, 0) : 0;
-}
-
-STEP_IN_CHILD
-set_user(const struct child_plan *plan)
-{
-	long uid = (long)plan->request.uid;
-
-	return plan->request.set_identity ? raw(SYS_setresuid, uid, uid, uid, 0) : 0;
-}
-
-/*
  * Dispositions first: a handler of the engine that ran here would run in the engine's memory. Only
  * those that are not at their default anyway; SIGKILL, SIGSTOP are never among them.
  */
 STEP_IN_CHILD
-reset_signals(const struct child_plan *plan)
+reset_signals(struct child_plan *plan)
 {
 	const uint64_t by_default[8] = {
 		0
@@ -350,13 +272,13 @@ reset_signals(const struct child_plan *plan)
  * failure, no shell is tried.
  */
 STEP_IN_CHILD
-execute(const struct child_plan *plan)
+execute(struct child_plan *plan)
 {
 	long result = -ENOENT, remembered = 0;
 
 	for (const char *const *command = plan->commands; *command != NULL; command++) {
 		result = raw(SYS_execve, address(*command), address(plan->request.argv),
-		    address(plan->request.envp), 0);
+		    address(plan->envp), 0);
 		if (result == -EACCES)
 			remembered = result;
 		else if (result != -ENOENT && result != -ENOTDIR && result != -ESTALE &&
@@ -368,7 +290,7 @@ execute(const struct child_plan *plan)
 
 struct setup_step {
 	int32_t step; /* enum spawn_step */
-	long (*run)(const struct child_plan *plan);
+	long (*run)(struct child_plan *plan);
 };
 
 /*
@@ -378,17 +300,25 @@ struct setup_step {
 static const struct setup_step steps[] = {
 	{ STEP_DESCRIPTORS, own_descriptors },
 	{ STEP_SESSION, new_session },
+	{ STEP_ENV_FILE, child_env_read },
 	{ STEP_STDIN, set_stdin },
 	{ STEP_LOG, set_stdout },
 	{ STEP_STDERR, set_stderr },
 	{ STEP_DESCRIPTORS, hide_others },
 	{ STEP_READY, place_ready },
 	{ STEP_UMASK, set_umask },
-	{ STEP_LIMITS, restore_limits },
+	{ STEP_OOM, child_rights_oom },
+	{ STEP_LIMITS, child_rights_limits },
+	{ STEP_NICE, child_rights_nice },
+	{ STEP_AFFINITY, child_rights_affinity },
 	{ STEP_DIRECTORY, enter_directory },
-	{ STEP_GROUPS, set_groups },
-	{ STEP_GROUP, set_group },
-	{ STEP_USER, set_user },
+	{ STEP_BOUNDING, child_rights_drop },
+	{ STEP_CAPABILITIES, child_rights_keep },
+	{ STEP_GROUPS, child_rights_groups },
+	{ STEP_GROUP, child_rights_group },
+	{ STEP_USER, child_rights_user },
+	{ STEP_CAPABILITIES, child_rights_capabilities },
+	{ STEP_NO_NEW_PRIVILEGES, child_rights_forbid },
 	{ STEP_SIGNALS, reset_signals },
 	{ STEP_EXEC, execute },
 };

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #define GUARD_SIZE 65536U /* a whole number of pages on every machine */
+#define WHOLE_SIZE (GUARD_SIZE + CLONE_STACK_SIZE + CLONE_SCRATCH_SIZE)
 
 /*
  * Whether clone3 was refused here once: missing (ENOSYS), or blocked by a container's seccomp
@@ -20,13 +21,13 @@ static bool keep_children;
 void *
 clone_stack_new(void)
 {
-	char *memory = mmap(NULL, GUARD_SIZE + CLONE_STACK_SIZE, PROT_READ | PROT_WRITE,
+	char *memory = mmap(NULL, WHOLE_SIZE, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
 
 	if (memory == MAP_FAILED)
 		return NULL;
 	if (mprotect(memory, GUARD_SIZE, PROT_NONE) != 0) {
-		munmap(memory, GUARD_SIZE + CLONE_STACK_SIZE);
+		munmap(memory, WHOLE_SIZE);
 		return NULL;
 	}
 	return memory + GUARD_SIZE;
@@ -36,8 +37,14 @@ void
 clone_stack_free(void **stack)
 {
 	if (*stack != NULL)
-		munmap((char *)*stack - GUARD_SIZE, GUARD_SIZE + CLONE_STACK_SIZE);
+		munmap((char *)*stack - GUARD_SIZE, WHOLE_SIZE);
 	*stack = NULL;
+}
+
+void *
+clone_scratch(void *stack)
+{
+	return (char *)stack + CLONE_STACK_SIZE;
 }
 
 static bool

@@ -13,7 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CLONE_STACK_SIZE 65536U
+#define CLONE_STACK_SIZE   65536U
+#define CLONE_SCRATCH_SIZE 131072U
 
 typedef int clone_fn(void *argument);
 
@@ -22,6 +23,11 @@ typedef int clone_fn(void *argument);
  */
 void *clone_stack_new(void);
 void clone_stack_free(void **stack);
+/*
+ * CLONE_SCRATCH_SIZE bytes that belong to the stack, for a child that makes something of its own.
+ * They cost nothing as long as no child has used them.
+ */
+void *clone_scratch(void *stack);
 
 /*
  * Runs function(argument) in the child, which ends with its result unless it execs. The kernel

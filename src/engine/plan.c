@@ -85,7 +85,7 @@ lay_out_commands(struct room *room, struct child_plan *plan, const struct spawn_
 
 static void
 copy_request(struct room *room, struct child_plan *plan, const struct spawn_request *from,
-    const char **vectors[2], gid_t *groups)
+    const char **vectors[2], const struct contract *contract, gid_t *groups)
 {
 	struct spawn_request copy = *from;
 
@@ -98,6 +98,8 @@ copy_request(struct room *room, struct child_plan *plan, const struct spawn_requ
 	copy.input_path = room_text(room, from->input_path);
 	copy.output_path = room_text(room, from->output_path);
 	copy.error_path = room_text(room, from->error_path);
+	copy.contract = *contract;
+	copy.contract.env_file = room_text(room, from->contract.env_file);
 	copy.groups = groups;
 	if (room->base == NULL)
 		return;
@@ -115,16 +117,20 @@ plan_lay_out(struct child_plan *plan, const struct spawn_request *request, bool 
 
 	must(request->argv[0] != NULL);
 	if (deep) {
+		struct contract contract = request->contract;
 		const char **vectors[2];
 		gid_t *groups;
 
 		vectors[0] = room_vector(&room, request->argv);
 		vectors[1] = room_vector(&room, request->envp);
+		contract_copy(&room, &contract);
 		groups = room_take(&room, request->group_count * sizeof(*groups));
-		copy_request(&room, plan, request, vectors, groups);
+		copy_request(&room, plan, request, vectors, &contract, groups);
 	} else if (memory != NULL) {
 		plan->request = *request;
 	}
+	if (memory != NULL)
+		plan->envp = plan->request.envp;
 	lay_out_commands(&room, plan, request, commands);
 	return room.used;
 }
@@ -158,6 +164,7 @@ plan_run(struct child_plan *plan, void *stack)
 	int result;
 
 	plan->reached = STEP_CLONE;
+	plan->scratch = clone_scratch(stack);
 	__atomic_store_n(&process->born_us, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&process->start_min, process_ticks_now(), __ATOMIC_RELAXED);
 	set_mask(&all, &old);

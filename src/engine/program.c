@@ -141,41 +141,79 @@ daemon_environment(void)
 	return environ == NULL ? none : environ;
 }
 
-/* The daemon's, then those of the user, then the child's own (coppice.conf(5)). */
-static void
+/*
+ * One that wins over those of env_file, in vector[*own] and behind. It takes the place of one of
+ * that name; where that one is not such itself, the last of those moves there.
+ */
+static size_t
+put_own(const char **vector, size_t count, size_t *own, const char *variable)
+{
+	size_t i = 0;
+
+	if (strchr(variable, '=') == NULL)
+		return count;
+	while (i < count && !same_name(vector[i], variable))
+		i++;
+	if (i < *own) {
+		vector[i] = vector[--*own];
+		i = *own;
+	}
+	vector[i] = variable;
+	return i == count ? count + 1 : count;
+}
+
+/* What our own supervisor listens to is not for our children, nor what it calls us. */
+static bool
+is_ours(const char *variable)
+{
+	static const char *const names[] = {
+		"NOTIFY_SOCKET=", "COPPICE_PATH=", "COPPICE_INSTANCE="
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strncmp(variable, names[i], strlen(names[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The daemon's, then those of the user, then the child's own (coppice.conf(5)). Returns where the
+ * latter begin.
+ */
+static uint32_t
 read_environment(struct reader *reader, const char **vector)
 {
 	static const char *const names[][2] = { { "HOME", "home" }, { "USER", "name" },
 		{ "LOGNAME", "name" }, { "SHELL", "shell" } };
 	const json_t *own = json_object_get(reader->object, "env");
 	bool clear = json_is_true(json_object_get(reader->object, "clear_env"));
-	size_t count = 0;
+	size_t count = 0, first = 0;
 
 	if (own != NULL && !is_texts(own))
 		reader->problem = "program: env is expected";
 	for (char **inherited = daemon_environment(); vector != NULL && *inherited != NULL;
 	     inherited++) {
-		/* what our own supervisor listens to is not for our children */
-		if (strncmp(*inherited, "NOTIFY_SOCKET=", 14) == 0)
-			continue;
-		if (!clear || strncmp(*inherited, "PATH=", 5) == 0)
+		if (!is_ours(*inherited) && (!clear || strncmp(*inherited, "PATH=", 5) == 0))
 			count = put_variable(vector, count, *inherited);
 	}
+	first = count;
 	for (size_t i = 0; reader->identity != NULL && i < sizeof(names) / sizeof(names[0]); i++) {
 		const char *text = identity_variable(reader, names[i][0], names[i][1]);
 
 		if (vector != NULL && text != NULL)
-			count = put_variable(vector, count, text);
+			count = put_own(vector, count, &first, text);
 	}
 	for (size_t i = 0; i < json_array_size(own); i++) {
 		const char *text =
 		    room_text(&reader->room, json_string_value(json_array_get(own, i)));
 
 		if (vector != NULL && text != NULL)
-			count = put_variable(vector, count, text);
+			count = put_own(vector, count, &first, text);
 	}
 	if (vector != NULL)
 		vector[count] = NULL;
+	return (uint32_t)first;
 }
 
 static size_t
@@ -280,7 +318,8 @@ is_marked(const struct program *program)
 
 	return any_marked(program, request->argv) || any_marked(program, request->envp) ||
 	    has_mark(program, request->directory) || has_mark(program, request->input_path) ||
-	    has_mark(program, request->output_path) || has_mark(program, request->error_path);
+	    has_mark(program, request->output_path) || has_mark(program, request->error_path) ||
+	    has_mark(program, request->contract.env_file);
 }
 
 /* Once with room for nothing, to count, then with `program` at the beginning of the room. */
@@ -289,17 +328,21 @@ read_program(struct reader *reader, struct program *program)
 {
 	struct spawn_request request = { 0 };
 	size_t argc = json_array_size(json_object_get(reader->object, "argv"));
-	const char **argv, **envp;
+	const char **argv, **envp, *wrong;
 	gid_t *groups;
 
 	room_take(&reader->room, sizeof(*program));
 	argv = room_take(&reader->room, (argc + 1) * sizeof(*argv));
 	envp = room_take(&reader->room, environment_room(reader) * sizeof(*envp));
+	wrong = contract_read(reader->object, &reader->room, &request.contract);
+	if (wrong != NULL)
+		reader->problem = wrong;
 	groups = room_take(&reader->room,
 	    json_array_size(json_object_get(reader->identity, "groups")) * sizeof(*groups));
 	request.argv = read_argv(reader, argv);
-	read_environment(reader, envp);
+	request.envp_own = read_environment(reader, envp);
 	request.envp = envp;
+	request.contract.env_file = room_text(&reader->room, request.contract.env_file);
 	request.directory =
 	    room_text(&reader->room, read_text(reader, reader->object, "directory"));
 	read_input(reader, &request);
@@ -434,6 +477,7 @@ make_instance(
 	out->input_path = replace_marks(room, program, shared->input_path, number);
 	out->output_path = replace_marks(room, program, shared->output_path, number);
 	out->error_path = replace_marks(room, program, shared->error_path, number);
+	out->contract.env_file = replace_marks(room, program, shared->contract.env_file, number);
 }
 
 int

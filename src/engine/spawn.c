@@ -9,7 +9,6 @@
 #include "engine/workers.h"
 #include "lib/fd.h"
 #include "lib/must.h"
-#include "lib/names.h"
 
 #include <errno.h>
 #include <ev.h>
@@ -70,28 +69,6 @@ struct spawner {
 	struct start *adopted;
 	size_t adopted_looks;
 };
-
-#define X(name, text) text,
-static const char *const step_texts[] = { SPAWN_STEPS(X) };
-#undef X
-_Static_assert(sizeof(step_texts) / sizeof(step_texts[0]) == SPAWN_STEP_COUNT, "one text a step");
-
-const char *
-spawn_step_text(int32_t step)
-{
-	return step >= 0 && step < SPAWN_STEP_COUNT ? step_texts[step] : "?";
-}
-
-const char *
-spawn_failure_text(int32_t step, int64_t error, char out[SPAWN_FAILURE_SIZE])
-{
-	if (error > 0)
-		snprintf(out, SPAWN_FAILURE_SIZE, "%s: %s (%s)", spawn_step_text(step),
-		    strerror((int)error), names_errno((int)error));
-	else
-		snprintf(out, SPAWN_FAILURE_SIZE, "%s", spawn_step_text(step));
-	return out;
-}
 
 static struct spawner *
 spawner_from(void *data)
@@ -222,8 +199,10 @@ out:
 static bool
 is_direct(const struct spawn_request *request)
 {
+	/* nor must it wait for a CPU that others are busy on, as one that is nice might */
 	return !request->set_identity && request->directory == NULL &&
-	    request->input != INPUT_FILE && request->output != OUTPUT_FILE &&
+	    request->contract.env_file == NULL && !request->contract.sets_nice &&
+	    request->contract.cpus == NULL && request->input != INPUT_FILE && request->output != OUTPUT_FILE &&
 	    request->error_output != OUTPUT_FILE;
 }
 

@@ -10,6 +10,7 @@
 #ifndef COPPICE_ENGINE_SPAWN_H
 #define COPPICE_ENGINE_SPAWN_H
 
+#include "engine/contract.h"
 #include "lib/span.h"
 #include "wire/image.h"
 
@@ -43,15 +44,25 @@ struct ev_loop;
 	X(STEP_EXEC, "executing the command")                                     \
 	X(STEP_HUNG, "starting it took too long and was given up")                \
 	X(STEP_STOPPED, "it was stopped by a signal before exec, and was killed") \
-	X(STEP_READY, "preparing how it tells that it is ready")
+	X(STEP_READY, "preparing how it tells that it is ready")                  \
+	X(STEP_ENV_FILE, "reading env_file")                                      \
+	X(STEP_OOM, "setting oom_score_adj")                                      \
+	X(STEP_NICE, "setting the nice value")                                    \
+	X(STEP_AFFINITY, "setting the CPUs that it may run on")                   \
+	X(STEP_BOUNDING, "giving up capabilities")                                \
+	X(STEP_CAPABILITIES, "setting capabilities")                              \
+	X(STEP_NO_NEW_PRIVILEGES, "forbidding new privileges")
 #define X(name, text) name,
 enum spawn_step {
 	SPAWN_STEPS(X) SPAWN_STEP_COUNT
 };
 #undef X
 const char *spawn_step_text(int32_t step);
-/* "executing the command: No such file or directory (ENOENT)"; where there is no error, the step. */
-#define SPAWN_FAILURE_SIZE 192
+/*
+ * "executing the command: No such file or directory (ENOENT)", and what to do where that is known;
+ * where there is no error, the step.
+ */
+#define SPAWN_FAILURE_SIZE 320
 const char *spawn_failure_text(int32_t step, int64_t error, char out[SPAWN_FAILURE_SIZE]);
 
 enum spawn_output {
@@ -74,6 +85,7 @@ struct spawn_request {
 	uint32_t node, incarnation;
 	const char *const *argv; /* NULL-terminated, argv[0] is the command */
 	const char *const *envp; /* NULL-terminated */
+	uint32_t envp_own;       /* from that one on they win over those of env_file */
 	/* for a command without a slash; with one it is relative to the directory */
 	const char *search_path;
 	const char *directory; /* NULL: the daemon's own */
@@ -90,6 +102,7 @@ struct spawn_request {
 	uint32_t group_count;
 	/* RLIMIT_NOFILE of the child: what the daemon was started with; rlim_max 0: as it is */
 	struct rlimit files;
+	struct contract contract;
 	/* ready_fd, of ours, becomes ready_number in the child; number 0: none does */
 	int ready_fd, ready_number;
 	span_ms start_timeout;

@@ -334,6 +334,9 @@ put_value(struct maker *maker, const struct keys_key *key, struct buf *text)
 	static const char *const success[] = { "0", "1", "TERM", "RTMAX" };
 	static const char *const failures[] = { "78", "255", "SIGKILL", "1" };
 	static const char *const names[] = { "0", "1", "65534" };
+	static const char *const limits[] = { "0", "7", "infinity", "1:2", "0:infinity", "1s:1h" };
+	static const char *const cpus[] = { "0", "1-3, 8", "1023", "7 5-6,1", "0-1023" };
+	static const char *const capabilities[] = { "kill", "CAP_CHOWN", "sys_nice", "bpf" };
 
 	switch (key->type) {
 	case TYPE_TEXT: put_odd_text(maker, text); break;
@@ -342,6 +345,7 @@ put_value(struct maker *maker, const struct keys_key *key, struct buf *text)
 	case TYPE_DIRECTORY:
 	case TYPE_INPUT:
 	case TYPE_OUTPUT:
+	case TYPE_ENV_FILE:
 		buf_puts(text, "/x");
 		put_odd_text(maker, text);
 		break;
@@ -359,6 +363,9 @@ put_value(struct maker *maker, const struct keys_key *key, struct buf *text)
 		break;
 	case TYPE_NAME: buf_puts(text, PICK(maker, names)); break;
 	case TYPE_NAMES: put_list(maker, names, 3, text); break;
+	case TYPE_LIMIT: buf_puts(text, PICK(maker, limits)); break;
+	case TYPE_CPUS: buf_puts(text, PICK(maker, cpus)); break;
+	case TYPE_CAPABILITIES: put_list(maker, capabilities, 4, text); break;
 	}
 }
 

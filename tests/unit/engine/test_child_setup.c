@@ -103,6 +103,8 @@ path_or_null(const char *name)
 	return name == NULL ? NULL : reaped_path(name);
 }
 
+static const gid_t strange_groups[] = { SPAWNING_STRANGER, SPAWNING_STRANGER + 1 };
+
 static void
 fail_at_step(const void *argument)
 {
@@ -129,6 +131,8 @@ fail_at_step(const void *argument)
 	request.error_output = row->error == NULL ? OUTPUT_SAME : OUTPUT_FILE;
 	request.set_identity = row->identity;
 	request.uid = request.gid = SPAWNING_STRANGER;
+	request.groups = strange_groups;
+	request.group_count = 2;
 	process = spawning_start(&request);
 	if (process->step != row->step || process->error != row->errno_)
 		fprintf(stderr, "%s: %s, errno %d\n", row->name, spawn_step_text(process->step),

@@ -77,7 +77,8 @@ test_plain(void **state)
 	assert_int_equal(program_request(program, 0, &request), 0);
 	assert_texts(request.argv, "web|--port|80|");
 	/* the last of a name wins, and is there once */
-	assert_texts(request.envp, "A=2|PATH=/own|HOME=/root|PS1=\x01odd\x02|");
+	assert_texts(request.envp, "PS1=\x01odd\x02|HOME=/root|PATH=/own|A=2|");
+	assert_int_equal(request.envp_own, 2); /* the last two are its own */
 	assert_string_equal(request.search_path, "/own");
 	assert_string_equal(request.directory, "/srv");
 	assert_int_equal(request.input, INPUT_INHERIT);

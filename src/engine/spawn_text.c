@@ -1,0 +1,64 @@
+/* The steps of a start in words. */
+#include "engine/spawn.h"
+#include "lib/names.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#define X(name, text) text,
+static const char *const step_texts[] = { SPAWN_STEPS(X) };
+#undef X
+_Static_assert(sizeof(step_texts) / sizeof(step_texts[0]) == SPAWN_STEP_COUNT, "one text a step");
+
+const char *
+spawn_step_text(int32_t step)
+{
+	return step >= 0 && step < SPAWN_STEP_COUNT ? step_texts[step] : "?";
+}
+
+/* What to do about failures whose errno alone does not say it. */
+static const struct {
+	int32_t step, error;
+	const char *text;
+} advice[] = {
+	{ STEP_LIMITS, EPERM,
+	    "raising a hard limit takes CAP_SYS_RESOURCE: lower it, or start coppiced as root" },
+	{ STEP_OOM, EACCES,
+	    "lowering it takes CAP_SYS_RESOURCE: raise it, or start coppiced as root" },
+	{ STEP_NICE, EACCES,
+	    "lowering it takes CAP_SYS_NICE: raise it, or start coppiced as root" },
+	{ STEP_AFFINITY, EINVAL, "none of these CPUs is there for it" },
+	{ STEP_BOUNDING, EPERM,
+	    "it takes CAP_SETPCAP: start coppiced as root, or use no_new_privileges" },
+	{ STEP_CAPABILITIES, EPERM, "coppiced has not all of them itself: leave the others out" },
+	{ STEP_ENV_FILE, EBADMSG, "a line is not NAME=VALUE: coppiced --check tells which" },
+	{ STEP_ENV_FILE, EINVAL, "it is no regular file" },
+	{ STEP_ENV_FILE, EFBIG, "it has more than 65536 bytes" },
+	{ STEP_EXEC, EAGAIN, "its user has as many processes as limit.nproc allows" },
+};
+
+static const char *
+advice_for(int32_t step, int64_t error)
+{
+	for (size_t i = 0; i < sizeof(advice) / sizeof(advice[0]); i++) {
+		if (advice[i].step == step && advice[i].error == error)
+			return advice[i].text;
+	}
+	return NULL;
+}
+
+const char *
+spawn_failure_text(int32_t step, int64_t error, char out[SPAWN_FAILURE_SIZE])
+{
+	const char *more = advice_for(step, error);
+
+	if (error > 0)
+		snprintf(out, SPAWN_FAILURE_SIZE, "%s: %s (%s)%s%s", spawn_step_text(step),
+		    strerror((int)error), names_errno((int)error), more != NULL ? "; " : "",
+		    more != NULL ? more : "");
+	else
+		snprintf(out, SPAWN_FAILURE_SIZE, "%s", spawn_step_text(step));
+	return out;
+}
