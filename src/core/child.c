@@ -293,7 +293,7 @@ queue_timeout(struct core *core, uint32_t id, const struct child_event *event)
 {
 	(void)event;
 	queue_remove_slot(core, id);
-	node_unmark(core, id, NODE_FIRST);
+	node_unmark(core, id, NODE_FIRST | NODE_STABLE); /* that was of the run before */
 	super_child_ended(core, id, END_FAILED_START, REASON_QUEUE_TIMEOUT);
 }
 

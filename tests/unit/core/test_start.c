@@ -129,6 +129,25 @@ test_who_waits_too_long_for_a_slot_has_failed_to_start(void **state)
 	world_end(world);
 }
 
+/* Its last run was stable and is forgiven; that it finds no slot now is another failure. */
+static void
+test_no_slot_after_a_stable_run_is_a_failure_like_any_other(void **state)
+{
+	struct world *world = world_of("/ one max_starting=1 queue=500ms 9/60s "
+				       "{ a ready=told says_ready=2s stable=1s; b stable=1s }");
+
+	(void)state;
+	world_advance(world, 4000);
+	expect_alive(world, "a b");
+	world_exit(world, "a, b");
+	expect_why(world, "b", STATE_WAITING, REASON_SLOT);
+	assert_int_equal(world_view(world, "b").streak, 0);
+	world_advance(world, 500);
+	expect_why(world, "b", STATE_RESTARTING, REASON_QUEUE_TIMEOUT);
+	assert_int_equal(world_view(world, "b").streak, 1);
+	world_end(world);
+}
+
 /* That was its try: a group restart has no business with it. */
 static void
 test_a_temporary_child_that_found_no_slot_stays_failed(void **state)
@@ -528,6 +547,7 @@ main(void)
 		cmocka_unit_test(test_at_most_max_starting_at_a_time),
 		cmocka_unit_test(test_restarts_need_a_slot_too),
 		cmocka_unit_test(test_who_waits_too_long_for_a_slot_has_failed_to_start),
+		cmocka_unit_test(test_no_slot_after_a_stable_run_is_a_failure_like_any_other),
 		cmocka_unit_test(test_a_temporary_child_that_found_no_slot_stays_failed),
 		cmocka_unit_test(test_not_ready_in_time_is_a_failed_start),
 		cmocka_unit_test(test_the_end_of_one_that_timed_out_adds_nothing),
