@@ -85,12 +85,85 @@ joint_delay(const struct core *core, mono_ms now, uint32_t id, span_ms delay)
 	return failure_set_start(core, node_get(core, id)->parent, span_after(now, delay)) - now;
 }
 
+/* When the failure comes, and whether the start before it takes room in the window first. */
+struct moment {
+	mono_ms at;
+	bool counted;
+};
+
+/* Whether the start that it waits for comes after a limit, and so is counted itself. */
+static bool
+waits_for_room(const struct core *core, uint32_t id)
+{
+	const struct node *node = node_get(core, id);
+
+	if (node_spec(core, node->parent)->intensity == 0)
+		return false;
+	return node_has(core, id, NODE_IN_SET) ? super_get(core, node->parent)->wait == WAIT_LIMIT
+					       : node->reason == REASON_LIMIT;
+}
+
+/* Now; or, while it waits for its next start, in the moment of that. */
+static struct moment
+moment_of(const struct core *core, mono_ms now, uint32_t id)
+{
+	const struct node *node = node_get(core, id);
+	struct moment moment = { .at = now };
+	mono_ms start;
+
+	if (node->state != STATE_RESTARTING || (node->pending & PENDING_FAILURE))
+		return moment;
+	start = node_has(core, id, NODE_IN_SET) ? node_get(core, node->parent)->deadline
+						: node->deadline;
+	if (start != MONO_NEVER && start > now)
+		moment.at = start;
+	moment.counted = waits_for_room(core, id);
+	if (moment.counted) {
+		struct intensity window = failure_window(core, moment.at, node->parent);
+		moment.at =
+		    intensity_room_at(&window, core->stamps + super_get(core, node->parent)->stamps,
+			moment.at, node_spec(core, node->parent)->period);
+	}
+	return moment;
+}
+
+static enum core_outcome
+outcome_at(
+    const struct core *core, const struct moment *moment, uint32_t id, struct core_forecast *out)
+{
+	struct intensity window = failure_window(core, moment->at, out->supervisor);
+	enum core_outcome outcome = failure_outcome(core, moment->at, id, false, &out->streak);
+
+	if (outcome == OUTCOME_RESTART && moment->counted && window.count + 1 >= window.capacity)
+		return OUTCOME_LIMIT;
+	return outcome;
+}
+
+static span_ms
+limit_wait(const struct core *core, const struct moment *moment, uint32_t id)
+{
+	uint32_t supervisor = node_get(core, id)->parent;
+	struct intensity window = failure_window(core, moment->at, supervisor);
+	span_ms least = node_spec(core, id)->backoff_max;
+	mono_ms free;
+
+	if (!moment->counted)
+		return failure_limit_wait(core, moment->at, id);
+	/* the oldest that counts; that start itself, where it is the only one */
+	free = window.count > 0
+	    ? intensity_next_free(&window, core->stamps + super_get(core, supervisor)->stamps,
+		  node_spec(core, supervisor)->period)
+	    : span_after(moment->at, node_spec(core, supervisor)->period + 1);
+	return free - moment->at > least ? free - moment->at : least;
+}
+
 static void
 predict(const struct core *core, mono_ms now, uint32_t id, struct core_forecast *out)
 {
+	struct moment moment = moment_of(core, now, id);
 	span_ms least = 0, most = 0;
 
-	out->outcome = failure_outcome(core, now, id, false, &out->streak);
+	out->outcome = outcome_at(core, &moment, id, out);
 	if (out->outcome == OUTCOME_ESCALATE) {
 		out->streak = 0;
 		return;
@@ -104,11 +177,11 @@ predict(const struct core *core, mono_ms now, uint32_t id, struct core_forecast 
 	if (out->outcome == OUTCOME_RESTART)
 		backoff_range(node_spec(core, id), out->streak, &least, &most);
 	else if (out->on_limit == LIMIT_BACKOFF)
-		least = most = failure_limit_wait(core, now, id);
+		least = most = limit_wait(core, &moment, id);
 	else
 		return;
-	out->delay_min = joint_delay(core, now, id, least);
-	out->delay_max = joint_delay(core, now, id, most);
+	out->delay_min = joint_delay(core, moment.at, id, least);
+	out->delay_max = joint_delay(core, moment.at, id, most);
 }
 
 static mono_ms

@@ -36,8 +36,9 @@ struct core_forecast {
 
 /*
  * The failure of a child (a crash, or a failed start while it starts) or of a supervisor (its
- * intensity was reached), at `now`, when it has run for less than stable_after. For a failure that
- * has come but waits to be handled: that one.
+ * intensity was reached), at `now`, when it has run for less than stable_after. While it waits for
+ * its next start: the failure of that start, in its moment. For a failure that has come but waits
+ * to be handled: that one.
  */
 void core_forecast(const struct core *core, mono_ms now, uint32_t id, struct core_forecast *out);
 /* Whether a sibling (or the node itself) is in the set of a forecast that has one. */

@@ -119,6 +119,20 @@ static const struct {
 	{ "/ all 1/60s limit=backoff { a; b max=90s }", "a +1000", "b",
 	    "limit backoff 90000..90000 n=1 by /: a b" },
 	{ "/ one 0/60s limit=backoff { a }", "", "a", "limit backoff 60000..60000 n=1 by /: a" },
+	/* while a delay runs: of the start that is to come, with the window that it will find … */
+	{ "/ one 1/2s { a delay=5s max=90s }", "a +1000", "a", "restart 10000..10000 n=2 by /: a" },
+	{ "/ one 1/9s { a delay=5s max=90s }", "a +1000", "a", "limit escalate 0..0 n=2 by /" },
+	/* … and with itself in it, where it comes after a limit */
+	{ "/ one 1/20s limit=backoff { a max=3s }", "a +100 a +5000", "a",
+	    "limit backoff 20001..20001 n=3 by /: a" },
+	{ "/ one 1/20s limit=backoff { a max=30s }", "a +100 a +5000", "a",
+	    "limit backoff 30000..30000 n=3 by /: a" },
+	{ "/ one 2/20s limit=backoff { a max=3s; b }", "b +6000 a +100 a +1000", "a",
+	    "limit backoff 6000..6000 n=3 by /: a" },
+	{ "/ all 1/20s limit=backoff { a max=3s; b }", "a +100 b +5000", "a",
+	    "limit backoff 20001..20001 n=2 by /: a b" },
+	{ "/ one 0/20s limit=backoff { a max=3s }", "a +5000", "a",
+	    "limit backoff 20000..20000 n=2 by /: a" },
 	/* no intensity is asked */
 	{ "/ one 9/60s { s escalate { a; b temporary } }", "", "a", "escalate by s" },
 	{ "/ one 9/60s { s escalate { a; b temporary } }", "", "b", "nothing" },
