@@ -62,9 +62,9 @@ class Place:
 
     def section(self, actor, stage):
         spec = self.spec
-        lines = ["[%s:%s]" % ("supervisor" if self.supervisor else "child", self.path), "backoff = none"]
+        lines = ["[%s:%s]" % ("supervisor" if self.supervisor else "child", self.path)]
         if self.parent is not None:
-            lines += ["restart = " + spec.get("restart", "permanent"), "significant = " + ("yes" if spec.get("significant") else "no")]
+            lines += ["backoff = none", "restart = " + spec.get("restart", "permanent"), "significant = " + ("yes" if spec.get("significant") else "no")]
             if self.added:
                 lines.append("autostart = no")
         if self.supervisor:
@@ -125,7 +125,7 @@ class Actor(Link):
         super().__init__(made)
         self.place, self.pid = None, 0
         self.up = False
-        self.n = self.attempt = 0
+        self.n = self.refused = 0
         self.fate = "killed"
         self.ends_at = None
 
@@ -172,7 +172,9 @@ class Stage:
         for step in scenario.get("steps", []):
             call = step if step["op"] == "start_child" else step.get("call", {})
             supers = [place for place in self.places if place.id == call.get("sup") and place.supervisor]
-            added = [self.add(call["spec"], one, True) for one in supers] if call.get("op") == "start_child" else []
+            added = []
+            if call.get("op") == "start_child":
+                added = [self.add(call["spec"], one, True) for one in supers if not refused(call["spec"], one.spec)]
             self.steps.append((step, added))
         self.of_path = {place.path: place for place in self.places}
         self.of_name = {place.name: place for place in self.places}
@@ -183,11 +185,10 @@ class Stage:
         self.answering = None
         self.events, self.last = [], 0
         self.calling = None  # the place that is started for a call
-        self.refuse = None
         self.over = False
         self.boot_failed = False
         self.stream = self.control = None
-        self.requests = 0
+        self.requests, self.answered = 0, {}
 
     def add(self, spec, parent, added):
         place = Place(spec, parent, len(self.places), added)
@@ -251,11 +252,10 @@ class Stage:
     def reply(self, request):
         """The answer; meanwhile all goes on. None when the daemon has ended."""
         deadline = time.monotonic() + PATIENCE
-        self.answered = None
         while not self.control.closed:
             self.pump(0.05)
-            if self.answered is not None and self.answered.get("id") == request:
-                return self.answered
+            if request in self.answered:
+                return self.answered.pop(request)
             if time.monotonic() > deadline:
                 raise Broken("the daemon does not answer")
         return None
@@ -297,7 +297,7 @@ class Stage:
 
     def heard(self, line):
         if "id" in line:
-            self.answered = line
+            self.answered[line["id"]] = line
             return
         event = line["params"]["event"] if "event" in line["params"] else line["params"]
         if event.get("lost"):
@@ -351,6 +351,8 @@ class Stage:
             return
         if actor.up:
             self.events.append(["stop", place.id, actor.n, actor.fate])
+        elif actor.refused:
+            self.events.append(["start_failed", place.id, actor.refused])
         if self.answering is actor:
             self.answering = None
         if actor in self.hellos:
@@ -408,10 +410,11 @@ class Stage:
         for dead in self.crash(start.get("crash", {}).get(str(attempt), [])):
             self.wait("the end of %s to be heard of" % dead.place.id, lambda dead=dead: dead not in self.actors or self.over)
         if attempt in start.get("fail", []) or attempt >= start.get("fail_from", attempt + 1):
-            self.events.append(["start_failed", place.id, attempt])
+            actor.refused = attempt
             if place is self.calling:
-                self.refuse = self.send(self.control, "stop", path=place.path)
-            actor.end("crash") if place is not self.calling else None
+                self.send(self.stream, "stop", path=place.path)  # no retry: it is told to stop, and ends
+            else:
+                actor.end("crash")
         else:
             actor.tell(b"r")
 
@@ -493,7 +496,7 @@ class Stage:
             place = place.parent
         return True
 
-    def operate(self, call, added):
+    def operate(self, call, added, wait=True):
         """Sends the request; returns what makes a result of the answer."""
         result, method, place = self.prepare(call, added)
         if result:
@@ -504,10 +507,12 @@ class Stage:
             self.calling = place
         elif method == "delete":
             place.here = False
-        request = self.send(self.control, "start" if method == "start" else "stop", path=place.path, wait=True)
+        request = self.send(self.control, "start" if method == "start" else "stop", path=place.path, wait=wait)
+        answer = None if wait else self.reply(request)
 
-        def finish():
-            answer = self.reply(request)
+        def finish(answer=answer):
+            if wait:
+                answer = self.reply(request)
             self.calling = None
             if answer is None or (sup.n != n and method == "start") or "error" in answer:
                 return "no_supervisor"
@@ -520,28 +525,34 @@ class Stage:
         return finish
 
     def exits(self, step, added):
+        """Ends, with the daemon held: by its engine, to which the reaper goes on telling who has died and in which order. For a
+        call that comes first the reaper is held, so that the engine hears of the call but of no death."""
         call, first = step.get("call"), step.get("call_first", False)
-        result, ready = {}, None
-        who = [(id, how) for id, how in step["who"]]
-        if call:
-            self.look()
+        self.look()
+        held = self.popen.pid if first else self.engine
+        result = {}
+        sups = {place: place.n for place in self.places if call and place.id == call["sup"] and self.is_here(place)}
+        ready = None
         if not self.over:
-            os.kill(self.engine, signal.SIGSTOP)
+            os.kill(held, signal.SIGSTOP)
         try:
-            if call and first:
-                ready = self.operate(call, added)
-            for id, how in who:
+            for id, how in step["who"]:
                 actor = None if self.over else self.running(id)
                 result[id] = "ok" if actor else "not_running"
                 if actor:
                     actor.end(how)
                     actor.wait_dead()
-                    self.wait_reaped(actor.pid)
-            if call and not first:
-                ready = self.operate(call, added)
+                    if not first:
+                        self.wait_reaped(actor.pid)
+            if call and first:
+                ready = self.operate(call, added, False)
         finally:
             if not self.over:
-                os.kill(self.engine, signal.SIGCONT)
+                os.kill(held, signal.SIGCONT)
+        if call and not first:
+            self.quiet()
+            ended = self.over or any(place.n != n for place, n in sups.items()) or not all(self.is_here(place) for place in sups)
+            ready = (lambda: "no_supervisor") if ended else self.operate(call, added)
         if call:
             result["call"] = ready()
         self.quiet()
@@ -549,7 +560,7 @@ class Stage:
 
     def wait_reaped(self, pid):
         """The reaper tells the engine in the order in which it reaps; but it may not be able to now."""
-        deadline = time.monotonic() + 0.3
+        deadline = time.monotonic() + 1
         while not is_reaped(pid) and time.monotonic() < deadline:
             time.sleep(0.0005)
 
