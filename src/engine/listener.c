@@ -26,6 +26,19 @@ listener_warn(const char *path, const char *what, int error)
 	return error != 0 ? -error : -EINVAL;
 }
 
+/* The tree begins all the same, and the other daemon may have begun the same one. */
+static int
+listener_warn_of_other(const char *path)
+{
+	int error = listener_warn(path, "another daemon serves there", EADDRINUSE);
+
+	log_line(NULL,
+	    "WARNING: where that daemon has the same configuration, every program of it now runs "
+	    "TWICE; end one of the two daemons (this one by TERM to the PID before this text), or "
+	    "give this one a control_socket of its own; no coppicectl reaches it until then");
+	return error;
+}
+
 /*
  * The directory of the socket, made where it is missing; one that others could put sockets into is
  * refused.
@@ -111,7 +124,7 @@ listener_clear(const struct sockaddr_un *address)
 	fd_close(&fd);
 	/* EAGAIN is a full backlog: alive, and busy. */
 	if (error == 0 || error == EAGAIN)
-		return listener_warn(path, "another daemon serves there", EADDRINUSE);
+		return listener_warn_of_other(path);
 	if (error == ENOENT)
 		return 0;
 	if (error != ECONNREFUSED)

@@ -481,6 +481,9 @@ def test_second_daemon_does_not_take_the_socket(served, daemon):
     second.config.write_text(second.config.read_text().replace(str(second.socket), str(served.socket)))
     second.start()
     second.wait_log("another daemon serves there")
+    # it goes on, as it should, but nobody is to find out by himself that all runs twice now
+    second.wait_log("every program of it now runs TWICE; end one of the two daemons")
+    second.wait_log("^.*/: running$")
     assert served.client().call("ping")["pid"] == served.pid
     assert second.stop() == 0
     assert served.client().call("ping")["pid"] == served.pid

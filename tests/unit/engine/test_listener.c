@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -222,6 +223,79 @@ another_that_looks_for_its_place_is_waited_for(void **state)
 	fd_close(&lock);
 }
 
+enum outcome {
+	SERVES,
+	REFUSED,
+	GAVE_UP, /* on the lock: somebody was held up for as long as nobody waits */
+};
+
+/* Opens it once the gate is closed, and keeps it until `stay` is; tells the outcome. */
+static pid_t
+opener(const struct scratch *scratch, const int gate[2], const int stay[2], const int said[2])
+{
+	struct listener listener = { .fd = -1 };
+	char outcome, none;
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid;
+	close(gate[1]);
+	close(stay[1]);
+	if (read(gate[0], &none, 1) != 0)
+		_exit(1);
+	mono_ms before = span_mono_now();
+	int error = listener_open(&listener, &scratch->settings);
+	outcome = (char)(span_mono_now() - before >= 90 ? GAVE_UP
+		: error == -EADDRINUSE                  ? REFUSED
+							: SERVES);
+	if (write(said[1], &outcome, 1) != 1 || read(stay[0], &none, 1) != 0)
+		_exit(1);
+	_exit(0);
+}
+
+/* Two open a stale socket at the same moment; how many serve, or GAVE_UP + 1 when that says nothing. */
+static int
+race(const struct scratch *scratch)
+{
+	int gate[2], stay[2], said[2], serve = 0, status;
+	char outcomes[2];
+	pid_t pids[2];
+
+	assert_true(pipe(gate) == 0 && pipe(stay) == 0 && pipe(said) == 0);
+	for (int i = 0; i < 2; i++)
+		assert_true((pids[i] = opener(scratch, gate, stay, said)) > 0);
+	close(gate[1]);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(read(said[0], outcomes + i, 1), 1);
+	close(stay[1]);
+	for (int i = 0; i < 2; i++)
+		assert_true(waitpid(pids[i], &status, 0) == pids[i] && status == 0);
+	close(gate[0]);
+	close(stay[0]);
+	close(said[0]);
+	close(said[1]);
+	for (int i = 0; i < 2; i++) {
+		if (outcomes[i] == GAVE_UP)
+			return GAVE_UP + 1;
+		serve += outcomes[i] == SERVES;
+	}
+	return serve;
+}
+
+/* FIELD 2.G.1: whoever sees the stale one must not remove the one that another has just put there. */
+static void
+of_two_at_once_one_gets_it(void **state)
+{
+	struct scratch *scratch = *state;
+
+	assert_int_equal(listener_open(&scratch->listener, &scratch->settings), 0);
+	listener_close(&scratch->listener, &scratch->settings, false);
+	for (int round = 0; round < 400; round++) {
+		int serve = race(scratch);
+		assert_true(serve == 1 || serve == GAVE_UP + 1);
+	}
+}
+
 int
 main(void)
 {
@@ -235,6 +309,7 @@ main(void)
 		SCRATCH_TEST(the_settings_own_directory_is_not_made),
 		SCRATCH_TEST(a_socket_taken_over_is_the_one_that_is_there),
 		SCRATCH_TEST(another_that_looks_for_its_place_is_waited_for),
+		SCRATCH_TEST(of_two_at_once_one_gets_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
