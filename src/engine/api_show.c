@@ -3,6 +3,7 @@
 #include "config/value.h"
 #include "engine/engine.h"
 #include "engine/load.h"
+#include "engine/own.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@ struct show {
 	const json_t *line;
 	uint32_t instance;
 	bool effective, any;
+	const struct rlimit *files;
 	struct buf *out;
 };
 
@@ -134,8 +136,10 @@ show_built_in(const struct show *show, enum keys_id id, struct buf *text)
 		show_string(json_object_get(program, "log"), text);
 	else if (key->fallback != NULL)
 		buf_puts(text, key->fallback);
-	else
+	else if (json_object_get(show->line, key->name) != NULL)
 		show_string(json_object_get(show->line, key->name), text);
+	else
+		own_put(id, show->files, text);
 }
 
 /* --- the method --- */
@@ -199,7 +203,7 @@ enum rpc_progress
 api_show(struct rpc_call *call, int *work)
 {
 	const struct engine *engine = call->session->engine;
-	struct show show = { .effective = call->args.effective };
+	struct show show = { .effective = call->args.effective, .files = &engine->files };
 
 	*work -= RPC_WORK_REQUEST;
 	if (!api_find(call))

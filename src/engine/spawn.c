@@ -202,8 +202,8 @@ is_direct(const struct spawn_request *request)
 	/* nor must it wait for a CPU that others are busy on, as one that is nice might */
 	return !request->set_identity && request->directory == NULL &&
 	    request->contract.env_file == NULL && !request->contract.sets_nice &&
-	    request->contract.cpus == NULL && request->input != INPUT_FILE && request->output != OUTPUT_FILE &&
-	    request->error_output != OUTPUT_FILE;
+	    request->contract.cpus == NULL && request->input != INPUT_FILE &&
+	    request->output != OUTPUT_FILE && request->error_output != OUTPUT_FILE;
 }
 
 static int
