@@ -10,6 +10,7 @@
 #include "config/manual.h"
 #include "config/present.h"
 #include "config/product.h"
+#include "config/rights.h"
 #include "lib/fd.h"
 #include "lib/str.h"
 
@@ -147,8 +148,10 @@ run(const struct request *request)
 	daemon_read(build, &settings);
 	identity_all(build);
 	check_all(build);
-	if (request->check)
+	if (request->check) {
 		present_check(build);
+		rights_check(build);
+	}
 	diag_print(diag, &messages);
 	if (messages.len > 0)
 		say(STDERR_FILENO, messages.data, messages.len);

@@ -2,10 +2,17 @@
 
 #include "config/check.h"
 #include "config/inherit.h"
+#include "lib/env_file.h"
+#include "lib/fd.h"
+#include "lib/mem.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* Looks at an absolute path that is the same for all instances; says whether there is something. */
 static bool
@@ -64,6 +71,52 @@ check_path(
 		    diag_clip(value->text, clip));
 }
 
+/* Its lines, as far as who asks may read them. */
+static void
+check_lines(const struct build *build, const struct build_place *place, const char *path)
+{
+	char *text = mem_zalloc(ENV_FILE_MAX + 2, 1), *variable, clip[DIAG_CLIP_SIZE];
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	ssize_t size = fd < 0 ? -errno : fd_read_all(fd, text, ENV_FILE_MAX + 1);
+	struct env_file file = { text, text + (size > 0 ? size : 0), 0 };
+	int result = 0;
+
+	diag_clip(path, clip);
+	if (size < 0)
+		inherit_warning(
+		    build, place, KEY_ENV_FILE, "\"%s\": %s", clip, strerror((int)-size));
+	else if (size > (ssize_t)ENV_FILE_MAX)
+		inherit_warning(build, place, KEY_ENV_FILE, "\"%s\" has more than %u bytes", clip,
+		    ENV_FILE_MAX);
+	else
+		while ((result = env_file_next(&file, &variable)) == 1)
+			;
+	if (result < 0)
+		inherit_warning(build, place, KEY_ENV_FILE,
+		    "\"%s\", line %" PRIu32
+		    ": this is not NAME=VALUE, so that its start would fail",
+		    clip, file.line);
+	fd_close(&fd);
+	free(text);
+}
+
+static void
+check_env_file(const struct build *build, const struct build_place *place)
+{
+	const struct value *value = place->settings[KEY_ENV_FILE].value;
+	char clip[DIAG_CLIP_SIZE];
+	struct stat st;
+
+	if (value == NULL || (*value->text == '-' && access(value->text + 1, F_OK) != 0) ||
+	    !look(build, place, KEY_ENV_FILE, value->text + (*value->text == '-'), &st))
+		return;
+	if (S_ISREG(st.st_mode))
+		check_lines(build, place, value->text + (*value->text == '-'));
+	else
+		inherit_warning(build, place, KEY_ENV_FILE, "\"%s\" is no regular file: name one",
+		    diag_clip(value->text, clip));
+}
+
 void
 present_check(const struct build *build)
 {
@@ -73,6 +126,7 @@ present_check(const struct build *build)
 			continue;
 		check_program(build, place);
 		check_path(build, place, KEY_DIRECTORY, true);
+		check_env_file(build, place);
 		check_path(build, place, KEY_STDIN, false);
 		check_path(build, place, KEY_LOG_STDERR, false);
 		if (check_logs_to_file(place))
