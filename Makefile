@@ -106,7 +106,7 @@ WAIT := $(filter deps,$(MAKECMDGOALS))
 export BUILD PYTHON
 
 .PHONY: all check check-unit check-sim check-system check-lint check-otp check-asan check-valgrind coverage lint lint-all \
-	mutate fuzz fuzzers bench demo deps install clean help programs tests force
+	mutate fuzz fuzzers bench check-boot demo deps install clean help programs tests force
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY:
@@ -126,6 +126,7 @@ help:
 #: check-otp       compare the core with Erlang's supervisor (erlang-base): CHECK_OTP=5000 random scenarios of SEED=1
 #: check-asan      check with the address and undefined behaviour sanitizers, in $(BUILD)-asan
 #: check-valgrind  unit tests under valgrind
+#: check-boot      boot machines in QEMU with coppiced as their first process, and look at limits there
 #: mutate          break src/core in 200 ways and report which test notices; before landing, 5 minutes
 #: coverage        lines covered by unit tests and simulator, per file of src/core
 #: lint            layers, purity, names, sizes, analyzers on what changed since the last commit upstream
@@ -147,6 +148,8 @@ check-asan: | $(WAIT)
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)-asan SANITIZE=1 check
 check-valgrind: $(UNIT) | $(WAIT)
 	@tests/check valgrind
+check-boot: programs $(HELPERS) | $(WAIT)
+	@tests/boot/run
 coverage: | $(WAIT)
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)-coverage COVERAGE=1 tests
 	@BUILD=$(BUILD)-coverage tests/check unit sim coverage

@@ -151,14 +151,27 @@ engine_ended(struct reaper *reaper, int status)
 	}
 }
 
+/* Whether the reaper itself ends everything, since no engine does. */
+static bool
+is_ending(const struct reaper *reaper)
+{
+	return reaper->leave.phase == LEAVE_TERM || reaper->leave.phase == LEAVE_KILL;
+}
+
 /* What time brings. */
 static void
 timers(struct reaper *reaper)
 {
 	struct respawn *respawn = &reaper->respawn;
+	bool was_ending = is_ending(reaper);
 
 	if (leave_step(&reaper->leave, respawn->absent_since, respawn->pid, reaper->reap.childless))
 		leave_now(&reaper->leave);
+	if (!was_ending && is_ending(reaper)) {
+		/* Orphans come without a signal, and with no children at all none would follow. */
+		reaper->reap.childless = false;
+		reap_noticed(&reaper->reap, 0);
+	}
 	if (reaper->leave.phase == LEAVE_NOT && respawn->due <= span_mono_now()) {
 		int own = respawn_start(respawn, reaper->engine_link, &reaper->store);
 		reaper->reap.childless = false;
@@ -196,13 +209,6 @@ bury(struct reaper *reaper)
 		leave_on_exit(&reaper->leave, reaper->reap.batch.exit[i].pid);
 	reap_discard(&reaper->reap);
 	reaper->link_full = false;
-}
-
-/* Whether the reaper itself ends everything, since no engine does. */
-static bool
-is_ending(const struct reaper *reaper)
-{
-	return reaper->leave.phase == LEAVE_TERM || reaper->leave.phase == LEAVE_KILL;
 }
 
 /* What has been gathered goes to the engine; or to nobody. */

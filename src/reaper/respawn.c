@@ -21,6 +21,12 @@
 #define FIRST_DELAY_MS   10
 #define LONGEST_DELAY_MS 1000
 /*
+ * While a machine cannot start its tree: it will mostly be the configuration, which people have to
+ * mend, and they have to be able to read what the console shows.
+ */
+#define FIRST_BOOT_DELAY_MS   1000
+#define LONGEST_BOOT_DELAY_MS 10000
+/*
  * A recovery that dies by itself is given up soon. KILL comes from somebody else (a person, the kernel's memory killer), who may hit
  * a recovery a few times in a row without anything being wrong with it.
  */
@@ -196,12 +202,13 @@ respawn_reported(struct respawn *respawn, bool recovered)
 	/* Every engine that takes over says that it has committed: one that then always dies must not look as if it were in charge. */
 	if (recovered || !respawn->committed)
 		respawn->absent_since = MONO_NEVER;
-	respawn->committed = true;
-	if (recovered) {
-		respawn->recovered = true;
+	/* What hindered the boot of a machine says nothing about recoveries. */
+	if (recovered || !respawn->committed) {
 		respawn->deaths = 0;
 		respawn->faults = 0;
 	}
+	respawn->recovered |= recovered;
+	respawn->committed = true;
 }
 
 void
@@ -235,6 +242,18 @@ status_before_commit(pid_t pid, int status)
 	return EX_OSERR;
 }
 
+/* Before another engine is started, when the last one had not got far. */
+static span_ms
+next_delay(const struct respawn *respawn)
+{
+	span_ms delay = respawn->committed ? FIRST_DELAY_MS : FIRST_BOOT_DELAY_MS;
+	span_ms longest = respawn->committed ? LONGEST_DELAY_MS : LONGEST_BOOT_DELAY_MS;
+
+	for (unsigned i = 0; i < respawn->deaths && delay < longest; i++)
+		delay *= 2;
+	return delay < longest ? delay : longest;
+}
+
 int
 respawn_ended(struct respawn *respawn, int status)
 {
@@ -245,16 +264,21 @@ respawn_ended(struct respawn *respawn, int status)
 	if (!respawn->committed && !respawn->keep_trying)
 		return status_before_commit(pid, status);
 	if (!respawn->recovered) {
-		delay = FIRST_DELAY_MS;
-		for (unsigned i = 0; i < respawn->deaths && delay < LONGEST_DELAY_MS; i++)
-			delay *= 2;
-		delay = delay < LONGEST_DELAY_MS ? delay : LONGEST_DELAY_MS;
+		delay = next_delay(respawn);
 		respawn->deaths++;
 		if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
 			respawn->faults++;
 	}
 	tell(pid, status,
-	    must_hold(respawn) ? "; the next one starts with --hold" : "; starting another");
+	    must_hold(respawn)       ? "; the next one starts with --hold"
+		: respawn->committed ? "; starting another"
+				     : "");
+	if (!respawn->committed)
+		log_line(NULL,
+		    "nothing has been started yet; trying again in %" PRId64 " s. Ctrl-alt-del "
+		    "reboots; \"init=/bin/sh\" on the kernel's command line gives a shell, "
+		    "\"-- -c FILE\" at its end another configuration",
+		    delay / 1000);
 	respawn->due = span_after(span_mono_now(), delay);
 	return -1;
 }
