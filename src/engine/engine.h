@@ -41,6 +41,8 @@ struct engine {
 	int64_t started_wall_ms; /* of this engine */
 	uint64_t event_number;   /* of the newest event; never repeats, lives in the checkpoint */
 	const struct auth_peer *caller; /* whose request is being handled; NULL: nobody's */
+	mono_ms refusal_at; /* refused changes get a line of the log from then on (rpc.c) */
+	uint32_t refusals_untold;
 
 	/* the shell's own parts */
 	struct loop *driver;   /* loop.h */

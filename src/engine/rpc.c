@@ -2,6 +2,7 @@
 
 #include "engine/api.h"
 #include "engine/engine.h"
+#include "lib/log.h"
 #include "lib/must.h"
 #include "lib/names.h"
 #include "lib/str.h"
@@ -12,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RPC_MAX_MESSAGE 512 /* bytes of an error's text */
+#define RPC_MAX_MESSAGE 512  /* bytes of an error's text */
+#define RPC_REFUSAL_MS  1000 /* from line to line of the log about refused changes */
 
 #define METHOD(...) { __VA_ARGS__ },
 #define LATER(text) { .name = (text) },
@@ -318,6 +320,27 @@ rpc_refuse_unknown_method(struct rpc_call *call, const char *name)
 	return false;
 }
 
+/* Whoever may only read must not be able to fill the log. */
+static void
+rpc_log_refusal(const struct rpc_call *call)
+{
+	struct engine *engine = call->session->engine;
+	const struct auth_peer *peer = &call->session->peer;
+	char more[48] = "";
+
+	if (span_mono_now() < engine->refusal_at) {
+		engine->refusals_untold++;
+		return;
+	}
+	if (engine->refusals_untold > 0)
+		snprintf(more, sizeof more, "; %u more refused before",
+		    (unsigned)engine->refusals_untold);
+	log_line(NULL, "%s asked by uid %u (pid %d), who may not change anything: refused%s",
+	    call->method->name, (unsigned)peer->uid, (int)peer->pid, more);
+	engine->refusals_untold = 0;
+	engine->refusal_at = span_after(span_mono_now(), RPC_REFUSAL_MS);
+}
+
 /* Finds the method and whether the caller may use it; false after answering. */
 static bool
 rpc_look_up(struct rpc_call *call, const char *name)
@@ -335,6 +358,7 @@ rpc_look_up(struct rpc_call *call, const char *name)
 		return false;
 	}
 	if (call->method->changes && !call->session->peer.may_change) {
+		rpc_log_refusal(call);
 		rpc_refuse(call, RPC_FORBIDDEN, NULL,
 		    "be root, the daemon's user, or one of `operators` in [coppice]",
 		    "%s is not permitted to uid %u", name, (unsigned)call->session->peer.uid);
@@ -440,8 +464,11 @@ rpc_begin(struct rpc_session *session, const char *text, size_t len, int *work)
 	session->line = json_loadb(text, len, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
 	if (session->line == NULL) {
 		bool memory = json_error_code(&error) == json_error_out_of_memory;
+		bool null = json_error_code(&error) == json_error_null_character;
 		rpc_complain(session->out, memory ? RPC_INTERNAL : RPC_PARSE_ERROR,
-		    memory ? "memory is gone" : error.text,
+		    memory     ? "memory is gone"
+			: null ? "\\u0000 in a text: nothing here can have a NUL in it"
+			       : error.text,
 		    memory ? NULL : "one JSON object a line");
 		return;
 	}

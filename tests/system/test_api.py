@@ -544,6 +544,14 @@ def turned_away(ask, client):
     return "error" in reply
 
 
+def test_messages_name_no_library(daemon):
+    """What is wrong with a line is said in words of the API."""
+    client = daemon(FEW).ready().client()
+    client.send(b'{"jsonrpc":"2.0","id":1,"method":"status","params":{"path":"a\\u0000b"}}\n')
+    error = json.loads(client.line())["error"]
+    assert error["code"] == -32700 and "\\u0000" in error["message"] and "JSON_ALLOW" not in error["message"]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
 def test_error_of_those_who_only_read(daemon):
     """FIELD 2.G.4: reading and changing are two rights."""
