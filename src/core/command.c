@@ -62,10 +62,7 @@ run_start(struct core *core, uint32_t id)
 	case STATE_STARTING:
 	case STATE_RUNNING:
 	case STATE_WAITING: return;
-	case STATE_STOPPING:
-		if (node->goal != GOAL_RESTARTING && node->goal != GOAL_START)
-			node_start(core, id, REASON_OPERATOR);
-		break;
+	case STATE_STOPPING: node_start(core, id, REASON_OPERATOR); break;
 	case STATE_RESTARTING: start_restarting(core, id); break;
 	case STATE_STOPPED:
 	case STATE_FINISHED:
@@ -89,10 +86,7 @@ run_restart(struct core *core, uint32_t id, bool group)
 		node_stop(core, id, GOAL_START, REASON_OPERATOR, false);
 }
 
-/*
- * Its supervisor has an operation in hand (under one_for_one a child is an operation of its own),
- * or has not come to what waits already.
- */
+/* Its supervisor has an operation in hand (under one_for_one a child is an operation of its own). */
 static bool
 must_queue(const struct core *core, uint32_t id)
 {
@@ -100,9 +94,8 @@ must_queue(const struct core *core, uint32_t id)
 
 	if (parent == CORE_NONE)
 		return false;
-	return node_get(core, id)->pending ||
-	    (super_get(core, parent)->operation != OPERATION_NONE &&
-		!strategy_is_single(node_spec(core, parent)));
+	return super_get(core, parent)->operation != OPERATION_NONE &&
+	    !strategy_is_single(node_spec(core, parent));
 }
 
 static bool

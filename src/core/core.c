@@ -295,8 +295,6 @@ on_resume(struct core *core)
 	for (uint32_t id = 0; id < core_count(core); id++) {
 		const struct node *node = node_get(core, id);
 
-		if (node->kind == KIND_SUPERVISOR && !node_is_down(core, id))
-			tree_wake(core, id);
 		if (node_has(core, id, NODE_PROCESS | NODE_SPAWNING))
 			tree_action(core, DO_SPAWN, id);
 		if (node->kind == KIND_CHILD && node->state == STATE_STOPPING)

@@ -114,10 +114,30 @@ check_super(const struct core *core, uint32_t id)
 	if ((super->operation == OPERATION_STOP_ALL) != (state == STATE_STOPPING))
 		return "a supervisor stops without stopping its children, or the other way round";
 	if (node_is_down(core, id) &&
-	    (super->operation != OPERATION_NONE || super->wait != WAIT_NONE))
+	    (super->operation != OPERATION_NONE || super->wait != WAIT_NONE || super->immediate ||
+		super->queue.head != CORE_NONE))
 		return "a supervisor that is down has something in hand";
+	if (super->operation == OPERATION_STOP_SET && super->set_goal == GOAL_GIVEN_UP &&
+	    (super->wait != WAIT_NONE || super->immediate))
+		return "a set is given up and to be started";
 	if (super->window.count > super->window.capacity)
 		return "the window holds more restarts than the intensity";
+	return NULL;
+}
+
+/* What became void has left the queue (OTP 20), unless nobody will look at it. */
+static const char *
+check_pending(const struct core *core, uint32_t id)
+{
+	const struct node *node = node_get(core, id);
+
+	if (!node->pending || node->parent == CORE_NONE ||
+	    node_get(core, node->parent)->state == STATE_STOPPING)
+		return NULL;
+	if ((node->pending & PENDING_FAILURE) && node->state != STATE_RESTARTING)
+		return "a failure waits that is none any more";
+	if ((node->pending & PENDING_SIGNIFICANT) && !node_is_down(core, id))
+		return "the end of one that is up waits";
 	return NULL;
 }
 
@@ -142,6 +162,8 @@ core_check(const struct core *core)
 			broken = check_deadline(core, id);
 		if (!broken)
 			broken = check_below(core, id);
+		if (!broken)
+			broken = check_pending(core, id);
 		if (!broken)
 			broken = node_get(core, id)->kind == KIND_CHILD ? check_child(core, id)
 									: check_super(core, id);

@@ -3,7 +3,6 @@
 #include "core/backoff.h"
 #include "core/node.h"
 #include "core/operation.h"
-#include "core/queue.h"
 #include "core/strategy.h"
 #include "core/super.h"
 #include "lib/must.h"
@@ -105,7 +104,6 @@ mark_set(struct core *core, uint32_t failed)
 			node_unmark(core, id, NODE_IN_SET);
 			continue;
 		}
-		queue_remove(core, id, PENDING_FAILURE | PENDING_SIGNIFICANT);
 		node_mark(core, id, NODE_IN_SET);
 	}
 }

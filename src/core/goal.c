@@ -42,7 +42,6 @@ goal_settle(struct core *core, uint32_t id, enum node_goal goal, enum core_reaso
 		 */
 		if (state != STATE_RESTARTING || reason == REASON_LIMIT)
 			node_set_state(core, id, STATE_RESTARTING, reason);
-		node_set_deadline(core, id, MONO_NEVER);
 		return;
 	case GOAL_FINISHED: node_set_state(core, id, STATE_FINISHED, reason); return;
 	case GOAL_GIVEN_UP:

@@ -196,10 +196,7 @@ ended(struct core *core, uint32_t id)
 	}
 }
 
-/*
- * The head of the queue, one thing of it. A failure whose node runs again or is stopped is void
- * (OTP 20).
- */
+/* The head of the queue, one thing of it. */
 static bool
 take_from_queue(struct core *core, uint32_t id)
 {
@@ -211,12 +208,10 @@ take_from_queue(struct core *core, uint32_t id)
 	pending = node_get(core, child)->pending;
 	if (pending & PENDING_FAILURE) {
 		queue_remove(core, child, PENDING_FAILURE);
-		if (node_get(core, child)->state == STATE_RESTARTING)
-			failure_handle(core, child);
+		failure_handle(core, child);
 	} else if (pending & PENDING_SIGNIFICANT) {
 		queue_remove(core, child, PENDING_SIGNIFICANT);
-		if (node_is_down(core, child))
-			failure_significant(core, child);
+		failure_significant(core, child);
 	} else {
 		queue_remove(core, child, UINT8_MAX);
 		command_run(core, child, pending);
@@ -420,8 +415,6 @@ super_child_ended(struct core *core, uint32_t id, enum end_kind kind, enum core_
 	}
 	node_set_state(core, id, state, reason);
 	release_operation(core, id);
-	if (node_get(core, parent)->state == STATE_STOPPING)
-		return; /* what happens below a supervisor that is ending restarts nobody (OTP 33) */
 	if (state == STATE_RESTARTING)
 		queue_add(core, id, PENDING_FAILURE);
 	else if (node_spec(core, id)->significant &&

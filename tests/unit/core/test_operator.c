@@ -386,6 +386,24 @@ test_a_start_comes_behind_a_failure_that_waits(void **state)
 	world_end(world);
 }
 
+/* What it asked for has happened. */
+static void
+test_a_restart_of_one_that_its_set_restarts_is_done_with_it(void **state)
+{
+	struct world *world = world_of_otp("/ all 9/60s { s one 9/60s { x }; a; b slow=1s; c }");
+
+	(void)state;
+	world_exit(world, "c");
+	expect_state(world, "b", STATE_STOPPING);
+	world_restart(world, "s");
+	world_restart(world, "a");
+	world_advance(world, 5000);
+	expect_alive(world, "x a b c");
+	assert_int_equal(world_view(world, "s").incarnation, 2);
+	assert_int_equal(world_view(world, "a").incarnation, 2);
+	world_end(world);
+}
+
 int
 main(void)
 {
@@ -410,6 +428,7 @@ main(void)
 		cmocka_unit_test(
 		    test_a_start_of_a_supervisor_that_is_up_starts_what_has_failed_below),
 		cmocka_unit_test(test_a_start_comes_behind_a_failure_that_waits),
+		cmocka_unit_test(test_a_restart_of_one_that_its_set_restarts_is_done_with_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -119,6 +119,8 @@ test_core_add_refuses_impossible_places(void **state)
 	assert_int_equal(core_add(core, CORE_ROOT, &child, 1, &first), 0);
 	assert_int_equal(core_add(core, first, &child, 1, NULL), -EINVAL); /* below a child */
 	assert_int_equal(core_add(core, 77, &child, 1, NULL), -EINVAL);
+	assert_int_equal(core_add(core, CORE_ROOT, &super, 2, NULL), -EINVAL); /* no template */
+	assert_int_equal(core_add(core, CORE_ROOT, &super, 0, NULL), -EINVAL);
 	child.stop_steps = 0;
 	assert_int_equal(core_add(core, CORE_ROOT, &child, 1, NULL), -EINVAL);
 	assert_int_equal(core_count(core), 2);
