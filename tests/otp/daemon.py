@@ -57,6 +57,7 @@ class Place:
         self.here = not added  # in its supervisor's list
         self.n = 0
         self.cause = "stopped"
+        self.state, self.failed = "stopped", False
         if parent is None:
             self.path = "/"
 
@@ -228,8 +229,9 @@ class Stage:
     def finish(self):
         if self.popen.poll() is None:
             os.kill(self.popen.pid, signal.SIGTERM)
-            for actor in self.actors:
-                actor.socket.close()
+            for link in [self.stream, self.control] + self.actors:
+                if link is not None:
+                    link.socket.close()
             try:
                 self.popen.wait(10)
             except subprocess.TimeoutExpired:
@@ -315,16 +317,18 @@ class Stage:
             self.exited(place, event)
 
     def supervisor(self, place, event):
+        place.state = event["state"]
         if event["state"] == "starting":
             place.n += 1
             self.starts[place.id] += 1
-            place.cause = "stopped"
+            place.cause, place.failed = "stopped", False
             for child in place.children:
                 child.here = not child.added
             self.events.append(["supervisor_start", place.id, place.n])
         elif event["state"] == "stopping":
             reason = event.get("reason", "")
             place.cause = {"intensity": "intensity", "auto_shutdown": "auto_shutdown", "start_aborted": "start_failed"}.get(reason, "stopped")
+            place.cause = "start_failed" if place.failed else place.cause
         elif event["from"] == "stopping":
             reason = "start_failed" if place.cause == "start_failed" else "shutdown"
             self.events.append(["supervisor_exit", place.id, place.n, reason, place.cause])
@@ -411,12 +415,24 @@ class Stage:
             self.wait("the end of %s to be heard of" % dead.place.id, lambda dead=dead: dead not in self.actors or self.over)
         if attempt in start.get("fail", []) or attempt >= start.get("fail_from", attempt + 1):
             actor.refused = attempt
-            if place is self.calling:
-                self.send(self.stream, "stop", path=place.path)  # no retry: it is told to stop, and ends
+            if self.is_called(place):
+                self.send(self.stream, "stop", path=self.calling.path)  # no retry: it is told to stop, and ends
             else:
                 actor.end("crash")
         else:
             actor.tell(b"r")
+
+    def is_called(self, place):
+        """Whether its failed start fails what is being started for a call: then that supervisor has failed, and all between."""
+        line = [place]
+        while line[-1] is not self.calling:
+            above = line[-1].parent
+            if above is None or self.calling is None or above.state != "starting":
+                return False
+            line.append(above)
+        for each in line:
+            each.failed = True
+        return True
 
     def wait(self, what, look, patience=PATIENCE):
         deadline = time.monotonic() + patience
@@ -514,7 +530,7 @@ class Stage:
             if wait:
                 answer = self.reply(request)
             self.calling = None
-            if answer is None or (sup.n != n and method == "start") or "error" in answer:
+            if answer is None or (sup.n != n and method == "start") or (method != "start" and "error" in answer):
                 return "no_supervisor"
             if method == "start":
                 self.quiet()
