@@ -340,6 +340,14 @@ build_daemon_entry(const struct build *build, enum keys_id id)
 	return NULL;
 }
 
+uint64_t
+build_nodes(const struct build_place *place)
+{
+	const struct value *instances = place->settings[KEY_INSTANCES].value;
+
+	return place->is_template && instances != NULL ? (uint64_t)instances->number : 1;
+}
+
 struct diag_where
 build_where(const struct build *build, const struct build_place *place)
 {

@@ -79,6 +79,8 @@ void build_free(struct build **build);
 struct build_place *build_next(const struct build_place *place);
 /* Where [coppice] sets the key, or NULL. */
 struct raw_entry *build_daemon_entry(const struct build *build, enum keys_id id);
+/* How many nodes of the tree a place is: a template as many as it has instances, others 1. */
+uint64_t build_nodes(const struct build_place *place);
 /* Where a place is declared. */
 struct diag_where build_where(const struct build *build, const struct build_place *place);
 

@@ -2,12 +2,13 @@
 
 #include "config/daemon.h"
 #include "config/inherit.h"
+#include "config/shell.h"
 #include "core/backoff.h"
 #include "lib/mem.h"
 #include "lib/names.h"
 #include "lib/str.h"
 
-#include <ctype.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,9 @@ enum {
 	LOG_TO_FILE
 };
 
-#define BUILT_IN UINT32_MAX
+#define BUILT_IN   UINT32_MAX
+#define MAX_NODES  100000U   /* coppice.conf(5) */
+#define MAX_STAMPS 10000000U /* of the restarts that are remembered */
 
 static int64_t
 number(const struct build_place *place, enum keys_id id)
@@ -294,8 +297,8 @@ check_root(const struct build *build, const struct build_place *root)
 		const char *why = check_root_ignores((enum keys_id)i);
 		if (why != NULL && is_set(root, (enum keys_id)i))
 			inherit_warning(build, root, (enum keys_id)i,
-			    "has no effect, %s: leave it out (for all children write \"child.%s\")", why,
-			    keys_table[i].name);
+			    "has no effect, %s: leave it out (for all children write \"child.%s\")",
+			    why, keys_table[i].name);
 	}
 	if (root->first == NULL && diag_errors(build->diag) == 0) {
 		const struct diag_where where = { .file = build->file->name };
@@ -386,6 +389,29 @@ check_exits(const struct build *build, const struct build_place *place)
 		    "with ready = exit a normal end makes it ready, and here no end is normal: name one, such as 0");
 }
 
+/* What stands behind KILL, and a sequence that ends without it. */
+static void
+check_stop_end(const struct build *build, const struct build_place *place, const struct value *stop)
+{
+	const char *last = names_signal_text(stop->steps[stop->step_count - 1].signal);
+
+	if (!is_set(place, KEY_STOP))
+		return;
+	for (uint32_t i = 0; i + 1 < stop->step_count; i++)
+		if (stop->steps[i].signal == SIGKILL) {
+			inherit_warning(build, place, KEY_STOP,
+			    "nothing outlives KILL, so that what stands behind it (%s) has no effect: take that away",
+			    names_signal_text(stop->steps[i + 1].signal));
+			return;
+		}
+	if (stop->steps[stop->step_count - 1].signal != SIGKILL &&
+	    strstr(place->settings[KEY_STOP].entry->value, "infinity") == NULL)
+		inherit_warning(build, place, KEY_STOP,
+		    "after %s it is waited for without end: add how long to wait, and KILL (such as %s 10s KILL), "
+		    "or infinity if that is meant",
+		    last, last);
+}
+
 /* The signals of stop = and what is left when they are over (FIELD 2.C.5). */
 static void
 check_stop(const struct build *build, const struct build_place *place)
@@ -401,13 +427,7 @@ check_stop(const struct build *build, const struct build_place *place)
 	else if (number(place, KEY_STOP_GROUP) != 0 && stop->steps[0].signal == SIGKILL)
 		idle(build, place, KEY_STOP_GROUP, KEY_STOP,
 		    "where the first signal is KILL, for its group is killed anyway: leave it out");
-	if (stop->steps[stop->step_count - 1].signal != SIGKILL && is_set(place, KEY_STOP) &&
-	    strstr(place->settings[KEY_STOP].entry->value, "infinity") == NULL)
-		inherit_warning(build, place, KEY_STOP,
-		    "after %s it is waited for without end: add how long to wait, and KILL (such as %s 10s KILL), "
-		    "or infinity if that is meant",
-		    names_signal_text(stop->steps[stop->step_count - 1].signal),
-		    names_signal_text(stop->steps[stop->step_count - 1].signal));
+	check_stop_end(build, place, stop);
 	for (uint32_t i = 0; i < stop->step_count && stop->steps[i].wait != SPAN_INFINITE; i++)
 		sum = stop->steps[i].wait < KEYS_MAX_SPAN - sum ? sum + stop->steps[i].wait
 								: KEYS_MAX_SPAN;
@@ -430,59 +450,6 @@ check_ready(const struct build *build, const struct build_place *place)
 		    "with 0 of them nothing runs: write 1 or more, or leave the whole section out");
 }
 
-/* Quotes as word processors make them are no quotes. */
-static const char *
-typographic(const char *word)
-{
-	if (str_starts(word, "“") || str_starts(word, "‘"))
-		return "begins with a typographic quote, which is a character like others: write \" or '";
-	return NULL;
-}
-
-/* What a shell would make something of, of a word that is not for one; NULL if nothing. */
-static const char *
-shell_syntax(const char *word)
-{
-	static const char *const operators[] = { "|", "||", "&", "&&", ";", ">", ">>", "<", "2>&1",
-		"2>" };
-	static const char shell[] =
-	    "is passed on as a word, for no shell is involved (with one: /bin/sh -c '…')";
-
-	for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++)
-		if (str_equal(word, operators[i]))
-			return shell;
-	if (*word == '`' || str_starts(word, "$("))
-		return shell;
-	if (str_starts(word, "~/"))
-		return "is passed on as it is, for \"~\" is not expanded: write ${HOME}";
-	if (word[0] == '$' && (word[1] == '_' || isalpha((unsigned char)word[1])))
-		return "is passed on as it is: for a variable of the daemon's environment write ${NAME}";
-	return NULL;
-}
-
-/* People write shell syntax where no shell is. */
-static void
-check_shell(const struct build *build, const struct build_place *place)
-{
-	const struct value *command = place->settings[KEY_COMMAND].value;
-	char clip[DIAG_CLIP_SIZE];
-
-	bool is_script = false; /* behind -c stands one, and behind that what it is given */
-
-	for (size_t i = 1; command != NULL && i < command->word_count; i++) {
-		const char *word = command->words[i];
-		const char *wrong = typographic(word);
-		if (wrong == NULL && !is_script)
-			wrong = shell_syntax(word);
-		is_script = is_script || str_equal(word, "-c");
-		if (wrong == NULL)
-			continue;
-		inherit_warning(
-		    build, place, KEY_COMMAND, "\"%s\" %s", diag_clip(word, clip), wrong);
-		return;
-	}
-}
-
 static void
 check_child(const struct build *build, const struct build_place *place)
 {
@@ -493,7 +460,7 @@ check_child(const struct build *build, const struct build_place *place)
 	check_exits(build, place);
 	check_stop(build, place);
 	check_log(build, place);
-	check_shell(build, place);
+	shell_check(build, place);
 }
 
 /* --- names ---------------------------------------------------------------------------------- */
@@ -535,6 +502,50 @@ check_names(const struct build *build)
 	free(sorted);
 }
 
+/* --- how many ------------------------------------------------------------------------------- */
+
+/* Told once, where it is one too many. */
+static void
+check_nodes(const struct build *build)
+{
+	static const char text[] =
+	    "makes %" PRIu64
+	    " nodes with all above, more than the %u of a tree: leave some out, or give a part to a second daemon with a runtime_dir of its own";
+	uint64_t count = 0;
+	size_t i;
+
+	for (i = 0; i < build->count && count <= MAX_NODES; i++)
+		count += build_nodes(build->places[i]);
+	if (count <= MAX_NODES)
+		return;
+	const struct build_place *place = build->places[i - 1];
+	const struct diag_where where = build_where(build, place);
+	if (is_set(place, KEY_INSTANCES))
+		inherit_error(build, place, KEY_INSTANCES, text, count, MAX_NODES);
+	else
+		diag_error(build->diag, &where, text, count, MAX_NODES);
+}
+
+/* Each restart that counts is remembered. */
+static void
+check_intensities(const struct build *build)
+{
+	uint64_t all = 0;
+
+	for (size_t i = 0; i < build->count; i++) {
+		const struct build_place *place = build->places[i];
+		if (place->kind != KIND_SUPERVISOR)
+			continue;
+		all += (uint64_t)number(place, KEY_INTENSITY);
+		if (all > MAX_STAMPS) {
+			inherit_error(build, place, KEY_INTENSITY,
+			    "the intensities of all supervisors are more than %u together: make this one smaller, and others",
+			    MAX_STAMPS);
+			return;
+		}
+	}
+}
+
 void
 check_all(const struct build *build)
 {
@@ -556,4 +567,6 @@ check_all(const struct build *build)
 		if (build->places[i]->kind == KIND_SUPERVISOR)
 			check_members(build, build->places[i]);
 	check_root(build, build->places[0]);
+	check_nodes(build);
+	check_intensities(build);
 }

@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -94,14 +95,20 @@ print_manual(void print(struct buf *))
 	return error == 0 ? EX_OK : EX_OSERR;
 }
 
-static size_t
-count_kind(const struct build *build, enum core_kind kind)
+/* "1 supervisor with the root, 12 children": nodes, as the tree will have them. */
+static void
+put_counts(const struct build *build, struct buf *out)
 {
-	size_t count = 0;
+	uint64_t supervisors = 0, children = 0;
 
-	for (size_t i = 0; i < build->count; i++)
-		count += build->places[i]->kind == kind;
-	return count;
+	for (size_t i = 0; i < build->count; i++) {
+		if (build->places[i]->kind == KIND_CHILD)
+			children += build_nodes(build->places[i]);
+		else
+			supervisors++;
+	}
+	buf_printf(out, "%" PRIu64 " supervisor%s with the root, %" PRIu64 " child%s", supervisors,
+	    supervisors == 1 ? "" : "s", children, children == 1 ? "" : "ren");
 }
 
 /* The configuration is good: says so or hands it over. */
@@ -116,9 +123,10 @@ finish(const struct request *request, const struct build *build,
 	if (request->dump) {
 		problem = dump_write(build, settings, &out);
 	} else if (request->check) {
-		buf_printf(&out, "%s: OK: %zu supervisors with the root, %zu children\n",
-		    request->file, count_kind(build, KIND_SUPERVISOR),
-		    count_kind(build, KIND_CHILD));
+		diag_put(&out, request->file);
+		buf_puts(&out, ": OK: ");
+		put_counts(build, &out);
+		buf_puts(&out, "\n");
 	} else {
 		product_write(build, settings, &out);
 		fd = request->product;

@@ -97,6 +97,7 @@ read_socket(const struct build *build, struct daemon_settings *settings)
 	const struct value *value = value_of(build, KEY_CONTROL_SOCKET);
 	const char *path = value != NULL ? value->text : "control.sock";
 	size_t room = sizeof((struct sockaddr_un *)NULL)->sun_path - 1;
+	char clip[DIAG_CLIP_SIZE];
 
 	settings->control_socket =
 	    *path == '/' ? mem_strdup(path) : mem_printf("%s/%s", settings->runtime_dir, path);
@@ -106,7 +107,7 @@ read_socket(const struct build *build, struct daemon_settings *settings)
 		return;
 	char *problem =
 	    mem_printf("\"%s\" has %zu bytes, and sockets have at most %zu: choose a shorter path",
-		settings->control_socket, len, room);
+		diag_clip(settings->control_socket, clip), len, room);
 	report(build, KEY_CONTROL_SOCKET, problem);
 	free(problem);
 }
@@ -116,7 +117,9 @@ add_operator(struct daemon_settings *settings, const char *word)
 {
 	char *problem;
 
-	if (*word == '@') {
+	if (str_equal(word, "@")) {
+		problem = mem_strdup("\"@\" names no group: write @GROUP");
+	} else if (*word == '@') {
 		gid_t gid;
 		problem = identity_group(word + 1, &gid);
 		if (problem == NULL && settings->operator_gid_count < MAX_OPERATORS)
@@ -155,8 +158,8 @@ read_people(const struct build *build, struct daemon_settings *settings)
 	settings->operator_uids = mem_zalloc(MAX_OPERATORS, sizeof(uid_t));
 	settings->operator_gids = mem_zalloc(MAX_OPERATORS, sizeof(gid_t));
 	problem = NULL;
-	for (size_t i = 0; i < operators->word_count && problem == NULL; i++)
-		problem = add_operator(settings, operators->words[i]);
+	for (size_t i = 0; i < operators->word_count; i++)
+		problem = diag_join(problem, add_operator(settings, operators->words[i]));
 	if (problem != NULL)
 		report(build, KEY_OPERATORS, problem);
 	free(problem);

@@ -12,6 +12,8 @@
 #define TITLE_BYTES 280 /* of a section or key: the longest good ones are shown whole */
 #define SHOWN_SIZE  16  /* of one character */
 
+#define JOINED_BYTES 4096 /* of what is wrong with one value */
+
 struct message {
 	char *file;
 	char *text; /* the whole line */
@@ -252,8 +254,12 @@ diag_join(char *one, char *other)
 {
 	char *both;
 
-	if (one == NULL || other == NULL)
-		return one != NULL ? one : other;
+	if (one == NULL)
+		return other;
+	if (other == NULL || strlen(one) > JOINED_BYTES) {
+		free(other);
+		return one;
+	}
 	both = mem_printf("%s\n%s", one, other);
 	free(one);
 	free(other);

@@ -44,6 +44,7 @@ void diag_print(struct diag *diag, struct buf *out);
 
 /*
  * Two texts of what is wrong as one that makes two messages; takes both over, either may be NULL.
+ * Of very many the last are left out.
  */
 char *diag_join(char *one, char *other);
 

@@ -83,6 +83,9 @@ report_unknown(struct raw_entry *entry, const char *name, unsigned in, enum titl
 		    nearest, nearest[strlen(nearest) - 1] == '.' ? "NAME" : "");
 	else
 		raw_entry_error(entry, diag, "no such key (`coppiced --help keys` lists them)");
+	/* It need not be told to be missing, too. */
+	if (nearest != NULL && str_equal(nearest, keys_table[KEY_COMMAND].name))
+		entry->info = &keys_table[KEY_COMMAND];
 }
 
 /* A variable's name must be one that shells can use too: anything else is a slip. */
@@ -121,7 +124,8 @@ find_key(struct raw_entry *entry, enum titles_kind kind, struct diag *diag)
 		    entry, diag, "not supported yet, a later version brings it: leave it out");
 		entry->info = NULL;
 	} else if (kind == TITLE_PROFILE && entry->info == &keys_table[KEY_PROFILE]) {
-		raw_entry_error(entry, diag, "a profile takes nothing from other profiles");
+		raw_entry_error(entry, diag,
+		    "a profile takes nothing from other profiles: write the values that it is to have here");
 		entry->info = NULL;
 	} else if (keys_is_prefix(entry->info)) {
 		check_variable(entry, diag);
@@ -217,8 +221,8 @@ report_twice(const struct raw_entry *before, struct raw_entry *entry, struct dia
 	} else if (entry->info != &keys_table[KEY_INCLUDE]) {
 		char *there = raw_there(section, before->section, before->line);
 		raw_entry_error(entry, diag,
-		    "set already in %s: the sections [%s] of all files are one", there,
-		    section->title);
+		    "set already in %s: take one of the two away, for the sections [%s] of all files are one",
+		    there, section->title);
 		free(there);
 	} else {
 		return;

@@ -7,6 +7,7 @@
 #include "lib/str.h"
 
 #include <limits.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,8 +20,21 @@ struct expansion {
 	const char *at;
 	struct buf out;
 	bool in_default; /* of ${NAME:-default}, up to its '}' */
-	char *problem;
+	char *problem;   /* all, one a line */
 };
+
+static void complain(struct expansion *expansion, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void
+complain(struct expansion *expansion, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	expansion->problem = diag_join(expansion->problem, mem_vprintf(format, args));
+	va_end(args);
+}
 
 static void
 put_host(struct expansion *expansion)
@@ -47,11 +61,11 @@ put_place(struct expansion *expansion, char what)
 	const struct expand *expand = expansion->expand;
 
 	if (expand->path == NULL) {
-		expansion->problem = mem_printf(
+		complain(expansion,
 		    "%%%c has no meaning here, only for children (for a percent sign write %%%%)",
 		    what);
 	} else if (what == 'i' && !expand->is_template) {
-		expansion->problem = mem_printf(
+		complain(expansion,
 		    "%%i is the number of an instance, but \"%s\" is no template (instances = N makes it one)",
 		    expand->path);
 	} else if (what != 'i') {
@@ -81,8 +95,8 @@ take_hex(struct expansion *expansion)
 	char c = (char)(high * 16 + low);
 
 	if (low < 0 || high > 7 || c == '\0' || c == EXPAND_INSTANCE) {
-		expansion->problem = mem_strdup(
-		    "%x is followed by two hexadecimal digits, from 02 to 7f (%x0a is a line end)");
+		complain(expansion,
+		    "%%x is followed by two hexadecimal digits, from 02 to 7f (%%x0a is a line end)");
 		return;
 	}
 	buf_append(&expansion->out, &c, 1);
@@ -106,7 +120,7 @@ take_percent(struct expansion *expansion)
 		/* A whole character, which may have several bytes. */
 		memcpy(
 		    what, expansion->at, str_utf8_sequence(expansion->at, strlen(expansion->at)));
-		expansion->problem = mem_printf(
+		complain(expansion,
 		    "\"%%%s\" means nothing: there are %%p %%n %%i %%h, and %%%% for a percent sign",
 		    what);
 		return;
@@ -118,7 +132,7 @@ static void
 put_variable(struct expansion *expansion, const char *name, const char *value)
 {
 	if (!str_is_utf8(value, strlen(value)) || strchr(value, EXPAND_INSTANCE) != NULL) {
-		expansion->problem = mem_printf(
+		complain(expansion,
 		    "what the daemon's environment has in %s is not UTF-8 text: set that variable to something else, or write the value here",
 		    name);
 		return;
@@ -132,8 +146,12 @@ take_default(struct expansion *expansion, const char *name, const char *value)
 {
 	const char *end = strchr(expansion->at, '}');
 
-	if (end == NULL) {
-		expansion->problem = mem_printf("\"${%s:-\" is not closed: add \"}\"", name);
+	if (end == NULL && expansion->expand->in_word) {
+		complain(expansion,
+		    "\"${%s:-\" is not closed within its word: add \"}\", and where the default has blanks put quotes around it all (\"${%s:-…}\")",
+		    name, name);
+	} else if (end == NULL) {
+		complain(expansion, "\"${%s:-\" is not closed: add \"}\"", name);
 	} else if (value != NULL && *value != '\0') {
 		put_variable(expansion, name, value);
 		expansion->at = end + 1;
@@ -154,17 +172,17 @@ take_variable(struct expansion *expansion)
 	const char *value = getenv(name);
 
 	if (expansion->in_default) {
-		expansion->problem =
-		    mem_strdup("\"${…}\" cannot stand within another: write the inner value out");
+		complain(
+		    expansion, "\"${…}\" cannot stand within another: write the inner value out");
 	} else if (len > 0 && str_starts(end, ":-")) {
 		expansion->at = end;
 		take_default(expansion, name, value);
 	} else if (len == 0 || *end != '}') {
-		expansion->problem = mem_printf(
+		complain(expansion,
 		    "\"${%s\" is neither ${NAME} nor ${NAME:-default}: write one of them",
 		    diag_clip(start, clip));
 	} else if (value == NULL) {
-		expansion->problem = mem_printf(
+		complain(expansion,
 		    "the daemon's environment has no %s (write ${%s:-default} if it may be missing)",
 		    name, name);
 	} else {
@@ -201,7 +219,7 @@ expand_text(const struct expand *expand, const char *text, char **problem)
 	struct expansion expansion = { .expand = expand, .at = text };
 
 	buf_puts(&expansion.out, "");
-	while (*expansion.at != '\0' && expansion.problem == NULL)
+	while (*expansion.at != '\0')
 		take_next(&expansion);
 	*problem = expansion.problem;
 	if (expansion.problem != NULL) {

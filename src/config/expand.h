@@ -16,9 +16,12 @@ struct expand {
 	const char *name;
 	bool is_template;
 	bool no_percent; /* a '%' is a character: a percentage */
+	bool in_word;    /* the text is one word of a command */
 };
 
-/* The expanded text, to be freed; NULL with a text in *problem, to be freed. */
+/*
+ * The expanded text, to be freed; NULL with all that is wrong in *problem, to be freed, one a line.
+ */
 char *expand_text(const struct expand *expand, const char *text, char **problem);
 /* Whether its expansion depends on whose value it is. */
 bool expand_varies(const char *text);

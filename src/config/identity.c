@@ -131,14 +131,16 @@ add_group(struct identity *identity, gid_t gid)
 static char *
 set_asked_groups(struct identity *identity)
 {
+	char *problem = NULL;
+
 	for (size_t i = 0; i < identity->asked_groups->word_count; i++) {
 		gid_t gid = 0;
-		char *problem = identity_group(identity->asked_groups->words[i], &gid);
-		if (problem != NULL)
-			return problem;
-		add_group(identity, gid);
+		char *wrong = identity_group(identity->asked_groups->words[i], &gid);
+		problem = diag_join(problem, wrong);
+		if (wrong == NULL)
+			add_group(identity, gid);
 	}
-	return NULL;
+	return problem;
 }
 
 /* Those that the user belongs to, or, where only the group is asked for, those that we have. */

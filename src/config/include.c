@@ -118,14 +118,16 @@ take_pattern(struct includer *includer, size_t from, const struct raw_entry *ent
 
 	diag_clip(pattern, clip);
 	if (result == GLOB_ABORTED && unreadable.path != NULL)
-		entry_error(includer, entry, "\"%s\": the directory %s cannot be read: %s", clip,
-		    diag_clip(unreadable.path, shown), strerror(unreadable.error));
+		entry_error(includer, entry,
+		    "\"%s\": the directory %s cannot be read: %s (chmod u+rx, or take it out)",
+		    clip, diag_clip(unreadable.path, shown), strerror(unreadable.error));
 	else if (result != 0 && result != GLOB_NOMATCH)
-		entry_error(includer, entry, "\"%s\": the files cannot be listed", clip);
+		entry_error(includer, entry,
+		    "\"%s\": the files cannot be listed: name fewer of them", clip);
 	else if (found.gl_pathc > MAX_FILES)
 		entry_error(includer, entry,
-		    "\"%s\" names %zu files, more than the %d that are allowed", clip,
-		    found.gl_pathc, MAX_FILES);
+		    "\"%s\" names %zu files, more than the %d that are allowed: put more into each",
+		    clip, found.gl_pathc, MAX_FILES);
 	else if (found.gl_pathc > 0) {
 		qsort(found.gl_pathv, found.gl_pathc, sizeof(char *), compare_paths);
 		for (size_t i = 0; i < found.gl_pathc; i++)
@@ -152,7 +154,7 @@ take_word(struct includer *includer, size_t from, const struct raw_entry *entry,
 		free(path);
 	} else if (stat(path, &st) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
 		entry_error(includer, entry,
-		    "there is no file \"%s\" (a pattern such as *.conf may name none)",
+		    "there is no file \"%s\": make it or take it out (a pattern such as *.conf may name none)",
 		    diag_clip(path, clip));
 		free(path);
 	} else {
@@ -223,7 +225,8 @@ report_cycle(struct includer *includer, const struct part *part, size_t top)
 		buf_free(&chain);
 		chain = longer;
 	}
-	entry_error(includer, part->entry, "files that include each other have no end: %s%s → …",
+	entry_error(includer, part->entry,
+	    "files that include each other have no end: %s%s → …: take one of these includes out",
 	    diag_clip(part->path, clip), chain.data);
 	buf_free(&chain);
 }
@@ -247,8 +250,8 @@ is_new(struct includer *includer, const struct part *part)
 			return false;
 	if (depth > MAX_DEPTH)
 		entry_error(includer, part->entry,
-		    "\"%s\" is not read: files that include the next are %zu already, and more are not allowed",
-		    diag_clip(part->path, clip), depth);
+		    "\"%s\" is not read: %zu files include the next already, more than the %d that are allowed: name it in one of the first",
+		    diag_clip(part->path, clip), depth, MAX_DEPTH);
 	return depth <= MAX_DEPTH;
 }
 
@@ -257,8 +260,8 @@ stop(struct includer *includer, const struct part *part, const char *why)
 {
 	char clip[DIAG_CLIP_SIZE];
 
-	entry_error(includer, part->entry, "%s: \"%s\" and what follows is not read", why,
-	    diag_clip(part->path, clip));
+	entry_error(includer, part->entry, "\"%s\" and what follows is not read, for %s",
+	    diag_clip(part->path, clip), why);
 	includer->stopped = true;
 }
 
@@ -295,10 +298,11 @@ take_part(struct includer *includer, struct part *part)
 	if (!is_new(includer, part))
 		return;
 	if (includer->count == MAX_FILES)
-		stop(includer, part, "more than 1000 files");
+		stop(includer, part, "there are 1000 files already: put more into each");
 	else if (includer->all != NULL && part->is_known && st.st_size <= MAX_BYTES &&
 	    (size_t)st.st_size + includer->all->size > MAX_BYTES)
-		stop(includer, part, "the files are larger than 64 MiB together");
+		stop(includer, part,
+		    "the files would have more than 64 MiB together: leave some out");
 	else
 		read_part(includer, part);
 }

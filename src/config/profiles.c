@@ -82,8 +82,8 @@ check_entry(const struct build *build, struct raw_entry *entry, bool *used)
 	if (entry->info != &keys_table[KEY_PROFILE])
 		return;
 	if (entry->varies)
-		raw_entry_error(
-		    entry, build->diag, "%%p, %%n and %%i cannot stand in the name of a profile");
+		raw_entry_error(entry, build->diag,
+		    "%%p, %%n and %%i cannot stand in the name of a profile: write the name of one");
 	else if (entry->parsed != NULL && profiles_named(build, entry) == NULL)
 		report_unknown(build, entry);
 	for (size_t i = 0; i < build->profile_count; i++)

@@ -62,14 +62,18 @@ error_at(struct reader *reader, uint32_t line, const char *format, ...)
 
 /* --- lines ---------------------------------------------------------------------------------- */
 
-/*
- * What is wrong with the bytes of a line is reported once and replaced, so that the rest of it can
- * be understood.
- */
-static bool
-make_text(struct reader *reader, char *line, size_t len, uint32_t number)
+/* The first byte of a line that no text has. */
+struct odd {
+	size_t column; /* 0: there is none */
+	unsigned char byte;
+	bool is_utf8;
+};
+
+/* What is wrong with the bytes of a line is replaced, so that the rest of it can be understood. */
+static struct odd
+make_text(char *line, size_t len)
 {
-	bool good = true;
+	struct odd odd = { 0 };
 
 	for (size_t at = 0; at < len;) {
 		size_t sequence = str_utf8_sequence(line + at, len - at);
@@ -79,20 +83,27 @@ make_text(struct reader *reader, char *line, size_t len, uint32_t number)
 			at += sequence;
 			continue;
 		}
-		if (good && byte == 0)
-			error_at(reader, number, "a NUL byte in column %zu: is this a text file?",
-			    at + 1);
-		else if (good && sequence == 0)
-			error_at(reader, number,
-			    "byte 0x%02x in column %zu is not UTF-8 (if the file is in Latin-1: iconv -f latin1 -t utf8)",
-			    byte, at + 1);
-		else if (good)
-			error_at(reader, number,
-			    "control character 0x%02x in column %zu: delete it", byte, at + 1);
-		good = false;
+		if (odd.column == 0)
+			odd =
+			    (struct odd){ .column = at + 1, .byte = byte, .is_utf8 = sequence > 0 };
 		line[at++] = '?';
 	}
-	return good;
+	return odd;
+}
+
+static void
+report_odd(struct reader *reader, const struct odd *odd, uint32_t number)
+{
+	if (odd->byte == 0)
+		error_at(reader, number,
+		    "a NUL byte in column %zu: delete it (or is this no text file?)", odd->column);
+	else if (!odd->is_utf8)
+		error_at(reader, number,
+		    "byte 0x%02x in column %zu is not UTF-8 (if the file is in Latin-1: iconv -f latin1 -t utf8)",
+		    odd->byte, odd->column);
+	else
+		error_at(reader, number, "control character 0x%02x in column %zu: delete it",
+		    odd->byte, odd->column);
 }
 
 static char *
@@ -138,7 +149,7 @@ read_section(struct reader *reader, const char *text, uint32_t number, bool bad)
 	reader->open = NOTHING;
 }
 
-/* A line without "=". */
+/* A line without "=". What is plainly a key and its value is taken as such, reported. */
 static void
 no_value(struct reader *reader, const char *text, uint32_t number)
 {
@@ -146,10 +157,17 @@ no_value(struct reader *reader, const char *text, uint32_t number)
 	const char *rest = text + strlen(key) + strspn(text + strlen(key), ": \t");
 	char shown[DIAG_CLIP_SIZE];
 
-	if (keys_is_known(key) && *rest != '\0')
+	if (keys_is_known(key) && *rest != '\0') {
+		reader->key = reader->title != NULL ? key : NULL;
 		error_at(reader, number, "no \"=\" in \"%s\" (did you mean \"%s = %s\"?)",
 		    diag_clip(text, clip), key, diag_clip(rest, shown));
-	else if (str_starts(text, "//") || str_starts(text, "/*") || str_starts(text, "--"))
+		reader->key = NULL;
+		if (reader->title != NULL) {
+			buf_puts(&add_logical(reader, false, key, number, true)->value, rest);
+			reader->open = VALUE;
+			return;
+		}
+	} else if (str_starts(text, "//") || str_starts(text, "/*") || str_starts(text, "--"))
 		error_at(reader, number, "\"%s\" is no comment: begin those with \"#\"",
 		    diag_clip(text, clip));
 	else if (str_starts(text, "<<<<<<<") || str_starts(text, ">>>>>>>"))
@@ -229,13 +247,47 @@ read_continuation(struct reader *reader, const char *text, uint32_t number, bool
 	buf_puts(&logical->value, text);
 }
 
+/*
+ * A line that is too long, or has what no text has, is reported with the section and key that it is
+ * of, as far as they can be told. text is its beginning.
+ */
+static void
+report_line(struct reader *reader, const char *text, bool continues, const struct odd *odd,
+    size_t len, uint32_t number)
+{
+	const char *before = reader->title;
+	size_t name = strcspn(text, "=");
+	char *key = NULL, *title = NULL;
+
+	if (*text == '[' && !continues) {
+		title = mem_strndup(text + 1, strcspn(text + 1, "]"));
+		reader->section = title;
+	} else if (*text != '#' && *text != ';') {
+		reader->section = before;
+		key = continues         ? mem_strdup(reader->lines[reader->count - 1].name)
+		    : text[name] == '=' ? trimmed(text, name)
+					: NULL;
+		reader->key = key != NULL && *key != '\0' ? key : NULL;
+	}
+	if (len > MAX_LINE)
+		error_at(reader, number,
+		    "the line has %zu bytes, more than the %u that are allowed: shorten it, or continue it in an indented line",
+		    len, MAX_LINE);
+	if (odd->column > 0)
+		report_odd(reader, odd, number);
+	reader->section = title != NULL ? NULL : before;
+	reader->key = NULL;
+	free(key);
+	free(title);
+}
+
 /* line[len] may be overwritten. */
 static void
 read_line(struct reader *reader, char *line, size_t len, uint32_t number)
 {
 	const char *first = line + strspn(line, BLANKS);
 	bool is_section = *first == '[' && (first == line || reader->open == NOTHING);
-	bool bad = false;
+	size_t whole = len;
 
 	reader->section = is_section ? NULL : reader->title;
 	if (len > 0 && line[len - 1] == '\r') {
@@ -244,23 +296,22 @@ read_line(struct reader *reader, char *line, size_t len, uint32_t number)
 			    "the line ends in CR LF, as on Windows; lines here end in LF alone (sed -i 's/\\r$//' %s)",
 			    reader->file->name);
 		reader->saw_crlf = true;
-		len--;
+		whole = --len;
 	}
-	if (len > MAX_LINE) {
-		error_at(reader, number,
-		    "the line has %zu bytes, more than the %u that are allowed: shorten it, or continue it in an indented line",
-		    len, MAX_LINE);
+	if (len > MAX_LINE)
 		len = LONG_HEAD;
-		bad = true;
-	}
-	bad = !make_text(reader, line, len, number) || bad;
+	struct odd odd = make_text(line, len);
 	while (len > 0 && strchr(BLANKS, line[len - 1]) != NULL)
 		len--;
 	line[len] = '\0';
 	const char *text = line + strspn(line, BLANKS);
+	bool continues = text > line && reader->open != NOTHING;
+	bool bad = whole > MAX_LINE || odd.column > 0;
+	if (bad)
+		report_line(reader, text, continues && reader->open == VALUE, &odd, whole, number);
 	if (*text == '\0' || *text == '#' || *text == ';')
 		return;
-	if (text > line && reader->open != NOTHING)
+	if (continues)
 		read_continuation(reader, text, number, bad);
 	else if (*text == '[')
 		read_section(reader, text, number, bad);

@@ -128,6 +128,21 @@ out:
 	return trusted;
 }
 
+/* What to do about a file that cannot be opened; the main file is one that nothing includes. */
+static const char *
+advice(int error, const char *because)
+{
+	bool is_main = *because == '\0';
+
+	if (error == ENOENT || error == ENOTDIR)
+		return is_main
+		    ? ": make it, or name another with -c FILE (coppice.conf(5) has examples)"
+		    : ": make it, or take it out";
+	if (error == EACCES || error == EPERM)
+		return ": give the user who runs coppiced the right to read it (chmod, chown)";
+	return "";
+}
+
 char *
 source_read(const char *path, const char *because, struct diag *diag, size_t *len)
 {
@@ -140,17 +155,20 @@ source_read(const char *path, const char *because, struct diag *diag, size_t *le
 	/* O_NONBLOCK: opening a FIFO must not wait for a writer. */
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0 || fstat(fd, &st) != 0) {
-		refuse(&refusal, "cannot be read: %s", strerror(errno));
+		refuse(&refusal, "cannot be read: %s%s", strerror(errno), advice(errno, because));
 		goto out;
 	}
 	if (!S_ISREG(st.st_mode)) {
-		refuse(&refusal, "is %s, not a file", what_it_is(st.st_mode));
+		refuse(&refusal, "is %s, not a file: %s", what_it_is(st.st_mode),
+		    !S_ISDIR(st.st_mode)   ? "name a file"
+			: *because == '\0' ? "name a file in it"
+					   : "name those in it, such as DIRECTORY/*.conf");
 		goto out;
 	}
 	if (!is_trusted(&refusal, &st))
 		goto out;
 	if (st.st_size > (off_t)MAX_BYTES) {
-		refuse(&refusal, "is larger than 64 MiB");
+		refuse(&refusal, "is larger than 64 MiB: is this the right file?");
 		goto out;
 	}
 	/* Files of /proc have no size. */

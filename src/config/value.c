@@ -381,7 +381,7 @@ parse_stop(const struct keys_key *key, const char *text, struct value *value)
 static char *
 parse_names(const struct keys_key *key, const char *text, struct value *value)
 {
-	char *save, *copy = mem_strdup(text);
+	char *save, *copy = mem_strdup(text), clip[DIAG_CLIP_SIZE];
 
 	(void)key;
 	value->words = mem_zalloc(strlen(text) / 2 + 2, sizeof(char *));
@@ -389,6 +389,10 @@ parse_names(const struct keys_key *key, const char *text, struct value *value)
 	     word = strtok_r(NULL, SEPARATORS, &save))
 		value->words[value->word_count++] = mem_strdup(word);
 	free(copy);
+	if (value->word_count == 0 && *text != '\0')
+		return mem_printf(
+		    "\"%s\" names nothing: for an empty list write nothing behind the \"=\"",
+		    diag_clip(text, clip));
 	return NULL;
 }
 
@@ -425,8 +429,8 @@ parse_exits(const struct keys_key *key, const char *text, struct value *value)
 	char *problem = parse_names(key, text, value);
 
 	value->exits = mem_zalloc(1, sizeof *value->exits);
-	for (size_t i = 0; i < value->word_count && problem == NULL; i++)
-		problem = add_exit(value->words[i], value->exits);
+	for (size_t i = 0; i < value->word_count; i++)
+		problem = diag_join(problem, add_exit(value->words[i], value->exits));
 	words_free(value->words);
 	value->words = NULL;
 	value->word_count = 0;
@@ -480,14 +484,17 @@ program_problem(const char *name)
 static char *
 parse_command(const char *text, const struct expand *expand, struct value *value)
 {
+	struct expand how = *expand;
 	const char *wrong;
 	char *problem = NULL;
 
+	how.in_word = true;
 	value->words = words_split(text, &value->word_count, &wrong);
 	if (value->words == NULL)
 		return mem_strdup(wrong);
-	for (size_t i = 0; i < value->word_count && problem == NULL; i++) {
-		char *expanded = expand_text(expand, value->words[i], &problem);
+	for (size_t i = 0; i < value->word_count; i++) {
+		char *wrong_here, *expanded = expand_text(&how, value->words[i], &wrong_here);
+		problem = diag_join(problem, wrong_here);
 		if (expanded != NULL) {
 			free(value->words[i]);
 			value->words[i] = expanded;

@@ -29,7 +29,10 @@ struct value {
 	uint64_t *cpus;              /* CPUS: CPUS_WORDS of them, bit n is CPU n */
 };
 
-/* The value, to be freed with value_free; NULL with a text in *problem, to be freed. */
+/*
+ * The value, to be freed with value_free; NULL with all that is wrong in *problem, to be freed, one
+ * a line.
+ */
 struct value *value_parse(
     const struct keys_key *key, const char *text, const struct expand *expand, char **problem);
 void value_free(struct value **value);

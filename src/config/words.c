@@ -12,6 +12,7 @@ struct splitter {
 	const char *at;
 	struct buf word;
 	bool in_word;
+	bool is_bare; /* quoted characters are not wanted */
 	const char *problem;
 	char **words;
 	size_t count;
@@ -21,6 +22,12 @@ static void
 put(struct splitter *splitter, char c)
 {
 	buf_append(&splitter->word, &c, 1);
+}
+
+static void
+put_quoted(struct splitter *splitter, char c)
+{
+	put(splitter, splitter->is_bare ? WORDS_QUOTED : c == '$' ? WORDS_DOLLAR : c);
 }
 
 static void
@@ -46,7 +53,7 @@ take_single(struct splitter *splitter)
 			    "a single quote (') is not closed: close it, or write \\' for the character";
 			return;
 		}
-		put(splitter, *splitter->at == '$' ? WORDS_DOLLAR : *splitter->at);
+		put_quoted(splitter, *splitter->at);
 	}
 	splitter->at++;
 }
@@ -60,17 +67,20 @@ take_double(struct splitter *splitter)
 		if (c == '\\' && splitter->at[1] != '\0' &&
 		    strchr("$`\"\\\n", splitter->at[1]) != NULL) {
 			c = *++splitter->at;
-			if (c == '\n')
-				continue;
-			if (c == '$')
-				c = WORDS_DOLLAR;
+			if (c != '\n')
+				put_quoted(splitter, c);
+			continue;
 		}
 		if (c == '\0') {
 			splitter->problem =
 			    "a double quote (\") is not closed: close it, or write \\\" for the character";
 			return;
 		}
-		put(splitter, c);
+		/* of what a shell looks for, only $ and ` mean something here */
+		if (splitter->is_bare && strchr("|&;<>*?[~", c) != NULL)
+			put_quoted(splitter, c);
+		else
+			put(splitter, c);
 	}
 	splitter->at++;
 }
@@ -87,7 +97,7 @@ take_backslash(struct splitter *splitter)
 	}
 	splitter->at++;
 	if (c != '\n') /* else the line goes on */
-		put(splitter, c == '$' ? WORDS_DOLLAR : c);
+		put_quoted(splitter, c);
 }
 
 static void
@@ -112,10 +122,10 @@ take_next(struct splitter *splitter)
 		put(splitter, c);
 }
 
-char **
-words_split(const char *text, size_t *count, const char **problem)
+static char **
+split(const char *text, bool is_bare, size_t *count, const char **problem)
 {
-	struct splitter splitter = { .at = text };
+	struct splitter splitter = { .at = text, .is_bare = is_bare };
 
 	splitter.words = mem_zalloc(2, sizeof(char *));
 	while (*splitter.at != '\0' && splitter.problem == NULL)
@@ -131,6 +141,20 @@ words_split(const char *text, size_t *count, const char **problem)
 		return NULL;
 	}
 	return splitter.words;
+}
+
+char **
+words_split(const char *text, size_t *count, const char **problem)
+{
+	return split(text, false, count, problem);
+}
+
+char **
+words_bare(const char *text, size_t *count)
+{
+	const char *problem;
+
+	return split(text, true, count, &problem);
 }
 
 void

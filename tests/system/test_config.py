@@ -84,13 +84,37 @@ def test_errors_name_their_file(daemon):
     wanted = [
         f'{parts}/20-b.conf:1: [child:a]: "a" is declared already, as [child:a] in {parts}/10-a.conf:1',
         f'{parts}/20-b.conf:5: [child:c] profile: there is no profile "patent" (did you mean "patient"?)',
-        f"{parts}/20-b.conf:7: [defaults] umask: set already in {parts}/10-a.conf:6",
+        f"{parts}/20-b.conf:7: [defaults] umask: set already in {parts}/10-a.conf:6: take one of the two away",
         f"{parts}/30-c.conf:2: [coppice] include: files that include each other have no end",
         f'{parts}/30-c.conf:2: [coppice] include: there is no file "{parts}/gone.conf"',
-        f"{parts}/40.conf: is a directory, not a file (included in {one.config}:4)",
-        f"{parts}/50.conf: is a FIFO, not a file (included in {one.config}:4)",
+        f"{parts}/40.conf: is a directory, not a file: name those in it, such as DIRECTORY/*.conf (included in {one.config}:4)",
+        f"{parts}/50.conf: is a FIFO, not a file: name a file (included in {one.config}:4)",
     ]
     for args in ["--check"], ["--dump"], []:
         done = run(one, *args)
         assert (done.returncode, done.stdout) == (78, ""), done.stderr
         assert [text for text in wanted if text not in done.stderr] == [], done.stderr
+
+
+def test_as_many_nodes_as_there_may_be(daemon):
+    """coppice.conf(5): 100,000 nodes are started and listed; one more is an error that says where and what to do."""
+    children = "[child:a]\ncommand = true\ninstances = 65535\n[child:b]\ncommand = true\ninstances = {}\n[defaults]\nautostart = no\n"
+    one = daemon(children.format(34465), start=False)
+    done = run(one)
+    assert (done.returncode, done.stdout) == (78, "")
+    assert re.search(r":\d+: \[child:b\] instances: makes 100001 nodes .* more than the 100000 of a tree: leave some out", done.stderr)
+    one.config.write_text(one.config.read_text().replace("34465", "34464"))
+    assert ": OK: 1 supervisor with the root, 99999 children\n" in run(one, "--check").stdout
+    one.start().ready()
+    assert len(one.nodes()) == 100000
+
+
+def test_a_file_of_any_name(daemon):
+    """Names of files are others' to choose: nothing of them acts on a terminal."""
+    one = daemon("include = conf.d/*", coppice="", start=False)
+    one.config.write_text("[coppice]\ninclude = conf.d/*\n")
+    parts = one.dir / "conf.d"
+    parts.mkdir()
+    (parts / "\x1b[2J\u202e.conf").write_text("[child:a]\ncomand = x\n")
+    done = run(one, "--check")
+    assert f'{parts}/<U+001B>[2J<U+202E>.conf:2: [child:a] comand: no such key (did you mean "command"?)\n' == done.stderr

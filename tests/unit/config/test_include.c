@@ -167,11 +167,11 @@ what_is_not_there_is_said(void **state)
 	put("main.conf",
 	    "[coppice]\ninclude = gone.conf ok/*.conf ~/x.conf main.conf/x also gone/x.conf\n[child:a]\ncommand = x\n");
 	expect("main.conf",
-	    "main.conf:2: [coppice] include: there is no file \"gone.conf\" (a pattern such as *.conf may name none)\n"
+	    "main.conf:2: [coppice] include: there is no file \"gone.conf\": make it or take it out (a pattern such as *.conf may name none)\n"
 	    "main.conf:2: [coppice] include: \"~\" is not expanded: write ${HOME}\n"
-	    "main.conf:2: [coppice] include: there is no file \"main.conf/x\" (a pattern such as *.conf may name none)\n"
-	    "main.conf:2: [coppice] include: there is no file \"also\" (a pattern such as *.conf may name none)\n"
-	    "main.conf:2: [coppice] include: there is no file \"gone/x.conf\" (a pattern such as *.conf may name none)\n",
+	    "main.conf:2: [coppice] include: there is no file \"main.conf/x\": make it or take it out (a pattern such as *.conf may name none)\n"
+	    "main.conf:2: [coppice] include: there is no file \"also\": make it or take it out (a pattern such as *.conf may name none)\n"
+	    "main.conf:2: [coppice] include: there is no file \"gone/x.conf\": make it or take it out (a pattern such as *.conf may name none)\n",
 	    NULL);
 	put("main.conf",
 	    "[coppice]\ninclude = ${COPPICE_TEST_NO_SUCH}/*.conf\n[child:a]\ninclude = x\n");
@@ -195,11 +195,11 @@ odd_files_are_refused(void **state)
 	put("d/huge", "");
 	assert_int_equal(truncate("d/huge", (64 << 20) + 1), 0);
 	expect("main.conf",
-	    "d/dir: is a directory, not a file (included in main.conf:3)\n"
-	    "d/fifo: is a FIFO, not a file (included in main.conf:3)\n"
-	    "d/huge: is larger than 64 MiB (included in main.conf:3)\n"
-	    "d/link: cannot be read: No such file or directory (included in main.conf:3)\n"
-	    "d/null: is a character device, not a file (included in main.conf:3)\n",
+	    "d/dir: is a directory, not a file: name those in it, such as DIRECTORY/*.conf (included in main.conf:3)\n"
+	    "d/fifo: is a FIFO, not a file: name a file (included in main.conf:3)\n"
+	    "d/huge: is larger than 64 MiB: is this the right file? (included in main.conf:3)\n"
+	    "d/link: cannot be read: No such file or directory: make it, or take it out (included in main.conf:3)\n"
+	    "d/null: is a character device, not a file: name a file (included in main.conf:3)\n",
 	    NULL);
 	put("d/huge", "");
 	put("main.conf", "[coppice]\ninclude = d/huge d/more\n");
@@ -209,7 +209,7 @@ odd_files_are_refused(void **state)
 	struct buf out = { 0 }, titles = { 0 };
 	compile("main.conf", &out, &titles);
 	assert_non_null(strstr(out.data,
-	    "main.conf:2: [coppice] include: the files are larger than 64 MiB together: \"d/more\" and what follows is not read\n"));
+	    "main.conf:2: [coppice] include: \"d/more\" and what follows is not read, for the files would have more than 64 MiB together: leave some out\n"));
 	buf_free(&out);
 	buf_free(&titles);
 }
@@ -251,7 +251,7 @@ circles_end(void **state)
 	put("c.conf", "[coppice]\ninclude = ./d.conf\n");
 	put("d.conf", "[coppice]\ninclude = b.conf\n");
 	expect("main.conf",
-	    "./d.conf:2: [coppice] include: files that include each other have no end: ./b.conf → c.conf → ./d.conf → …\n"
+	    "./d.conf:2: [coppice] include: files that include each other have no end: ./b.conf → c.conf → ./d.conf → …: take one of these includes out\n"
 	    "main.conf:2: [coppice] include: \"main.conf\" is this file itself: take it out\n",
 	    NULL);
 }
@@ -269,7 +269,7 @@ depth_and_number_are_bounded(void **state)
 	}
 	expect("1.conf", "", NULL);
 	expect("0.conf",
-	    "16.conf:2: [coppice] include: \"17.conf\" is not read: files that include the next are 17 already, and more are not allowed\n",
+	    "16.conf:2: [coppice] include: \"17.conf\" is not read: 17 files include the next already, more than the 16 that are allowed: name it in one of the first\n",
 	    NULL);
 	for (int i = 0; i < 1000; i++) {
 		snprintf(name, sizeof name, "many/%d.conf", i);
@@ -277,11 +277,11 @@ depth_and_number_are_bounded(void **state)
 	}
 	put("main.conf", "[coppice]\ninclude = many/*.conf\n");
 	expect("main.conf",
-	    "main.conf:2: [coppice] include: more than 1000 files: \"many/999.conf\" and what follows is not read\n",
+	    "main.conf:2: [coppice] include: \"many/999.conf\" and what follows is not read, for there are 1000 files already: put more into each\n",
 	    "main.conf:1:coppice");
 	put("many/1000.conf", "");
 	expect("main.conf",
-	    "main.conf:2: [coppice] include: \"many/*.conf\" names 1001 files, more than the 1000 that are allowed\n",
+	    "main.conf:2: [coppice] include: \"many/*.conf\" names 1001 files, more than the 1000 that are allowed: put more into each\n",
 	    "main.conf:1:coppice");
 }
 
@@ -300,15 +300,15 @@ sections_of_several_files(void **state)
 	    "[defaults]\nenv.A = b\nprofile = p\n[supervisor:/]\n[profile:p]\n[coppice]\nlog_dir = /b\nlog_dir = /c\n"
 	    "event_history = 17\n[coppice]\n");
 	expect("main.conf",
-	    "a.conf:5: [defaults] umask: set already in main.conf:5: the sections [defaults] of all files are one\n"
+	    "a.conf:5: [defaults] umask: set already in main.conf:5: take one of the two away, for the sections [defaults] of all files are one\n"
 	    "a.conf:6: [supervisor:x]: \"x\" is declared already, as [child:x] in main.conf:7: give one of them another name\n"
 	    "a.conf:9: [child:y/z]: \"y\" is a child (main.conf:11), and only supervisors have something below them: give it another place\n"
-	    "b.conf:2: [defaults] env.A: set already in a.conf:4: the sections [defaults] of all files are one\n"
+	    "b.conf:2: [defaults] env.A: set already in a.conf:4: take one of the two away, for the sections [defaults] of all files are one\n"
 	    "b.conf:4: [supervisor:/]: the section is there already, in main.conf:9: put all into one\n"
 	    "b.conf:5: [profile:p]: the profile is there already, in main.conf:10: put all into one\n"
-	    "b.conf:7: [coppice] log_dir: set already in a.conf:2: the sections [coppice] of all files are one\n"
+	    "b.conf:7: [coppice] log_dir: set already in a.conf:2: take one of the two away, for the sections [coppice] of all files are one\n"
 	    "b.conf:8: [coppice] log_dir: set already in line 7: take one of the two away\n"
-	    "b.conf:9: [coppice] event_history: set already in main.conf:3: the sections [coppice] of all files are one\n"
+	    "b.conf:9: [coppice] event_history: set already in main.conf:3: take one of the two away, for the sections [coppice] of all files are one\n"
 	    "b.conf:10: [coppice]: the section is there already, in line 6: put all into one\n"
 	    "main.conf:13: [defaults]: the section is there already, in line 4: put all into one\n",
 	    NULL);

@@ -105,7 +105,7 @@ static const struct {
 	    "t.conf:2: [supervisor:s] child.profile: there is no profile \"gone\": add [profile:gone] with the values that it is to have\n"
 	    "t.conf:4: [defaults] profile: there is no profile \"gone\": add [profile:gone] with the values that it is to have\n" },
 	{ "[profile:p]\nprofile = q\n[profile:q]\n[child:a]\ncommand = x\nprofile = p\n",
-	    "t.conf:2: [profile:p] profile: a profile takes nothing from other profiles\n"
+	    "t.conf:2: [profile:p] profile: a profile takes nothing from other profiles: write the values that it is to have here\n"
 	    "t.conf:3: warning: [profile:q]: nobody has this profile: write profile = q where its values are to hold\n" },
 	/* FIELD 3: what is not used is checked all the same */
 	{ "[profile:p]\nstart_timeout = soon\nintensity = 3\nrestrat = transient\nchild.umask = 1\n",
@@ -123,7 +123,7 @@ static const struct {
 	    "t.conf:4: [profile:-x]: the name \"-x\" begins with \"-\": begin it with a letter, a digit, \"_\" or \":\"\n" },
 	{ "[profile:a]\n[child:a]\ncommand = x\nprofile = %n\n",
 	    "t.conf:1: warning: [profile:a]: nobody has this profile: write profile = a where its values are to hold\n"
-	    "t.conf:4: [child:a] profile: %p, %n and %i cannot stand in the name of a profile\n" },
+	    "t.conf:4: [child:a] profile: %p, %n and %i cannot stand in the name of a profile: write the name of one\n" },
 	{ "[supervisor:s]\nprofile = p\n[coppice]\nprofile = p\n[profile:p]\n[child:a]\ncommand = x\nprofile =\n",
 	    "t.conf:2: [supervisor:s] profile: this is a key of children, not of supervisors (for all children below: \"child.profile\")\n"
 	    "t.conf:4: [coppice] profile: this is a key of children: for all of them put it into [defaults]\n"

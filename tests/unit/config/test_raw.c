@@ -127,7 +127,7 @@ test_too_long(void **state)
 	char *description = parsed(text.data, text.len);
 	assert_non_null(strstr(description, "\nl=1@3\n"));
 	assert_non_null(strstr(description,
-	    "f:2: [a]: the line has 65537 bytes, more than the 65536 that are allowed: shorten it, or continue it in an indented line\n"));
+	    "f:2: [a] k: the line has 65537 bytes, more than the 65536 that are allowed: shorten it, or continue it in an indented line\n"));
 	free(description);
 	buf_free(&text);
 }
@@ -186,10 +186,10 @@ test_no_files(void **state)
 
 	(void)state;
 	assert_int_equal(mkfifo(fifo, 0600), 0);
-	assert_says(fifo, "is a FIFO, not a file\n");
-	assert_says(directory, "is a directory, not a file\n");
-	assert_says("/dev/null", "is a character device, not a file\n");
-	assert_says(missing, "cannot be read: No such file or directory\n");
+	assert_says(fifo, "is a FIFO, not a file: name a file\n");
+	assert_says(directory, "is a directory, not a file: name a file in it\n");
+	assert_says("/dev/null", "is a character device, not a file: name a file\n");
+	assert_says(missing, "cannot be read: No such file or directory: make it, or name another with -c FILE (coppice.conf(5) has examples)\n");
 	unlink(fifo);
 	free(fifo);
 	free(missing);
