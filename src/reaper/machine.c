@@ -4,15 +4,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <mntent.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define SETTLE_TRIES    50 /* for each file system … */
+#define SETTLE_PAUSE_MS 20 /* … with this between two */
 
 static const struct mounted {
 	const char *target, *type, *data;
@@ -61,14 +66,37 @@ machine_prepare(void)
 		log_line(NULL, "cannot take over ctrl-alt-del: %s", strerror(errno));
 }
 
-/* sync(2) for at most ten seconds: a dead disk or server must not keep a machine from leaving. */
+/*
+ * What is on disks is written, and each file system marked as clean: made read-only, which other than
+ * unmounting needs no order and works for the root too. The killed may still be on their way.
+ */
 static void
-sync_in_time(void)
+settle_disks(void)
+{
+	FILE *list = setmntent("/proc/self/mounts", "re");
+	const struct mntent *entry;
+
+	sync();
+	while (list && (entry = getmntent(list)) != NULL) {
+		if (entry->mnt_fsname[0] != '/')
+			continue; /* of the kernel's own, in memory, or on a server */
+		for (int tries = 0; tries < SETTLE_TRIES; tries++) {
+			if (mount(NULL, entry->mnt_dir, NULL, MS_REMOUNT | MS_RDONLY, NULL) == 0 ||
+			    errno != EBUSY)
+				break;
+			poll(NULL, 0, SETTLE_PAUSE_MS);
+		}
+	}
+}
+
+/* In a child, for at most ten seconds: a dead disk must not keep a machine from leaving. */
+static void
+settle_in_time(void)
 {
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		sync();
+		settle_disks();
 		_exit(0);
 	}
 	for (int tenths = 0; pid > 0 && tenths < 100 && waitpid(pid, NULL, WNOHANG) == 0; tenths++)
@@ -84,7 +112,7 @@ machine_leave(enum link_leave_how how)
 						  : (unsigned)RB_AUTOBOOT);
 
 	kill(-1, SIGKILL); /* strays; ESRCH when there are none */
-	sync_in_time();
+	settle_in_time();
 	for (;;) {
 		/*
 		 * Some kernels end the process that calls this; PID 1's end is a panic, so a child

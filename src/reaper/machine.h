@@ -14,7 +14,7 @@ void machine_mount_proc(void);
  * takes over ctrl-alt-del.
  */
 void machine_prepare(void);
-/* Ends everything and leaves by reboot(2). */
+/* Kills what is left, makes the disks' file systems read-only, and leaves by reboot(2). */
 _Noreturn void machine_leave(enum link_leave_how how);
 
 #endif
