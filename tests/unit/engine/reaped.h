@@ -29,6 +29,12 @@ const char *reaped_read(const char *path, const char *text);
 void reaped_write(const char *path, const void *data, size_t len, mode_t mode);
 /* A copy of the child program. */
 void reaped_copy_child(const char *path);
+/*
+ * From now on that system call fails for this process and its children, if its argument (0 the
+ * first; REAPED_ANY: whatever they are) is that value.
+ */
+#define REAPED_ANY (-1)
+void reaped_refuse(uint32_t call, int argument, uint32_t value, uint32_t error);
 /* How many descriptors this process has. */
 int reaped_count_fds(void);
 /*

@@ -6,8 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -314,21 +312,6 @@ test_clean_child(void **state)
 
 /* --- kernels and containers that refuse ------------------------------------------------------- */
 
-static void
-refuse(uint32_t number, uint32_t error)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = { sizeof(code) / sizeof(code[0]), code };
-
-	check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-	check(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
-}
-
 struct refusal {
 	uint32_t number, error;
 };
@@ -341,7 +324,7 @@ refused_call(const void *argument)
 	struct spawn_request request = spawning_request(0, argv);
 
 	check(close_range(3, ~0U, 0) == 0); /* what the test itself was started with */
-	refuse(row->number, row->error);
+	reaped_refuse(row->number, REAPED_ANY, 0, row->error);
 	spawning_open();
 	for (uint32_t node = 0; node < 2; node++) {
 		char name[16];
