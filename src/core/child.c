@@ -375,7 +375,7 @@ impossible(struct core *core, uint32_t id, const struct child_event *event)
 
 /*
  * The columns are the events; a node without a process never sees the five about one (they are
- * dropped before the table).
+ * dropped before the table), and nobody starts what is up.
  */
 #define DOWN(start, timer)                                                                       \
 	{                                                                                        \
@@ -385,10 +385,10 @@ static child_step *const table[STATE_COUNT][CHILD_EVENT_COUNT] = {
 	/*                    START        STOP         SPAWNED       SPAWN_FAILED    READY       EXITED       EXTEND  TIMER */
 	[STATE_STOPPED] = DOWN(start, impossible),
 	[STATE_WAITING] = DOWN(start, queue_timeout),
-	[STATE_STARTING] = { ignore, order_stop, spawned, failed_start, told_ready, ended_early,
+	[STATE_STARTING] = { impossible, order_stop, spawned, failed_start, told_ready, ended_early,
 	    extend_start, start_timeout },
-	[STATE_RUNNING] = { ignore, order_stop, note_spawned, failed_start, ignore, ended, ignore,
-	    impossible },
+	[STATE_RUNNING] = { impossible, order_stop, note_spawned, failed_start, ignore, ended,
+	    ignore, impossible },
 	[STATE_STOPPING] = { start_again, change_goal, note_spawned, gone_unspawned, ignore, gone,
 	    extend, next_stop_step },
 	[STATE_RESTARTING] = DOWN(start, delay_over),

@@ -93,6 +93,41 @@ test_a_boot_during_a_hold_comes_when_it_ends(void **state)
 	world_end(world);
 }
 
+static void
+test_a_boot_of_a_root_that_is_up_changes_nothing(void **state)
+{
+	struct world *world = world_unborn("/ one 9/60s { a ready=told says_ready=1s }");
+
+	(void)state;
+	world_start(world, "/");
+	expect_state(world, "/", STATE_STARTING);
+	world_boot(world);
+	expect_why(world, "/", STATE_STARTING, REASON_OPERATOR);
+	world_end(world);
+	world = world_unborn("/ one 9/60s { a }");
+	world_start(world, "/");
+	expect_state(world, "/", STATE_RUNNING);
+	world_boot(world);
+	assert_int_equal(world_view(world, "/").incarnation, 1);
+	expect_trace(world, "start a 1");
+	world_end(world);
+}
+
+/* It spoke before exec's end was known, which then is a failure. */
+static void
+test_one_that_is_ready_can_still_fail_to_be_spawned(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { a ready=told spawn=infinity }");
+
+	(void)state;
+	world_ready(world, "a");
+	expect_state(world, "a", STATE_RUNNING);
+	feed(world, ON_SPAWN_FAILED, "a");
+	expect_why(world, "a", STATE_RESTARTING, REASON_START_FAILED);
+	assert_int_equal(world_records(world, RECORD_START_FAILED, "a"), 1);
+	world_end(world);
+}
+
 int
 main(void)
 {
@@ -102,6 +137,8 @@ main(void)
 		cmocka_unit_test(test_a_state_is_as_old_as_it_is),
 		cmocka_unit_test(test_a_second_boot_starts_nothing),
 		cmocka_unit_test(test_a_boot_during_a_hold_comes_when_it_ends),
+		cmocka_unit_test(test_a_boot_of_a_root_that_is_up_changes_nothing),
+		cmocka_unit_test(test_one_that_is_ready_can_still_fail_to_be_spawned),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
