@@ -1,5 +1,6 @@
 /*
  * The delay of a group restart (coppice-semantics(7), Delay of a group): new ground, OTP has none.
+ * The manual's time lines are in test_group_delay_lines.c.
  */
 #include "world.h"
 
