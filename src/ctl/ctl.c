@@ -89,6 +89,15 @@ ctl_complain(struct ctl *ctl, int status, const char *hint, const char *format, 
 int
 ctl_unknown_command(struct ctl *ctl, const char *name, const char *nearest)
 {
+	static const char *const later[] = { "add", "logs", "metrics", "reload", "remove", "scale",
+		"top", "upgrade" };
+
+	for (size_t i = 0; i < sizeof later / sizeof later[0]; i++)
+		if (str_equal(name, later[i]))
+			return ctl_complain(ctl, CTL_USAGE,
+			    "a later version brings it; coppicectl help lists the commands of this one",
+			    "\"%s\" is not supported yet", name);
+
 	char *hint = nearest != NULL ? mem_printf("did you mean \"%s\"?", nearest)
 				     : mem_strdup("coppicectl help lists the commands");
 

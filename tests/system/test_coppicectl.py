@@ -411,6 +411,8 @@ def test_which_socket(tmp_path, serve):
     [
         ((), "which command?"),
         (("statsu",), 'did you mean "status"?'),
+        (("reload",), '"reload" is not supported yet'),
+        (("logs", "-f", "shop"), '"logs" is not supported yet'),
         (("xyzzy",), "coppicectl help lists the commands"),
         (("start",), "usage: coppicectl start PATH..."),
         (("ping", "x"), "it takes no arguments"),

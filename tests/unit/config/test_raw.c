@@ -189,7 +189,8 @@ test_no_files(void **state)
 	assert_says(fifo, "is a FIFO, not a file: name a file\n");
 	assert_says(directory, "is a directory, not a file: name a file in it\n");
 	assert_says("/dev/null", "is a character device, not a file: name a file\n");
-	assert_says(missing, "cannot be read: No such file or directory: make it, or name another with -c FILE (coppice.conf(5) has examples)\n");
+	assert_says(missing,
+	    "cannot be read: No such file or directory: make it, or name another with -c FILE (coppice.conf(5) has examples)\n");
 	unlink(fifo);
 	free(fifo);
 	free(missing);
