@@ -198,12 +198,30 @@ command_start(struct core *core, uint32_t id)
 		start_below(core, id);
 }
 
+/*
+ * A failure in the queue may have ended the start of its set, to begin it anew: when it is void,
+ * the others go on.
+ */
+static void
+drop_pending(struct core *core, uint32_t id)
+{
+	uint32_t parent = node_get(core, id)->parent;
+	bool failed = node_get(core, id)->pending & PENDING_FAILURE;
+
+	if (parent == CORE_NONE)
+		return;
+	queue_remove(core, id, UINT8_MAX);
+	if (failed && parent_is_up(core, id) && !strategy_is_single(node_spec(core, parent)) &&
+	    super_get(core, parent)->operation == OPERATION_NONE &&
+	    super_get(core, parent)->wait == WAIT_NONE)
+		operation_start_set(core, parent, false);
+}
+
 void
 command_stop(struct core *core, uint32_t id, bool now, bool until_restart)
 {
 	tree_record(core, RECORD_OPERATOR, id, ON_STOP, 0);
-	if (node_get(core, id)->parent != CORE_NONE)
-		queue_remove(core, id, UINT8_MAX);
+	drop_pending(core, id);
 	node_unmark(core, id, until_restart ? NODE_FIRST : NODE_WANTED | NODE_FIRST);
 	node_stop(core, id, GOAL_STOPPED, REASON_OPERATOR, now);
 	/* else an operation that is stopping its set still waits for it */

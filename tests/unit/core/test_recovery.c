@@ -218,6 +218,23 @@ test_a_hold_outlives_the_engine_and_a_shutdown_ends_it(void **state)
 	world_end(world);
 }
 
+/* Its failure had ended the start of the set; when that is void, the others still have their turn. */
+static void
+test_a_stop_during_a_hold_lets_the_others_of_the_set_start(void **state)
+{
+	struct world *world = world_of("/ all 9/60s { a ready=told says_ready=infinity; b }");
+
+	(void)state;
+	world_order(world, ON_HOLD, "/");
+	world_exit(world, "a");
+	world_stop(world, "a");
+	world_order(world, ON_RELEASE, "/");
+	world_run(world);
+	expect_alive(world, "b");
+	expect_state(world, "/", STATE_RUNNING);
+	world_end(world);
+}
+
 int
 main(void)
 {
@@ -230,6 +247,7 @@ main(void)
 		cmocka_unit_test(test_what_is_clean_is_not_told_dirty),
 		cmocka_unit_test(test_during_a_hold_nothing_starts_or_stops_by_itself),
 		cmocka_unit_test(test_a_hold_outlives_the_engine_and_a_shutdown_ends_it),
+		cmocka_unit_test(test_a_stop_during_a_hold_lets_the_others_of_the_set_start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
