@@ -204,6 +204,30 @@ core_forecast(const struct core *core, mono_ms now, uint32_t id, struct core_for
 		predict(core, not_before(core, now), id, out);
 }
 
+static bool
+is_in_the_way(const struct core *core, enum core_reason reason, uint32_t id)
+{
+	const struct node *node = node_get(core, id);
+
+	if (reason == REASON_TURN)
+		return node_has(core, id, NODE_IN_TURN);
+	return node->kind == KIND_CHILD && node->state == STATE_STARTING;
+}
+
+uint32_t
+core_waits_for(const struct core *core, uint32_t id)
+{
+	const struct node *node = node_get(core, id);
+	enum core_reason reason = (enum core_reason)node->reason;
+	uint32_t other = CORE_NONE;
+
+	if (node->state == STATE_WAITING && (reason == REASON_TURN || reason == REASON_SLOT))
+		other = node_get(core, node->parent)->first;
+	while (other != CORE_NONE && !is_in_the_way(core, reason, other))
+		other = node_get(core, other)->next;
+	return other;
+}
+
 void
 core_budget(const struct core *core, mono_ms now, uint32_t supervisor, struct core_budget *out)
 {

@@ -44,6 +44,13 @@ void core_forecast(const struct core *core, mono_ms now, uint32_t id, struct cor
 /* Whether a sibling (or the node itself) is in the set of a forecast that has one. */
 bool core_forecast_takes(const struct core *core, uint32_t id, uint32_t sibling);
 
+/*
+ * Whom a node waits for that waits for its turn or for a start slot: the first sibling that its
+ * supervisor's operation is at, or that has a slot. CORE_NONE: nobody, or it waits for something
+ * else. Costs a look at each sibling at most.
+ */
+uint32_t core_waits_for(const struct core *core, uint32_t id);
+
 struct core_budget {
 	uint32_t intensity, used;
 	span_ms period;

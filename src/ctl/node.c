@@ -3,9 +3,12 @@
 #include "ctl/text.h"
 #include "lib/mem.h"
 #include "lib/span.h"
+#include "lib/str.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define GIVEN_UP "given up: "
 
 /* A test holds them against core/reasons.def. */
 static const struct {
@@ -23,13 +26,13 @@ static const struct {
 	{ "start_queue_timeout", "no start slot came free in time" },
 	{ "group", "restarted together with a sibling" },
 	{ "limit", "too many restarts" },
-	{ "intensity", "given up: too many restarts below it" },
+	{ "intensity", GIVEN_UP "too many restarts below it" },
 	{ "escalate", "its failure makes its supervisor fail" },
 	{ "no_restart_exit", "not to be restarted after this" },
 	{ "auto_shutdown", "a significant child has ended" },
 	{ "start_aborted", "a child could not start" },
 	{ "status_lost", "nobody saw its end" },
-	{ "given_up", "given up: too many restarts" },
+	{ "given_up", GIVEN_UP "too many restarts" },
 };
 
 static bool
@@ -90,6 +93,7 @@ static const struct member text_members[] = {
 	MEMBER(reason),
 	MEMBER(strategy),
 	MEMBER(status_text),
+	MEMBER(waits_for),
 };
 static const struct member number_members[] = {
 	MEMBER(pid),
@@ -262,24 +266,45 @@ node_put_separator(struct buf *out, size_t start)
 		buf_puts(out, "; ");
 }
 
+/* NULL for a reason that is not known here. */
+static const char *
+node_reason_words(const struct node *node)
+{
+	for (size_t i = 0; i < sizeof reason_words / sizeof *reason_words; i++) {
+		const char *words = reason_words[i].words;
+		if (!scan_text_is(&node->reason, reason_words[i].reason))
+			continue;
+		/* not what is tried again */
+		if (str_starts(words, GIVEN_UP) && scan_text_is(&node->state, "restarting"))
+			words += strlen(GIVEN_UP);
+		return words;
+	}
+	return NULL;
+}
+
 static void
 node_put_reason(struct buf *out, const struct node *node, size_t start)
 {
-	const char *words = NULL;
+	const char *words = node_reason_words(node);
 
 	/* "boot" is no news, and an "exited" is told better by the end itself. */
 	if (node->reason.len == 0 || scan_text_is(&node->reason, "boot") ||
 	    scan_text_is(&node->reason, "exited"))
 		return;
-	for (size_t i = 0; i < sizeof reason_words / sizeof *reason_words; i++) {
-		if (scan_text_is(&node->reason, reason_words[i].reason))
-			words = reason_words[i].words;
-	}
 	node_put_separator(out, start);
+	if (node->waits_for.len > 0 && scan_text_is(&node->reason, "turn")) {
+		buf_puts(out, "waits for ");
+		text_put(out, &node->waits_for);
+		return;
+	}
 	if (words != NULL)
 		buf_puts(out, words);
 	else
 		text_put(out, &node->reason);
+	if (node->waits_for.len > 0) {
+		buf_puts(out, "; now starting: ");
+		text_put(out, &node->waits_for);
+	}
 }
 
 static void

@@ -126,7 +126,7 @@ tree_begin(struct rpc_call *call)
 
 /* One node with what opens and closes after it; returns the next. */
 static uint32_t
-tree_put(const struct rpc_call *call, const struct view *view, uint32_t node)
+tree_put(const struct rpc_call *call, struct view *view, uint32_t node)
 {
 	struct buf *out = call->session->out;
 	struct core_view facts;

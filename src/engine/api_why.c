@@ -34,7 +34,8 @@ why_put(struct buf *out, const char *text, const struct pen *pen)
 static void
 why_put_head(const struct why *why, struct buf *out)
 {
-	char text[WHY_PIECE_SIZE];
+	uint32_t other = core_waits_for(why->engine->core, why->node);
+	char text[WHY_PIECE_SIZE], path[NODES_PATH_SIZE];
 	struct pen pen = { text, text + sizeof text };
 	const struct core_view *facts = &why->facts;
 
@@ -43,6 +44,8 @@ why_put_head(const struct why *why, struct buf *out)
 	pen_string(&pen, ",\"state\":", core_state_text(facts->state));
 	if (facts->reason != REASON_NONE)
 		pen_string(&pen, ",\"reason\":", core_reason_text(facts->reason));
+	if (other != CORE_NONE)
+		pen_string(&pen, ",\"waits_for\":", why_path(why, other, path));
 	if (facts->since != MONO_NEVER && facts->since > 0) /* 0: never in any other state */
 		pen_seconds(&pen, ",\"since_at\":", engine_wall_ms(facts->since));
 	pen_text(&pen, facts->wanted ? ",\"wanted\":true" : ",\"wanted\":false");

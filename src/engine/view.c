@@ -1,5 +1,6 @@
 #include "engine/view.h"
 
+#include "core/forecast.h"
 #include "engine/engine.h"
 #include "engine/notify.h"
 #include "engine/pen.h"
@@ -10,10 +11,10 @@
 #include <unistd.h>
 
 /*
- * A node's object at its longest: a path of NODES_PATH_SIZE, some twenty names, numbers and texts
+ * A node's object at its longest: two paths of NODES_PATH_SIZE, some twenty names, numbers and texts
  * from our own tables.
  */
-#define VIEW_NODE_SIZE 1536U
+#define VIEW_NODE_SIZE 2048U
 
 static void
 view_usage(struct pen *pen, const struct image_process *process)
@@ -28,7 +29,7 @@ view_begin(struct view *view, const struct engine *engine)
 {
 	long ticks_per_s = sysconf(_SC_CLK_TCK);
 
-	view->engine = engine;
+	*view = (struct view){ .engine = engine };
 	view->now = span_mono_now();
 	view->wall_offset_ms = engine_wall_ms(view->now) - view->now;
 	view->ticks_now = process_ticks_now();
@@ -90,8 +91,39 @@ view_supervisor(
 	pen_number(pen, ",\"group_restarts\":", facts->group_restarts);
 }
 
+/* The same for all that wait below a supervisor, of which there may be thousands. */
+static uint32_t
+view_waits_for(struct view *view, uint32_t node, const struct core_view *facts)
+{
+	struct view_holder *holder;
+
+	if (facts->state != STATE_WAITING || facts->parent == CORE_NONE)
+		return CORE_NONE;
+	holder = &view->holders[facts->parent % VIEW_HOLDERS];
+	if (holder->supervisor != facts->parent || holder->reason != facts->reason)
+		*holder = (struct view_holder){ .supervisor = facts->parent,
+			.node = core_waits_for(view->engine->core, node),
+			.reason = facts->reason };
+	return holder->node;
+}
+
+static void
+view_state(struct view *view, struct pen *pen, uint32_t node, const struct core_view *facts)
+{
+	uint32_t other = view_waits_for(view, node, facts);
+	char path[NODES_PATH_SIZE];
+
+	pen_string(pen, ",\"state\":", core_state_text(facts->state));
+	if (facts->since != MONO_NEVER && facts->since > 0) /* 0: never in any other state */
+		pen_seconds(pen, ",\"since_at\":", facts->since + view->wall_offset_ms);
+	if (facts->reason != REASON_NONE)
+		pen_string(pen, ",\"reason\":", core_reason_text(facts->reason));
+	if (other != CORE_NONE)
+		pen_string(pen, ",\"waits_for\":", nodes_path(view->engine->nodes, other, path));
+}
+
 void
-view_open(const struct view *view, uint32_t node, struct buf *out, struct core_view *facts)
+view_open(struct view *view, uint32_t node, struct buf *out, struct core_view *facts)
 {
 	char text[VIEW_NODE_SIZE], path[NODES_PATH_SIZE];
 	struct pen pen = { text, text + sizeof text };
@@ -101,11 +133,7 @@ view_open(const struct view *view, uint32_t node, struct buf *out, struct core_v
 	bool child = facts->kind == KIND_CHILD;
 	pen_string(&pen, "{\"path\":", nodes_path(view->engine->nodes, node, path));
 	pen_text(&pen, child ? ",\"kind\":\"child\"" : ",\"kind\":\"supervisor\"");
-	pen_string(&pen, ",\"state\":", core_state_text(facts->state));
-	if (facts->since != MONO_NEVER && facts->since > 0) /* 0: never in any other state */
-		pen_seconds(&pen, ",\"since_at\":", facts->since + view->wall_offset_ms);
-	if (facts->reason != REASON_NONE)
-		pen_string(&pen, ",\"reason\":", core_reason_text(facts->reason));
+	view_state(view, &pen, node, facts);
 	if (child)
 		view_pid(&pen, facts, process);
 	pen_number(&pen, ",\"incarnation\":", facts->incarnation);
@@ -129,7 +157,7 @@ view_open(const struct view *view, uint32_t node, struct buf *out, struct core_v
 }
 
 void
-view_node(const struct view *view, uint32_t node, struct buf *out)
+view_node(struct view *view, uint32_t node, struct buf *out)
 {
 	struct core_view facts;
 

@@ -10,9 +10,16 @@
 
 struct engine;
 
-/* The clocks, read once for many nodes. */
+#define VIEW_HOLDERS 16U
+
+/* The clocks, read once for many nodes; and what is the same for many of them. */
 struct view {
 	const struct engine *engine;
+	/* whom those wait for who wait below a supervisor, for the same reason */
+	struct view_holder {
+		uint32_t supervisor, node;
+		enum core_reason reason; /* NONE: empty */
+	} holders[VIEW_HOLDERS];
 	mono_ms now;
 	int64_t wall_offset_ms; /* to be added to a mono_ms */
 	uint64_t ticks_now, ticks_per_s;
@@ -23,8 +30,8 @@ void view_begin(struct view *view, const struct engine *engine);
  * Appends the object of a node but for its closing brace, so that the caller may add members, and
  * tells what it is made from. Members whose value is unknown are left out.
  */
-void view_open(const struct view *view, uint32_t node, struct buf *out, struct core_view *facts);
+void view_open(struct view *view, uint32_t node, struct buf *out, struct core_view *facts);
 /* The whole object. */
-void view_node(const struct view *view, uint32_t node, struct buf *out);
+void view_node(struct view *view, uint32_t node, struct buf *out);
 
 #endif

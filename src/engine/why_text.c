@@ -179,8 +179,8 @@ say_state(struct text *text)
 			    why_since(text->why, span), why_because(text->why, reason));
 		break;
 	case STATE_WAITING:
-		say(text, "%s has been waiting for %s to start for %s: %s.", subject,
-		    why->facts.reason == REASON_SLOT ? "a start slot" : "its turn",
+		say(text, "%s has been waiting for %s for %s: %s.", subject,
+		    why->facts.reason == REASON_SLOT ? "a start slot" : "its turn to start",
 		    why_since(text->why, span), why_because(text->why, reason));
 		break;
 	case STATE_STOPPING:

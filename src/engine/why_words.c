@@ -117,22 +117,31 @@ because_limit(const struct why *why, uint32_t supervisor, char out[WHY_PHRASE_SI
 static void
 because_turn(const struct why *why, char out[WHY_PHRASE_SIZE])
 {
-	char of[WHY_NAME_SIZE], first[WHY_NAME_SIZE];
-	struct core_view parent, sibling;
+	uint32_t other = core_waits_for(why->engine->core, why->node);
+	char of[WHY_NAME_SIZE];
+	struct core_view facts;
 
-	core_view(why->engine->core, why->facts.parent, &parent);
-	parent_name(why, of);
-	for (uint32_t id = parent.first_child; id != why->node && id != CORE_NONE;
-	     id = sibling.next) {
-		core_view(why->engine->core, id, &sibling);
-		if (sibling.state != STATE_STARTING && sibling.state != STATE_STOPPING &&
-		    sibling.state != STATE_RESTARTING)
-			continue;
-		snprintf(out, WHY_PHRASE_SIZE, "%s, which comes before it, is %s",
-		    why_name(why, id, first), core_state_text(sibling.state));
+	if (other == CORE_NONE) {
+		snprintf(out, WHY_PHRASE_SIZE, "%s does one thing after the other",
+		    parent_name(why, of));
 		return;
 	}
-	snprintf(out, WHY_PHRASE_SIZE, "%s does one thing after the other", of);
+	core_view(why->engine->core, other, &facts);
+	snprintf(out, WHY_PHRASE_SIZE, "%s, which comes before it, is %s", why_name(why, other, of),
+	    core_state_text(facts.state));
+}
+
+static void
+because_slot(const struct why *why, char out[WHY_PHRASE_SIZE])
+{
+	uint32_t other = core_waits_for(why->engine->core, why->node);
+	uint32_t most = parent_spec(why)->max_starting;
+	char of[WHY_NAME_SIZE];
+
+	snprintf(out, WHY_PHRASE_SIZE, "at most %u start%s at a time (max_starting)%s%s%s",
+	    (unsigned)most, most == 1 ? "s" : "", other != CORE_NONE ? ", now " : "",
+	    other != CORE_NONE ? why_name(why, other, of) : "",
+	    other != CORE_NONE && most > 1 ? " and others" : "");
 }
 
 /* Why a start came to nothing, or how a process ended. */
@@ -185,11 +194,7 @@ why_because(const struct why *why, char out[WHY_PHRASE_SIZE])
 	case REASON_SUPERVISOR: because_above(why, out); break;
 	case REASON_SHUTDOWN: snprintf(out, WHY_PHRASE_SIZE, "the daemon is shutting down"); break;
 	case REASON_TURN: because_turn(why, out); break;
-	case REASON_SLOT:
-		snprintf(out, WHY_PHRASE_SIZE, "%u start%s at a time (max_starting)",
-		    (unsigned)parent_spec(why)->max_starting,
-		    parent_spec(why)->max_starting == 1 ? "s" : "");
-		break;
+	case REASON_SLOT: because_slot(why, out); break;
 	case REASON_EXITED:
 	case REASON_ENDED_EARLY:
 	case REASON_NO_RESTART:

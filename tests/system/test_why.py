@@ -265,7 +265,7 @@ SENTENCES = {
         "row has been starting for T.", "Below it row/first is starting, row/second is waiting.",
         "row has all of its 5 restarts within 1m left.", ROOT, "If its own limit ended it now, it would be restarted after 1h."]),
     "slots/second": ("waiting", [
-        "slots/second has been waiting for a start slot to start for T: 1 starts at a time (max_starting).",
+        "slots/second has been waiting for a start slot for T: at most 1 starts at a time (max_starting), now slots/first.",
         "slots has all of its 5 restarts within 1m left.", ROOT, "If its next start failed, it would be restarted after 1h.",
         "It starts by itself when that is over."]),
     "full/bad": ("restarting", [
@@ -428,3 +428,16 @@ def test_uptime_counts_from_the_start_of_the_process(daemon):
     why = made.call("why", path="slow")
     ended = [event for event in why["events"] if event["type"] == "child.exited"]
     assert why["last_end"]["uptime_s"] >= 0.25 and ended[0]["uptime_s"] == why["last_end"]["uptime_s"]
+
+
+def test_who_is_waited_for_is_named(daemon):
+    """Not whoever is busy as well: a child that is being restarted holds nobody up."""
+    made = daemon("[defaults]\nbackoff_delay = 1h\nbackoff_max = 1h\n[child:esc]\ncommand = /bin/false\n"
+                  "[child:slow]\ncommand = /bin/sleep 1000\nready = fd:3\nstart_timeout = infinity\n"
+                  "[child:late]\ncommand = /bin/sleep 1000\n", coppice="")
+    made.wait_node("late", state="waiting", waits_for="slow")
+    made.wait_node("esc", state="restarting")
+    assert sentences(made, "late")[0] == "late has been waiting for its turn to start for T: slow, which comes before it, is starting."
+    assert made.call("why", path="late")["waits_for"] == "slow" and "waits_for" not in made.node("esc")
+    made.call("stop", path="slow")
+    assert "waits_for" not in made.wait_node("late", state="running")

@@ -158,6 +158,37 @@ test_what_it_says(void **state)
 	}
 }
 
+static const struct {
+	const char *plan, *before, *node, *other;
+} waiting[] = {
+	{ "/ one 9/60s { a; b }", "", "b", NULL },
+	/* a has had its attempt; b is who is not ready */
+	{ "/ one 9/60s { a fails=1 delay=9s; b ready=told says_ready=9s; c; d }", "", "d", "b" },
+	{ "/ rest 9/60s { a fails=1 delay=9s; b ready=told says_ready=9s }", "", "b", NULL },
+	{ "/ all 9/60s { a; s one 9/60s { b ready=told says_ready=9s; c }; d }", "", "d", "s" },
+	{ "/ all 9/60s { a; s one 9/60s { b ready=told says_ready=9s; c }; d }", "", "c", "b" },
+	{ "/ all 9/60s { a; s one 9/60s { b ready=told says_ready=9s; c }; d }", "stop:b", "d",
+	    NULL },
+	{ "/ one start_parallel max_starting=1 9/60s { a; b ready=told says_ready=9s; c }", "", "c",
+	    "b" },
+};
+
+static void
+test_who_is_waited_for(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof waiting / sizeof waiting[0]; i++) {
+		struct world *world = world_of(waiting[i].plan);
+		uint32_t other;
+
+		let_happen(world, waiting[i].before);
+		other = core_waits_for(world_core(world), world_id(world, waiting[i].node));
+		world_expect_text(other == CORE_NONE ? "nobody" : world_name(world, other),
+		    waiting[i].other == NULL ? "nobody" : waiting[i].other, __FILE__, __LINE__);
+		world_end(world);
+	}
+}
+
 /* A failure that waits for the end of an operation is the one that is meant. */
 static void
 test_a_failure_that_waits_to_be_handled(void **state)
@@ -280,6 +311,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_it_says),
+		cmocka_unit_test(test_who_is_waited_for),
 		cmocka_unit_test(test_a_failure_that_waits_to_be_handled),
 		cmocka_unit_test(test_it_can_be_asked_about_later),
 		cmocka_unit_test(test_the_budget_of_a_window),
