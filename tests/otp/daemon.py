@@ -23,6 +23,10 @@ CRASHED = 1
 TOLD = {"crash": (CRASHED, "crash"), "normal": (0, "normal"), "shutdown": (0, "shutdown")}
 
 
+class Refused(Exception):
+    """It is no scenario, and that has been said."""
+
+
 class Broken(Exception):
     """The scenario cannot be played."""
 
@@ -181,8 +185,7 @@ class Stage:
         self.of_name = {place.name: place for place in self.places}
         self.attempts, self.starts = collections.Counter(), collections.Counter()
         self.actors = []  # alive, or not known by the daemon to be dead
-        self.gone = {}  # (path, incarnation): those that never said hello
-        self.hellos = collections.deque()
+        self.starting = []  # places whose processes have not been answered, in the order in which the daemon made them
         self.answering = None
         self.events, self.last = [], 0
         self.calling = None  # the place that is started for a call
@@ -294,8 +297,11 @@ class Stage:
         if self.stream.closed and not self.over:
             self.popen.wait(PATIENCE)
             self.over = True
-        if self.answering is None and self.hellos:
-            self.answer(self.hellos.popleft())
+        if self.answering is None and self.starting:
+            actor = self.current(self.starting[0])
+            if actor:
+                self.starting.pop(0)
+                self.answer(actor)
 
     def heard(self, line):
         if "id" in line:
@@ -311,6 +317,8 @@ class Stage:
         if place.supervisor:
             if event["type"] == "node.state":
                 self.supervisor(place, event)
+        elif event["type"] == "child.started":
+            self.starting.append(place)
         elif event["type"] == "child.ready":
             self.ready(place)
         elif event["type"] == "child.exited":
@@ -351,6 +359,8 @@ class Stage:
 
     def exited(self, place, event):
         actor = self.current(place)
+        if place in self.starting:
+            self.starting.remove(place)
         if actor is None:
             return
         if actor.up:
@@ -359,8 +369,6 @@ class Stage:
             self.events.append(["start_failed", place.id, actor.refused])
         if self.answering is actor:
             self.answering = None
-        if actor in self.hellos:
-            self.hellos.remove(actor)
         actor.socket.close()
         self.actors.remove(actor)
 
@@ -370,7 +378,6 @@ class Stage:
             return
         name, pid = line.decode().split()
         actor.place, actor.pid = self.of_name[name], int(pid)
-        self.hellos.append(actor)
 
     def running(self, id):
         return next((actor for actor in self.actors if actor.place and actor.place.id == id and actor.up and not is_dead(actor.pid)), None)
@@ -446,7 +453,7 @@ class Stage:
     def is_quiet(self):
         if self.over:
             return self.stream.closed
-        if self.hellos or self.answering or any(actor.ends_at is not None for actor in self.actors):
+        if self.starting or self.answering or any(actor.ends_at is not None for actor in self.actors):
             return False
         before = self.last
         answer = self.call("status")
@@ -625,6 +632,10 @@ class Stage:
 
 
 def play_file(path, out, build):
+    # what a scenario is stands once, in play
+    checked = subprocess.run([build / "tests/otp/play", "-n", path], stdin=subprocess.DEVNULL, check=False)
+    if checked.returncode:
+        raise Refused
     with open(path, encoding="utf-8") as file:
         scenario = json.load(file)
     for line in Stage(scenario, build).play():
@@ -646,6 +657,8 @@ def main():
                 name = pathlib.Path(path).name.removesuffix(".json") + ".trace"
                 with open(options.out / name, "w", encoding="utf-8") as out:
                     play_file(path, out, options.build)
+        except Refused:
+            failed = 1
         except (Broken, OSError, ValueError, KeyError) as error:
             print("play: %s: %s: %s" % (path, type(error).__name__, error), file=sys.stderr)
             failed = 1

@@ -3,6 +3,7 @@
  *
  *   play FILE...          all on standard output, one after the other
  *   play -o DIR FILE...   each as DIR/NAME.trace
+ *   play -n FILE...       says what is wrong with them as scenarios, and plays nothing
  *
  * Exit status: 0; 1 where a file could not be played; 64 usage.
  */
@@ -126,7 +127,7 @@ boot(struct stage *stage, const json_t *tree)
 		return "bad_spec";
 	stage_order(stage, ON_BOOT, CORE_ROOT);
 	stage_settle(stage);
-	return stage->over ? "start_failed" : "ok";
+	return stage_failed_to_start(stage) ? "start_failed" : "ok";
 }
 
 static const char *
@@ -197,6 +198,16 @@ open_trace(const char *directory, const char *path)
 }
 
 static int
+check_file(const char *path)
+{
+	json_t *scenario = read_scenario(path);
+	bool good = scenario != NULL;
+
+	json_decref(scenario);
+	return !good;
+}
+
+static int
 play_file(const char *path, const char *directory)
 {
 	json_t *scenario = read_scenario(path);
@@ -223,17 +234,21 @@ main(int argc, char **argv)
 {
 	const char *directory = NULL;
 	int failed = 0, option;
+	bool play = true;
 
-	while ((option = getopt(argc, argv, "o:")) != -1) {
-		if (option != 'o')
+	while ((option = getopt(argc, argv, "no:")) != -1) {
+		if (option != 'o' && option != 'n')
 			return 64;
-		directory = optarg;
+		if (option == 'n')
+			play = false;
+		else
+			directory = optarg;
 	}
 	if (optind == argc) {
-		fputs("usage: play [-o DIR] FILE...\n", stderr);
+		fputs("usage: play [-n] [-o DIR] FILE...\n", stderr);
 		return 64;
 	}
 	for (int i = optind; i < argc; i++)
-		failed |= play_file(argv[i], directory);
+		failed |= play ? play_file(argv[i], directory) : check_file(argv[i]);
 	return failed;
 }

@@ -9,7 +9,7 @@
 
 #include <jansson.h>
 
-/* NULL, or why this is no scenario (static text). All else here wants one. */
+/* NULL, or why this is no scenario (text until the next call). All else here wants one. */
 const char *scenario_check(const json_t *scenario);
 
 /* What the core is to do with a supervisor or worker so that it does as Erlang's. */

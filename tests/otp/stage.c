@@ -362,6 +362,15 @@ supervisor_ended(struct stage *stage, uint32_t node, const struct core_record *r
 		will_stop(stage, node);
 }
 
+bool
+stage_failed_to_start(const struct stage *stage)
+{
+	const struct actor *root = &stage->actors[CORE_ROOT];
+
+	return !root->supervisor ||
+	    (root->cause != NULL && strcmp(root->cause, "start_failed") == 0);
+}
+
 static void
 record(struct stage *stage, const struct core_record *record)
 {
@@ -397,6 +406,8 @@ carry_out(struct stage *stage, const struct core_action *action)
 	case DO_RECORD: record(stage, &action->record); return;
 	case DO_EXIT: stage->over = true; return;
 	case DO_KILL_TREE:
+	case DO_HOOK:
+	case DO_END_HOOK:
 	case ACTION_COUNT: return;
 	}
 }

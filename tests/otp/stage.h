@@ -98,6 +98,8 @@ void stage_unpark(struct stage *stage, uint32_t culprit);
 /* All that follows. */
 void stage_settle(struct stage *stage);
 
+/* Whether the root has never come up; it may have ended later. */
+bool stage_failed_to_start(const struct stage *stage);
 /* Whether the node is in its supervisor's list. */
 bool stage_is_present(const struct stage *stage, uint32_t node);
 /* The supervisor of that name that runs, or CORE_NONE. */

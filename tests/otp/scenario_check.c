@@ -1,0 +1,248 @@
+/* scenario_check: whether a file says what the format (README) allows; what it does not know it refuses. */
+#include "scenario.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MOST_DEPTH 200
+
+typedef const char *const words[];
+
+static const words restarts = { "permanent", "transient", "temporary", NULL };
+static const words strategies = { "one_for_one", "one_for_all", "rest_for_one", NULL };
+static const words shutdowns = { "never", "any_significant", "all_significant", NULL };
+static const words stops = { "graceful", "ignore_term", "crash", NULL };
+static const words ends = { "crash", "normal", NULL };
+
+static const char *said;
+
+/* Notes what is wrong; the first of several is what is told. */
+static bool __attribute__((format(printf, 1, 2))) wrong(const char *format, ...)
+{
+	static char text[256];
+	va_list list;
+
+	if (said != NULL)
+		return false;
+	va_start(list, format);
+	vsnprintf(text, sizeof text, format, list);
+	va_end(list);
+	said = text;
+	return false;
+}
+
+static bool
+is_word(const json_t *value, const char *const known[])
+{
+	for (; json_is_string(value) && *known != NULL; known++) {
+		if (strcmp(json_string_value(value), *known) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_count(const json_t *value, json_int_t least)
+{
+	return json_is_integer(value) && json_integer_value(value) >= least &&
+	    json_integer_value(value) <= 1000000000;
+}
+
+static bool
+is_id(const json_t *value)
+{
+	return json_is_string(value) && json_string_length(value) > 0;
+}
+
+static bool
+are_ids(const json_t *list)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(list, i, one)
+	{
+		if (!is_id(one))
+			return false;
+	}
+	return json_is_array(list);
+}
+
+static void
+check_word(const json_t *child, const char *key, const char *const known[])
+{
+	const json_t *value = json_object_get(child, key);
+
+	if (value != NULL && !is_word(value, known))
+		wrong("%s: \"%s\" is none of those there are", scenario_id(child), key);
+}
+
+static void
+check_significant(const json_t *child)
+{
+	const json_t *value = json_object_get(child, "significant");
+
+	if (value != NULL && !json_is_boolean(value))
+		wrong("%s: \"significant\" is neither true nor false", scenario_id(child));
+}
+
+static void
+check_number(const json_t *child, const char *key, json_int_t least)
+{
+	const json_t *value = json_object_get(child, key);
+
+	if (value != NULL && !is_count(value, least))
+		wrong("%s: \"%s\" is no number from %d to a thousand million", scenario_id(child),
+		    key, (int)least);
+}
+
+static void
+check_start(const json_t *worker)
+{
+	const json_t *start = json_object_get(worker, "start"), *value;
+	const json_t *fail = json_object_get(start, "fail"),
+		     *crash = json_object_get(start, "crash");
+	static const words ok = { "ok", NULL };
+	const char *key;
+	size_t i;
+
+	if (start != NULL && !json_is_object(start) && !is_word(start, ok))
+		wrong("%s: \"start\" is neither \"ok\" nor an object", scenario_id(worker));
+	check_number(start, "fail_from", 1);
+	json_array_foreach(fail, i, value)
+	{
+		if (!is_count(value, 1))
+			wrong("%s: \"fail\" holds what is no number from 1", scenario_id(worker));
+	}
+	if ((fail != NULL && !json_is_array(fail)) || (crash != NULL && !json_is_object(crash)))
+		wrong("%s: \"fail\" is no list, or \"crash\" no object", scenario_id(worker));
+	json_object_foreach((json_t *)(uintptr_t)crash, key, value)
+	{
+		if (!are_ids(value) || strspn(key, "0123456789") != strlen(key))
+			wrong("%s: \"crash\" at a start is not {\"number\": [ids]}",
+			    scenario_id(worker));
+	}
+}
+
+static void
+check_worker(const json_t *worker)
+{
+	const json_t *shutdown = json_object_get(worker, "shutdown"),
+		     *stop = json_object_get(worker, "stop");
+	static const words waits = { "brutal_kill", "infinity", NULL };
+	const json_t *crash = json_object_get(stop, "crash");
+
+	if (shutdown != NULL && !is_count(shutdown, 0) && !is_word(shutdown, waits))
+		wrong("%s: \"shutdown\" is neither milliseconds, \"brutal_kill\" nor \"infinity\"",
+		    scenario_id(worker));
+	if (stop != NULL && !is_word(stop, stops) && !are_ids(crash) &&
+	    !is_count(json_object_get(stop, "slow_ms"), 0))
+		wrong("%s: \"stop\" is none of those there are", scenario_id(worker));
+	check_start(worker);
+}
+
+static void
+check_tree(const json_t *child, int depth)
+{
+	const json_t *children = json_object_get(child, "children"), *one;
+	static const words types = { "supervisor", "worker", NULL };
+	size_t i;
+
+	if (depth > MOST_DEPTH) {
+		wrong("more than %d supervisors below each other", MOST_DEPTH);
+		return;
+	}
+	if (!is_id(json_object_get(child, "id"))) {
+		wrong("a supervisor or worker without an id, or what is neither");
+		return;
+	}
+	if (!is_word(json_object_get(child, "type"), types))
+		wrong("%s: \"type\" is neither \"supervisor\" nor \"worker\"", scenario_id(child));
+	check_word(child, "restart", restarts);
+	check_significant(child);
+	if (!scenario_is_supervisor(child)) {
+		check_worker(child);
+		return;
+	}
+	check_word(child, "strategy", strategies);
+	check_word(child, "auto_shutdown", shutdowns);
+	check_number(child, "intensity", 0);
+	check_number(child, "period_s", 1);
+	if (children != NULL && !json_is_array(children))
+		wrong("%s: \"children\" is no list", scenario_id(child));
+	json_array_foreach(children, i, one) check_tree(one, depth + 1);
+}
+
+static void
+check_call(const json_t *call, size_t step)
+{
+	static const words of_ids = { "terminate_child", "restart_child", "delete_child", NULL };
+	static const words of_specs = { "start_child", NULL };
+	const json_t *op = json_object_get(call, "op");
+
+	if (!is_word(op, of_ids) && !is_word(op, of_specs))
+		wrong("step %zu: its \"op\" is none of those there are", step);
+	else if (!is_id(json_object_get(call, "sup")))
+		wrong("step %zu: a call without \"sup\"", step);
+	else if (is_word(op, of_specs))
+		check_tree(json_object_get(call, "spec"), 1);
+	else if (!is_id(json_object_get(call, "id")))
+		wrong("step %zu: a call without \"id\"", step);
+}
+
+static void
+check_exit(const json_t *step, size_t number)
+{
+	const json_t *who = json_object_get(step, "who"), *call = json_object_get(step, "call"),
+		     *one;
+	const json_t *first = json_object_get(step, "call_first");
+	size_t i;
+
+	if (!json_is_array(who))
+		wrong("step %zu: an exit without \"who\"", number);
+	json_array_foreach(who, i, one)
+	{
+		if (!is_id(json_array_get(one, 0)) || !is_word(json_array_get(one, 1), ends))
+			wrong("step %zu: \"who\" holds what is not [id, \"crash\" or \"normal\"]",
+			    number);
+	}
+	if (first != NULL && !json_is_boolean(first))
+		wrong("step %zu: \"call_first\" is neither true nor false", number);
+	if (call != NULL)
+		check_call(call, number);
+}
+
+static void
+check_step(const json_t *step, size_t number)
+{
+	static const words exits = { "exit", NULL }, waits = { "wait", NULL },
+			   leaves = { "shutdown", NULL };
+	const json_t *op = json_object_get(step, "op");
+
+	if (is_word(op, exits))
+		check_exit(step, number);
+	else if (is_word(op, waits) && !is_count(json_object_get(step, "ms"), 0))
+		wrong("step %zu: a wait without \"ms\"", number);
+	else if (!is_word(op, waits) && !is_word(op, leaves))
+		check_call(step, number);
+}
+
+const char *
+scenario_check(const json_t *scenario)
+{
+	const json_t *tree = json_object_get(scenario, "tree"), *step;
+	const json_t *steps = json_object_get(scenario, "steps");
+	size_t i;
+
+	said = NULL;
+	if (!json_is_object(scenario) || tree == NULL)
+		wrong("it has no \"tree\"");
+	check_tree(tree, 1);
+	if (!scenario_is_supervisor(tree))
+		wrong("its \"tree\" is no supervisor");
+	if (!json_is_array(steps))
+		wrong("it has no list of \"steps\"");
+	json_array_foreach(steps, i, step) check_step(step, i + 1);
+	return said;
+}
