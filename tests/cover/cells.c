@@ -12,10 +12,12 @@
 
 #define LINE_MAX_LEN 64
 
+/* NOLINTBEGIN(readability-identifier-naming): so does the linker name them */
 void __real_child_handle(struct core *core, uint32_t id, const struct child_event *event);
 void __real_super_handle(struct core *core, uint32_t id, const struct super_event *event);
 void __wrap_child_handle(struct core *core, uint32_t id, const struct child_event *event);
 void __wrap_super_handle(struct core *core, uint32_t id, const struct super_event *event);
+/* NOLINTEND(readability-identifier-naming) */
 
 static unsigned long child_cells[STATE_COUNT][CHILD_EVENT_COUNT];
 static unsigned long super_cells[STATE_COUNT][SUPER_EVENT_COUNT];
