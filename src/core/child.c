@@ -1,7 +1,9 @@
 #include "core/child.h"
 
 #include "core/failure.h"
+#include "core/gate.h"
 #include "core/goal.h"
+#include "core/hook.h"
 #include "core/node.h"
 #include "core/operation.h"
 #include "core/queue.h"
@@ -22,17 +24,28 @@ send_signal(struct core *core, uint32_t id, int32_t signal)
 }
 
 static void
+spawn(struct core *core, uint32_t id)
+{
+	node_touch(core, id)->started_at = core->head.now;
+	node_mark(core, id, NODE_PROCESS | NODE_SPAWNING);
+	tree_action(core, DO_SPAWN, id);
+}
+
+static void
 begin(struct core *core, uint32_t id)
 {
+	const struct core_spec *spec = node_spec(core, id);
 	struct node *node = node_touch(core, id);
 
 	node->incarnation++;
 	node->goal = GOAL_NONE;
-	node->started_at = core->head.now;
+	node->stop_step = 0;
 	node_unmark(core, id, NODE_STABLE | NODE_FIRST);
-	node_mark(core, id, NODE_PROCESS | NODE_SPAWNING);
 	node_set_state(core, id, STATE_STARTING, node->reason);
-	tree_action(core, DO_SPAWN, id);
+	if (spec->pre_start)
+		hook_begin(core, id, HOOK_PRE_START, spec->start_timeout);
+	else
+		spawn(core, id);
 }
 
 static bool
@@ -50,11 +63,22 @@ waits_for_slot(const struct core *core, uint32_t id)
 	    node_get(core, id)->reason == REASON_SLOT;
 }
 
+/* Its operation goes on without it; its supervisor is up without one that is started on demand. */
+static void
+hold_back(struct core *core, uint32_t id, enum core_reason reason)
+{
+	node_set_state(core, id, STATE_WAITING, reason);
+	if (reason == REASON_DEMAND)
+		node_not_awaited(core, id);
+	operation_turn_over(core, id);
+}
+
 /* START of a node that is down: what was pending is void now (OTP 20). */
 static void
 start(struct core *core, uint32_t id, const struct child_event *event)
 {
 	uint32_t parent = node_get(core, id)->parent;
+	enum core_reason held;
 
 	if (waits_for_slot(core, id)) {
 		if (!has_slot(core, parent))
@@ -62,6 +86,10 @@ start(struct core *core, uint32_t id, const struct child_event *event)
 		queue_remove_slot(core, id);
 	}
 	queue_remove(core, id, UINT8_MAX);
+	if (gate_holds(core, id, &held)) {
+		hold_back(core, id, held);
+		return;
+	}
 	if (has_slot(core, parent)) {
 		node_touch(core, id)->reason = (uint8_t)event->reason;
 		begin(core, id);
@@ -106,10 +134,17 @@ kill_now(struct core *core, uint32_t id)
 static void
 order_stop(struct core *core, uint32_t id, const struct child_event *event)
 {
+	bool was_up =
+	    node_get(core, id)->state == STATE_RUNNING && !node_has(core, id, NODE_SPAWNING);
+
 	node_touch(core, id)->goal = (uint8_t)event->goal;
 	node_set_state(core, id, STATE_STOPPING, event->reason);
-	if (event->now)
+	if (hook_of(core, id) != HOOK_NONE)
+		hook_cut(core, id); /* pre_start: there is no process yet */
+	else if (event->now)
 		kill_now(core, id);
+	else if (was_up && node_spec(core, id)->stop_command)
+		hook_begin(core, id, HOOK_STOP, SPAN_INFINITE);
 	else
 		stop_step(core, id, 0);
 }
@@ -123,7 +158,11 @@ change_goal(struct core *core, uint32_t id, const struct child_event *event)
 		node_touch(core, id)->goal = (uint8_t)event->goal;
 		node_touch(core, id)->reason = (uint8_t)event->reason;
 	}
-	if (event->now && node->stop_step < node_spec(core, id)->stop_steps)
+	if (!event->now)
+		return;
+	if (hook_of(core, id) != HOOK_NONE)
+		hook_cut(core, id);
+	if (node_has(core, id, NODE_PROCESS) && node->stop_step < node_spec(core, id)->stop_steps)
 		kill_now(core, id);
 }
 
@@ -139,7 +178,10 @@ static void
 next_stop_step(struct core *core, uint32_t id, const struct child_event *event)
 {
 	(void)event;
-	stop_step(core, id, node_get(core, id)->stop_step + 1U);
+	if (hook_of(core, id) != HOOK_NONE)
+		hook_cut(core, id);
+	else
+		stop_step(core, id, node_get(core, id)->stop_step + 1U);
 }
 
 static void
@@ -171,6 +213,18 @@ allow_time(struct core *core, uint32_t id, span_ms time)
 		node_set_deadline(core, id, until);
 }
 
+/* Of start_timeout; pre_start has taken its part. */
+static span_ms
+time_to_start(const struct core *core, uint32_t id)
+{
+	const struct core_spec *spec = node_spec(core, id);
+	span_ms taken = spec->pre_start ? core->head.now - node_get(core, id)->since : 0;
+
+	if (spec->start_timeout == SPAN_INFINITE)
+		return SPAN_INFINITE;
+	return spec->start_timeout > taken ? spec->start_timeout - taken : 0;
+}
+
 static void
 spawned(struct core *core, uint32_t id, const struct child_event *event)
 {
@@ -180,7 +234,7 @@ spawned(struct core *core, uint32_t id, const struct child_event *event)
 	if (spec->ready == READY_SPAWN)
 		become_ready(core, id, event);
 	else
-		allow_time(core, id, spec->start_timeout);
+		allow_time(core, id, time_to_start(core, id));
 }
 
 /* It asks for time, for what runs now, if that ends at all. */
@@ -252,6 +306,20 @@ failed_start(struct core *core, uint32_t id, const struct child_event *event)
 	super_child_ended(core, id, END_FAILED_START, REASON_START_FAILED);
 }
 
+/* What it led to: at once, or when post_stop is over. */
+static void
+end_by_itself(struct core *core, uint32_t id, enum end_kind kind, enum core_reason reason)
+{
+	if (!node_spec(core, id)->post_stop) {
+		super_child_ended(core, id, kind, reason);
+		return;
+	}
+	node_touch(core, id)->goal = GOAL_ENDED;
+	node_touch(core, id)->end_kind = (uint8_t)kind;
+	node_set_state(core, id, STATE_STOPPING, reason);
+	hook_begin(core, id, HOOK_POST_STOP, SPAN_INFINITE);
+}
+
 /*
  * An end before readiness is a failed start whatever its status, except the normal end of a
  * one-shot.
@@ -262,19 +330,30 @@ ended_early(struct core *core, uint32_t id, const struct child_event *event)
 	note_end(core, id, event->status);
 	if (node_spec(core, id)->ready == READY_EXIT && is_normal(core, id, event->status)) {
 		node_touch(core, id)->streak = 0;
-		super_child_ended(core, id, END_NORMAL, REASON_EXITED);
+		end_by_itself(core, id, END_NORMAL, REASON_EXITED);
 		return;
 	}
-	super_child_ended(
-	    core, id, END_FAILED_START, end_reason(event->status, REASON_ENDED_EARLY));
+	end_by_itself(core, id, END_FAILED_START, end_reason(event->status, REASON_ENDED_EARLY));
 }
 
 static void
 ended(struct core *core, uint32_t id, const struct child_event *event)
 {
 	note_end(core, id, event->status);
-	super_child_ended(core, id, is_normal(core, id, event->status) ? END_NORMAL : END_ABNORMAL,
+	end_by_itself(core, id, is_normal(core, id, event->status) ? END_NORMAL : END_ABNORMAL,
 	    end_reason(event->status, REASON_EXITED));
+}
+
+static void
+pre_start_done(struct core *core, uint32_t id, const struct child_event *event)
+{
+	hook_clear(core, id);
+	if (event->error == 0 && event->status == 0) {
+		spawn(core, id);
+		return;
+	}
+	tree_record(core, RECORD_START_FAILED, id, event->step, event->error);
+	super_child_ended(core, id, END_FAILED_START, REASON_START_FAILED);
 }
 
 static void
@@ -303,6 +382,8 @@ child_repeat_stop(struct core *core, uint32_t id)
 	const struct core_spec *spec = node_spec(core, id);
 	uint32_t step = node_get(core, id)->stop_step;
 
+	if (!node_has(core, id, NODE_PROCESS) || (hook_of(core, id) != HOOK_NONE && step == 0))
+		return;
 	send_signal(core, id, step < spec->stop_steps ? spec->stop[step].signal : SIGNAL_KILL);
 }
 
@@ -316,6 +397,9 @@ stopped(struct core *core, uint32_t id)
 	node_touch(core, id)->goal = GOAL_NONE;
 	switch (goal) {
 	case GOAL_FAILED_START: super_child_ended(core, id, END_FAILED_START, reason); return;
+	case GOAL_ENDED:
+		super_child_ended(core, id, (enum end_kind)node_get(core, id)->end_kind, reason);
+		return;
 	case GOAL_START: goal_start_again(core, id, reason); return;
 	case GOAL_STOPPED:
 	case GOAL_RESTARTING:
@@ -334,11 +418,41 @@ stopped(struct core *core, uint32_t id)
 	}
 }
 
+/* A stop that is to be quick has no time for post_stop. */
+static void
+after_end(struct core *core, uint32_t id)
+{
+	const struct core_spec *spec = node_spec(core, id);
+
+	if (spec->post_stop && node_get(core, id)->stop_step < spec->stop_steps)
+		hook_begin(core, id, HOOK_POST_STOP, SPAN_INFINITE);
+	else
+		stopped(core, id);
+}
+
 static void
 gone(struct core *core, uint32_t id, const struct child_event *event)
 {
 	note_end(core, id, event->status);
-	stopped(core, id);
+	if (hook_of(core, id) != HOOK_NONE)
+		hook_cut(core, id); /* stop_command has done its work */
+	else
+		after_end(core, id);
+}
+
+static void
+stop_hook_done(struct core *core, uint32_t id, const struct child_event *event)
+{
+	enum core_hook hook = hook_of(core, id);
+
+	(void)event;
+	hook_clear(core, id);
+	if (hook != HOOK_STOP)
+		stopped(core, id);
+	else if (!node_has(core, id, NODE_PROCESS))
+		after_end(core, id);
+	else if (node_get(core, id)->stop_step < node_spec(core, id)->stop_steps)
+		stop_step(core, id, 0);
 }
 
 static void
@@ -374,26 +488,27 @@ impossible(struct core *core, uint32_t id, const struct child_event *event)
 }
 
 /*
- * The columns are the events; a node without a process never sees the five about one (they are
- * dropped before the table), and nobody starts what is up.
+ * The columns are the events; a node without a process never sees the five about one, one without
+ * a hook none about that (they are dropped before the table), and nobody starts what is up.
  */
-#define DOWN(start, timer)                                                                       \
-	{                                                                                        \
-		start, settle, impossible, impossible, impossible, impossible, impossible, timer \
+#define DOWN(timer)                                                                        \
+	{                                                                                  \
+		start, settle, impossible, impossible, impossible, impossible, impossible, \
+		    impossible, timer                                                      \
 	}
 static child_step *const table[STATE_COUNT][CHILD_EVENT_COUNT] = {
-	/*                    START        STOP         SPAWNED       SPAWN_FAILED    READY       EXITED       EXTEND  TIMER */
-	[STATE_STOPPED] = DOWN(start, impossible),
-	[STATE_WAITING] = DOWN(start, queue_timeout),
+	/* START, STOP, SPAWNED, SPAWN_FAILED, READY, EXITED, EXTEND, HOOK_DONE, TIMER */
+	[STATE_STOPPED] = DOWN(impossible),
+	[STATE_WAITING] = DOWN(queue_timeout),
 	[STATE_STARTING] = { impossible, order_stop, spawned, failed_start, told_ready, ended_early,
-	    extend_start, start_timeout },
-	[STATE_RUNNING] = { impossible, order_stop, note_spawned, failed_start, ignore, ended,
-	    ignore, impossible },
+	    extend_start, pre_start_done, start_timeout },
+	[STATE_RUNNING] = { impossible, order_stop, note_spawned, failed_start, ignore, ended, ignore,
+	    impossible, impossible },
 	[STATE_STOPPING] = { start_again, change_goal, note_spawned, gone_unspawned, ignore, gone,
-	    extend, next_stop_step },
-	[STATE_RESTARTING] = DOWN(start, delay_over),
-	[STATE_FINISHED] = DOWN(start, impossible),
-	[STATE_FAILED] = DOWN(start, impossible),
+	    extend, stop_hook_done, next_stop_step },
+	[STATE_RESTARTING] = DOWN(delay_over),
+	[STATE_FINISHED] = DOWN(impossible),
+	[STATE_FAILED] = DOWN(impossible),
 };
 #undef DOWN
 

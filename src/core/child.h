@@ -10,6 +10,10 @@
  *   starting, running --STOP--> stopping --gone--> what the goal says
  *   starting, running --end by itself--> super_child_ended() decides the state
  *
+ * Hooks (hook.h) lengthen that: pre_start runs in `starting` before the process is asked for;
+ * stop_command in `stopping` before the first signal, post_stop there after the end, also after
+ * one that came by itself (GOAL_ENDED).
+ *
  * A stop always wins: it needs no supervisor's permission and cancels whatever the node waited for.
  * While stopping, a later goal may replace an earlier one (goal_outranks). Events carry the
  * incarnation that they are about and are dropped before the table when it is not the present one
@@ -29,6 +33,7 @@
 	X(CHILD_READY, "it said that it is ready")                   \
 	X(CHILD_EXITED, "its process has ended")                     \
 	X(CHILD_EXTEND, "its process asks for time")                 \
+	X(CHILD_HOOK_DONE, "its hook has ended")                     \
 	X(CHILD_TIMER, "the deadline of its state has come")
 
 #define X(name, meaning) name,
@@ -42,8 +47,8 @@ struct child_event {
 	enum node_goal goal;     /* STOP */
 	enum core_reason reason; /* START STOP: of the new state */
 	bool now;                /* STOP: KILL at once */
-	int32_t status;          /* EXITED */
-	int32_t step, error;     /* SPAWN_FAILED */
+	int32_t status;          /* EXITED HOOK_DONE */
+	int32_t step, error;     /* SPAWN_FAILED HOOK_DONE */
 	int32_t pid;             /* SPAWNED */
 	span_ms timeout;         /* EXTEND */
 };

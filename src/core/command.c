@@ -1,6 +1,7 @@
 #include "core/command.h"
 
 #include "core/failure.h"
+#include "core/gate.h"
 #include "core/node.h"
 #include "core/operation.h"
 #include "core/queue.h"
@@ -120,6 +121,7 @@ start_one(struct core *core, uint32_t id)
 {
 	enum core_state state = node_get(core, id)->state;
 
+	gate_demand(core, id, REASON_OPERATOR);
 	if (!parent_is_up(core, id) || tree_is_still(core, id) || state == STATE_WAITING)
 		return; /* the wish is enough: it starts with its supervisor, or when its turn comes */
 	if (must_queue(core, id) && (!is_up(core, id) || node_has(core, id, NODE_IN_SET)))

@@ -3,7 +3,9 @@
 #include "core/child.h"
 #include "core/command.h"
 #include "core/failure.h"
+#include "core/gate.h"
 #include "core/heap.h"
+#include "core/hook.h"
 #include "core/node.h"
 #include "core/super.h"
 #include "lib/must.h"
@@ -45,6 +47,9 @@ core_free(struct core **core)
 	free((*core)->heap_at);
 	free((*core)->actions);
 	free((*core)->wake_next);
+	free((*core)->gates);
+	free((*core)->gates_of);
+	free((*core)->gates_on);
 	free(*core);
 	*core = NULL;
 }
@@ -223,6 +228,18 @@ core_add(struct core *core, uint32_t parent, const struct core_spec *spec, uint3
 	return 0;
 }
 
+int
+core_add_after(struct core *core, uint32_t waiter, uint32_t dependency)
+{
+	return gate_add(core, waiter, dependency);
+}
+
+uint32_t
+core_held_by(const struct core *core, uint32_t node)
+{
+	return gate_closed_by(core, node);
+}
+
 uint32_t
 core_count(const struct core *core)
 {
@@ -288,6 +305,24 @@ on_process(struct core *core, const struct core_event *event)
 	child_handle(core, event->node, &child);
 }
 
+/* A hook that is not the one that runs is one of before. */
+static void
+on_hook_done(struct core *core, const struct core_event *event)
+{
+	uint32_t id = event->node;
+	struct child_event child = { .type = CHILD_HOOK_DONE,
+		.status = event->status,
+		.step = event->step,
+		.error = event->error };
+
+	if (event->incarnation != node_get(core, id)->incarnation || event->hook == HOOK_NONE ||
+	    event->hook != hook_of(core, id))
+		return;
+	tree_record(core, RECORD_HOOK, id, event->status,
+	    (int64_t)event->error * RECORD_HOOK_ERROR + (int64_t)event->hook);
+	child_handle(core, id, &child);
+}
+
 /* Asks again for what may not have been done. */
 static void
 on_resume(struct core *core)
@@ -297,6 +332,8 @@ on_resume(struct core *core)
 
 		if (node_has(core, id, NODE_PROCESS | NODE_SPAWNING))
 			tree_action(core, DO_SPAWN, id);
+		if (hook_of(core, id) != HOOK_NONE)
+			hook_repeat(core, id);
 		if (node->kind == KIND_CHILD && node->state == STATE_STOPPING)
 			child_repeat_stop(core, id);
 	}
@@ -328,6 +365,7 @@ on_release(struct core *core)
 		if (node->state == STATE_RESTARTING && node->deadline == MONO_NEVER &&
 		    !node->pending && !node_has(core, id, NODE_IN_SET))
 			failure_due(core, id);
+		gate_try(core, id);
 	}
 	on_boot(core);
 }
@@ -368,6 +406,11 @@ dispatch(struct core *core, const struct core_event *event)
 	case ON_READY:
 	case ON_EXITED:
 	case ON_EXTEND: on_process(core, event); break;
+	case ON_HOOK_DONE: on_hook_done(core, event); break;
+	case ON_DEMAND:
+		if (!node_has(core, event->node, NODE_DRAINED))
+			gate_demand(core, event->node, REASON_DEMAND);
+		break;
 	case ON_TIMER: on_timer(core); break;
 	case ON_HOLD: tree_head_touch(core)->hold = 1; break;
 	case ON_RELEASE: on_release(core); break;
@@ -403,6 +446,8 @@ core_next_action(struct core *core, struct core_action *out)
 	if (action->type == DO_SIGNAL) {
 		out->signal = action->signal;
 		out->group = action->group;
+	} else if (action->type == DO_HOOK || action->type == DO_END_HOOK) {
+		out->hook = action->hook;
 	} else if (action->type == DO_EXIT) {
 		out->status = core->head.exit_status;
 		out->escalated = core->head.escalated;

@@ -33,6 +33,14 @@ void core_free(struct core **core);
 int core_add(struct core *core, uint32_t parent, const struct core_spec *spec, uint32_t count,
     uint32_t *first);
 uint32_t core_count(const struct core *core);
+/*
+ * Once all is added: no start of a node of the child's place `waiter` (any of its ids) before every node of the place of
+ * `dependency` is ready: running, or a one-shot that has finished. Whoever calls it makes sure that no circle comes of it.
+ * 0 or -ENOMEM.
+ */
+int core_add_after(struct core *core, uint32_t waiter, uint32_t dependency);
+/* The first node that holds back a start of this one because it is not ready; CORE_NONE: none. */
+uint32_t core_held_by(const struct core *core, uint32_t node);
 
 /*
  * Hands in one event. Whoever carries out DO_SPAWN answers within the shorter of 5 s and
@@ -66,6 +74,7 @@ struct core_view {
 	bool drained;                       /* an operator wants nothing new for it */
 	bool has_process;                   /* asked for by DO_SPAWN and not known to be gone */
 	bool spawning;                      /* of these: not yet answered */
+	enum core_hook hook;                /* that runs, or is about to */
 	bool ended;                         /* status is that of its last end */
 	int32_t status;
 	mono_ms since;      /* of the state */
@@ -89,7 +98,7 @@ bool core_is_leaving(const struct core *core);
  * DO_SIGNAL of those stopping, DO_EXIT): signals may repeat, and whoever carries out DO_SPAWN must
  * know if it has been done. CORE_LAYOUT changes whenever the meaning of the bytes does.
  */
-#define CORE_LAYOUT 3U
+#define CORE_LAYOUT 4U
 enum core_area {
 	CORE_AREA_HEAD,
 	CORE_AREA_NODES,

@@ -28,8 +28,11 @@ check_child(const struct core *core, uint32_t id)
 
 	if (node->deadline != MONO_NEVER && !may_wait)
 		return "a deadline of a child that waits for nothing";
-	if (process == node_is_down(core, id))
-		return "a child is down with a process, or up without one";
+	if ((process || node->hook != HOOK_NONE) == node_is_down(core, id))
+		return "a child is down with a process or a hook, or up without either";
+	if (node->hook != HOOK_NONE && node->state != STATE_STARTING &&
+	    node->state != STATE_STOPPING)
+		return "a hook runs where none belongs";
 	if (node_has(core, id, NODE_SPAWNING) && !process)
 		return "a child is being spawned without a process";
 	if ((node->state == STATE_STOPPING) != (node->goal != GOAL_NONE))

@@ -16,6 +16,9 @@ static const char *const action_texts[] = {
 static const char *const record_texts[] = {
 #include "core/records.def"
 };
+static const char *const hook_texts[] = {
+#include "core/hooks.def"
+};
 #undef X
 
 const char *
@@ -46,4 +49,10 @@ const char *
 core_record_text(enum core_record_type type)
 {
 	return type < RECORD_COUNT ? record_texts[type] : "?";
+}
+
+const char *
+core_hook_text(enum core_hook hook)
+{
+	return hook < HOOK_COUNT ? hook_texts[hook] : "?";
 }

@@ -37,6 +37,7 @@ core_view(const struct core *core, uint32_t id, struct core_view *out)
 		.drained = node_has(core, id, NODE_DRAINED),
 		.has_process = node_has(core, id, NODE_PROCESS),
 		.spawning = node_has(core, id, NODE_SPAWNING),
+		.hook = node->hook,
 		.ended = node_has(core, id, NODE_ENDED),
 		.status = node->status,
 		.since = node->since,

@@ -9,6 +9,7 @@ goal_outranks(enum node_goal new, enum node_goal old)
 	static const uint8_t rank[GOAL_COUNT] = {
 		[GOAL_NONE] = 0,
 		[GOAL_FAILED_START] = 1,
+		[GOAL_ENDED] = 1,
 		[GOAL_START] = 2,
 		[GOAL_ESCALATE] = 3,
 		[GOAL_AUTO] = 3,
@@ -53,6 +54,7 @@ goal_settle(struct core *core, uint32_t id, enum node_goal goal, enum core_reaso
 	case GOAL_NONE:
 	case GOAL_FAILED_START:
 	case GOAL_START:
+	case GOAL_ENDED:
 	case GOAL_ESCALATE:
 	case GOAL_AUTO:
 	case GOAL_TERMINATE:

@@ -1,6 +1,7 @@
 #include "core/node.h"
 
 #include "core/child.h"
+#include "core/gate.h"
 #include "core/heap.h"
 #include "core/super.h"
 #include "lib/must.h"
@@ -81,6 +82,14 @@ node_not_awaited(struct core *core, uint32_t id)
 	tree_wake(core, parent);
 }
 
+/* The next start of a child with on_demand is one more connection's. */
+static bool
+forgets_demand(enum core_state state, enum core_reason reason)
+{
+	return state == STATE_STOPPED || state == STATE_FINISHED || state == STATE_FAILED ||
+	    (state == STATE_WAITING && reason == REASON_DEMAND);
+}
+
 void
 node_set_state(struct core *core, uint32_t id, enum core_state state, enum core_reason reason)
 {
@@ -93,6 +102,8 @@ node_set_state(struct core *core, uint32_t id, enum core_state state, enum core_
 		node_set_deadline(core, id, MONO_NEVER);
 	node->reason = (uint8_t)reason;
 	keep_counts(core, id, from, state);
+	if (node_has(core, id, NODE_DEMANDED) && forgets_demand(state, reason))
+		node_unmark(core, id, NODE_DEMANDED);
 	if (from == state)
 		return;
 	node->state = (uint8_t)state;
@@ -103,6 +114,7 @@ node_set_state(struct core *core, uint32_t id, enum core_state state, enum core_
 		tree_record(core, RECORD_READY, id, 0, core->head.now - since);
 	else
 		tree_record(core, RECORD_STATE, id, (int32_t)from, 0);
+	gate_note_ready(core, id);
 }
 
 void

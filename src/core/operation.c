@@ -47,8 +47,12 @@ join_unready_siblings(struct core *core, uint32_t supervisor)
 	for (uint32_t id = node_get(core, supervisor)->first; id != CORE_NONE;
 	     id = node_get(core, id)->next) {
 		const struct node *node = node_get(core, id);
-		bool unready = node->state == STATE_STARTING || node->state == STATE_WAITING ||
-		    node->goal == GOAL_FAILED_START || node->goal == GOAL_START;
+		bool waits = node->state == STATE_WAITING && node->reason != REASON_AFTER &&
+		    node->reason != REASON_DEMAND;
+		bool failed = node->goal == GOAL_FAILED_START ||
+		    (node->goal == GOAL_ENDED && node->end_kind == END_FAILED_START);
+		bool unready =
+		    node->state == STATE_STARTING || waits || failed || node->goal == GOAL_START;
 
 		if (node->place == place && unready && !node_has(core, id, NODE_IN_SET))
 			join_turn(core, supervisor, id);
@@ -143,7 +147,8 @@ static void
 show_waiting(struct core *core, uint32_t id)
 {
 	for (; id != CORE_NONE; id = node_get(core, id)->next) {
-		if (node_get(core, id)->state == STATE_WAITING)
+		if (node_get(core, id)->state == STATE_WAITING &&
+		    node_get(core, id)->reason == REASON_TURN)
 			return; /* shown before, and all after it */
 		if (node_has(core, id, NODE_IN_SET | NODE_FIRST) && operation_may_start(core, id))
 			node_set_state(core, id, STATE_WAITING, REASON_TURN);

@@ -31,6 +31,7 @@ spec_defaults(struct core_spec *spec, enum core_kind kind)
 	spec->stop[1] = (struct core_stop_step){ .signal = 9, .wait = SPAN_INFINITE };
 	spec->stop_steps = 2;
 	spec->kill_mode = KILL_TREE;
+	spec->hook_timeout = 10000;
 	spec_exit_add_code(&spec->success_exit, 0);
 	spec->strategy = STRATEGY_ONE_FOR_ONE;
 	spec->on_limit = LIMIT_ESCALATE;
@@ -58,6 +59,8 @@ child_problem(const struct core_spec *spec)
 {
 	if (spec->start_timeout < 1)
 		return "start_timeout is below 1 ms";
+	if (spec->hook_timeout < 1)
+		return "hook_timeout is below 1 ms";
 	if (spec->stop_steps < 1 || spec->stop_steps > SPEC_MAX_STOP_STEPS)
 		return "stop has no step, or too many";
 	for (uint32_t i = 0; i < spec->stop_steps; i++) {

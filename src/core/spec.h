@@ -102,6 +102,9 @@ struct core_spec {
 	bool stop_group;
 	enum core_kill_mode kill_mode;
 	struct core_exit_set success_exit, no_restart_exit, escalate_exit;
+	bool on_demand; /* the first start is that of the first connection */
+	bool pre_start, stop_command, post_stop; /* whether it has such a hook */
+	span_ms hook_timeout;                    /* 10,000; of each */
 
 	/* a supervisor */
 	enum core_strategy strategy;

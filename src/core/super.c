@@ -52,6 +52,7 @@ begin(struct core *core, uint32_t id, const struct super_event *event)
 	for (uint32_t child = node_get(core, id)->first; child != CORE_NONE;
 	     child = node_get(core, child)->next) {
 		node_touch(core, child)->streak = 0;
+		node_unmark(core, child, NODE_DEMANDED);
 		if (!node_has(core, child, NODE_WANTED))
 			continue;
 		node_mark(core, child, NODE_FIRST | NODE_IN_SET | NODE_AWAITED);
@@ -157,6 +158,7 @@ root_ended(struct core *core, enum node_goal goal, enum core_reason reason)
 	case GOAL_FINISHED:
 	case GOAL_GIVEN_UP:
 	case GOAL_FAILED_START:
+	case GOAL_ENDED:
 	case GOAL_COUNT: never("a goal that only a node with a supervisor can have");
 	}
 }
@@ -191,6 +193,7 @@ ended(struct core *core, uint32_t id)
 	case GOAL_ABORT: super_child_ended(core, id, END_FAILED_START, reason); return;
 	case GOAL_NONE:
 	case GOAL_FAILED_START:
+	case GOAL_ENDED:
 	case GOAL_LEAVE:
 	case GOAL_COUNT: never("a goal that only a child or the root can have");
 	}
@@ -359,6 +362,10 @@ super_fate(const struct core *core, uint32_t id, enum end_kind kind, enum core_r
 	if (has_status && kind != END_NORMAL &&
 	    spec_exit_matches(&spec->escalate_exit, node->status))
 		return STATE_RESTARTING;
+	if (kind == END_NORMAL && spec->on_demand) {
+		*reason = REASON_DEMAND;
+		return STATE_WAITING;
+	}
 	if (spec->restart == RESTART_TEMPORARY && kind != END_SHUTDOWN)
 		return kind == END_FAILED_START ? STATE_FAILED : STATE_FINISHED;
 	if (kind == END_NORMAL && (one_shot || spec->restart == RESTART_TRANSIENT))
@@ -417,7 +424,7 @@ super_child_ended(struct core *core, uint32_t id, enum end_kind kind, enum core_
 	release_operation(core, id);
 	if (state == STATE_RESTARTING)
 		queue_add(core, id, PENDING_FAILURE);
-	else if (node_spec(core, id)->significant &&
+	else if (state != STATE_WAITING && node_spec(core, id)->significant &&
 	    node_spec(core, parent)->auto_shutdown != AUTO_NEVER)
 		queue_add(core, id, PENDING_SIGNIFICANT);
 }

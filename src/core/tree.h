@@ -26,6 +26,9 @@ enum node_mark {
 	NODE_IN_TURN = 1 << 7,  /* that operation waits for it right now */
 	NODE_FIRST = 1 << 8,    /* not tried yet since its supervisor began */
 	NODE_DRAINED = 1 << 9,  /* an operator wants nothing new for it, until a start or restart */
+	NODE_DEMANDED =
+	    1 << 10, /* on_demand: a connection has come, and it has not ended well since */
+	NODE_HOOK_ENDING = 1 << 11, /* DO_END_HOOK was asked for */
 };
 
 /* What waits in a supervisor's queue for a node; several may. */
@@ -46,6 +49,7 @@ enum node_goal {
 	GOAL_GIVEN_UP,     /* failed: a member of a set that is given up */
 	GOAL_FAILED_START, /* its start has failed (start_timeout): a failure */
 	GOAL_START,        /* started again (operator's restart) */
+	GOAL_ENDED,        /* it has ended by itself, as `end_kind` says; post_stop runs */
 	/* supervisors only */
 	GOAL_ESCALATE,  /* ends; to its parent an end with reason `shutdown` */
 	GOAL_AUTO,      /* the same by automatic shutdown */
@@ -70,6 +74,9 @@ struct node {
 	uint16_t marks;
 	uint8_t kind, state, reason, goal;
 	uint8_t pending, stop_step;
+	uint8_t hook;     /* enum core_hook that runs */
+	uint8_t end_kind; /* enum end_kind, with GOAL_ENDED */
+	uint8_t reserved[4];
 };
 _Static_assert(sizeof(struct node) <= 128, "at most 128 bytes of core state a child");
 
@@ -137,8 +144,9 @@ struct action {
 		int32_t a;      /* RECORD */
 	};
 	union {
-		bool group; /* SIGNAL */
-		int64_t b;  /* RECORD */
+		bool group;   /* SIGNAL */
+		uint8_t hook; /* HOOK END_HOOK */
+		int64_t b;    /* RECORD */
 	};
 };
 _Static_assert(sizeof(struct action) == 24, "packed");
@@ -156,6 +164,10 @@ struct core {
 	uint8_t *is_dirty[CORE_AREAS];
 	struct action *actions;
 	uint32_t action_head, action_tail, action_capacity;
+	struct gate *gates; /* gate.c; memory of `after`, no part of the state */
+	uint32_t gate_count;
+	uint32_t *gates_of,
+	    *gates_on; /* [node] its first as the one that waits, as the one waited for */
 	/* supervisors to be stepped, a queue through their indices; own index: not in it */
 	uint32_t *wake_next;
 	struct list wake;

@@ -31,6 +31,10 @@ enum core_record_type {
 #include "core/records.def"
 	RECORD_COUNT
 };
+enum core_hook {
+#include "core/hooks.def"
+	HOOK_COUNT
+};
 #undef X
 
 /* Texts of the above; static storage. */
@@ -39,6 +43,7 @@ const char *core_reason_text(enum core_reason reason);
 const char *core_event_text(enum core_event_type type);
 const char *core_action_text(enum core_action_type type);
 const char *core_record_text(enum core_record_type type);
+const char *core_hook_text(enum core_hook hook);
 
 #define CORE_NONE UINT32_MAX /* no node */
 #define CORE_ROOT 0U         /* the root supervisor is always node 0 */
@@ -49,19 +54,25 @@ const char *core_record_text(enum core_record_type type);
 /* One event. Fields not named beside a type are ignored for it. */
 struct core_event {
 	enum core_event_type type;
-	/* START STOP RESTART RESET DRAIN EXTEND SPAWNED SPAWN_FAILED READY EXITED */
+	/* START STOP RESTART RESET DRAIN DEMAND EXTEND SPAWNED SPAWN_FAILED READY EXITED HOOK_DONE */
 	uint32_t node;
-	uint32_t incarnation; /* EXTEND SPAWNED SPAWN_FAILED READY EXITED: stale ones are dropped */
-	int32_t pid;          /* SPAWNED (only for the record) */
-	int32_t status;       /* EXITED: as of wait(2), or CORE_STATUS_UNKNOWN */
-	int32_t step, error;  /* SPAWN_FAILED: where and why (errno), only for the record */
-	bool now;             /* STOP SHUTDOWN */
+	/* EXTEND SPAWNED SPAWN_FAILED READY EXITED HOOK_DONE: stale ones are dropped */
+	uint32_t incarnation;
+	int32_t pid;         /* SPAWNED (only for the record) */
+	int32_t status;      /* EXITED, HOOK_DONE: as of wait(2), or CORE_STATUS_UNKNOWN */
+	enum core_hook hook; /* HOOK_DONE */
+	/* SPAWN_FAILED: where and why (errno), only for the record. HOOK_DONE: error is 0, or why it could not be started;
+	 * step is what a failed start by pre_start is recorded as */
+	int32_t step, error;
+	bool now; /* STOP SHUTDOWN */
 	/* STOP: the wish stays, so the next restart of its set or supervisor starts it again (OTP 12) */
 	bool until_restart;
 	/* SHUTDOWN: after that KILL everywhere; 0 or SPAN_INFINITE: never. EXTEND: from now on */
 	span_ms timeout;
 	bool group; /* RESTART */
 };
+
+#define RECORD_HOOK_ERROR 256 /* RECORD_HOOK: b is the errno times that, plus the hook */
 
 struct core_record {
 	enum core_record_type type;
@@ -75,8 +86,9 @@ struct core_record {
 struct core_action {
 	enum core_action_type type;
 	uint32_t node, incarnation;
-	int32_t signal; /* SIGNAL */
-	bool group;     /* SIGNAL: the whole process group */
+	int32_t signal;      /* SIGNAL */
+	bool group;          /* SIGNAL: the whole process group */
+	enum core_hook hook; /* HOOK END_HOOK */
 	int32_t status; /* EXIT: exit status of the daemon: 0, 70, or the significant child's */
 	bool escalated; /* EXIT: the root failed (machine: reboot) */
 	bool automatic; /* EXIT: the root's automatic shutdown (machine: power off) */

@@ -151,11 +151,11 @@ complete_types(struct complete *complete)
 {
 	/* A test holds them against engine/event_types.def, which is not ours to include. */
 	static const char *const types[] = { "node.*", "node.state", "child.*", "child.started",
-		"child.start_failed", "child.ready", "child.exited", "child.restarting",
-		"supervisor.*", "supervisor.restarting", "supervisor.limit", "supervisor.escalated",
-		"operator.*", "operator.start", "operator.stop", "operator.restart",
-		"operator.reset", "operator.drain", "operator.shutdown", "engine.*",
-		"engine.recovered" };
+		"child.start_failed", "child.ready", "child.exited", "child.hook",
+		"child.restarting", "supervisor.*", "supervisor.restarting", "supervisor.limit",
+		"supervisor.escalated", "operator.*", "operator.start", "operator.stop",
+		"operator.restart", "operator.reset", "operator.drain", "operator.shutdown",
+		"engine.*", "engine.recovered" };
 	const char *comma = strrchr(complete->word, ',');
 	char *prefix = NULL;
 

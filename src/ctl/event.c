@@ -126,7 +126,7 @@ words_ready(struct buf *out, json_t *event)
 }
 
 static void
-words_exited(struct buf *out, json_t *event)
+put_end(struct buf *out, json_t *event)
 {
 	const json_t *end = json_object_get(event, "exit");
 	const char *signal = member_text(end, "signal");
@@ -141,8 +141,26 @@ words_exited(struct buf *out, json_t *event)
 	} else {
 		buf_puts(out, "exited with unknown status");
 	}
+}
+
+static void
+words_exited(struct buf *out, json_t *event)
+{
+	put_end(out, event);
 	buf_puts(out, " after ");
 	put_length(out, event, "uptime_s");
+	put_start(out, event);
+}
+
+static void
+words_hook(struct buf *out, json_t *event)
+{
+	member_put(out, member_text(event, "hook"));
+	buf_puts(out, ": ");
+	if (json_object_get(event, "error") != NULL)
+		member_put(out, member_text(event, "error"));
+	else
+		put_end(out, event);
 	put_start(out, event);
 }
 
@@ -256,6 +274,7 @@ static const struct {
 	{ "child.start_failed", words_start_failed },
 	{ "child.ready", words_ready },
 	{ "child.exited", words_exited },
+	{ "child.hook", words_hook },
 	{ "child.restarting", words_restarting },
 	{ "supervisor.restarting", words_group },
 	{ "supervisor.limit", words_limit },

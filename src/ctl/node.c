@@ -33,6 +33,8 @@ static const struct {
 	{ "start_aborted", "a child could not start" },
 	{ "status_lost", "nobody saw its end" },
 	{ "given_up", GIVEN_UP "too many restarts" },
+	{ "after", "waits for what it comes after" },
+	{ "demand", "on demand" },
 };
 
 static bool

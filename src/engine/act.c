@@ -453,6 +453,8 @@ do_one(struct act *act, const struct core_action *action)
 		break;
 	case DO_SIGNAL: queue_signal(act, action); break;
 	case DO_KILL_TREE: /* with the commit */ break;
+	case DO_HOOK:
+	case DO_END_HOOK: must(false); /* no configuration has hooks yet */
 	case DO_RECORD:
 		if (act->engine->control)
 			control_on_record(act->engine->control, &action->record);

@@ -126,6 +126,20 @@ event_exited(struct pen *pen, const struct engine *engine, const struct image_ev
 }
 
 static void
+event_hook(struct pen *pen, const struct engine *engine, const struct image_event *event)
+{
+	int64_t error = event->b / RECORD_HOOK_ERROR;
+
+	(void)engine;
+	pen_string(
+	    pen, ",\"hook\":", core_hook_text((enum core_hook)(event->b % RECORD_HOOK_ERROR)));
+	if (error > 0)
+		pen_string(pen, ",\"error\":", names_errno((int)error));
+	else
+		pen_exit(pen, event->a);
+}
+
+static void
 event_restarting(struct pen *pen, const struct engine *engine, const struct image_event *event)
 {
 	(void)engine;
@@ -193,6 +207,7 @@ static event_fn *const event_members[] = {
 	[RECORD_ESCALATED] = event_escalated,
 	[RECORD_OPERATOR] = event_operator,
 	[RECORD_RECOVERED] = event_recovered,
+	[RECORD_HOOK] = event_hook,
 };
 _Static_assert(sizeof event_members / sizeof *event_members == RECORD_COUNT,
     "members for each type of record");

@@ -145,6 +145,23 @@ line_ready(const struct engine *engine, const struct image_event *event, char *t
 		(void)snprintf(text, TEXT_SIZE, "ready after %s", span_about(event->b, span));
 }
 
+/* Only what went wrong; all of them are events. */
+static void
+line_hook(const struct engine *engine, const struct image_event *event, char *text)
+{
+	const char *hook = core_hook_text((enum core_hook)(event->b % RECORD_HOOK_ERROR));
+	int64_t error = event->b / RECORD_HOOK_ERROR;
+	char how[PROCESS_END_SIZE];
+
+	(void)engine;
+	if (error > 0)
+		(void)snprintf(text, TEXT_SIZE, "could not run %s: %s (%s) (start %u)", hook,
+		    strerror((int)error), names_errno((int)error), event->incarnation);
+	else if (event->a != 0)
+		(void)snprintf(text, TEXT_SIZE, "%s %s (start %u)", hook,
+		    process_end_text(event->a, how), event->incarnation);
+}
+
 static void
 line_exited(const struct engine *engine, const struct image_event *event, char *text)
 {
@@ -248,6 +265,7 @@ static line_fn *const LINES[] = {
 	[RECORD_ESCALATED] = line_escalated,
 	[RECORD_OPERATOR] = line_operator,
 	[RECORD_RECOVERED] = line_recovered,
+	[RECORD_HOOK] = line_hook,
 };
 _Static_assert(sizeof(LINES) / sizeof(LINES[0]) == RECORD_COUNT, "a line for each type of record");
 

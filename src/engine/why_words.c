@@ -114,6 +114,20 @@ because_limit(const struct why *why, uint32_t supervisor, char out[WHY_PHRASE_SI
 		    span_about(spec->period, period), of, on_limit);
 }
 
+/* "shop/db, which it comes after, is not ready (after)" */
+static void
+because_after(const struct why *why, char out[WHY_PHRASE_SIZE])
+{
+	uint32_t held_by = core_held_by(why->engine->core, why->node);
+	char name[WHY_NAME_SIZE];
+
+	if (held_by == CORE_NONE)
+		snprintf(out, WHY_PHRASE_SIZE, "what it comes after is ready now (after)");
+	else
+		snprintf(out, WHY_PHRASE_SIZE, "%s, which it comes after, is not ready (after)",
+		    why_name(why, held_by, name));
+}
+
 static void
 because_turn(const struct why *why, char out[WHY_PHRASE_SIZE])
 {
@@ -209,6 +223,11 @@ why_because(const struct why *why, char out[WHY_PHRASE_SIZE])
 		    out, WHY_PHRASE_SIZE, "no start slot came free in time (start_queue_timeout)");
 		break;
 	case REASON_GROUP: because_group(why, out); break;
+	case REASON_AFTER: because_after(why, out); break;
+	case REASON_DEMAND:
+		snprintf(out, WHY_PHRASE_SIZE,
+		    "it is started when the first connection comes (on_demand)");
+		break;
 	case REASON_LIMIT:
 	case REASON_GIVEN_UP: because_limit(why, why->facts.parent, out); break;
 	case REASON_INTENSITY: because_limit(why, why->node, out); break;

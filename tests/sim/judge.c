@@ -240,6 +240,8 @@ judge_event(struct sim *sim, const struct core_event *event)
 	case ON_TIMER:
 	case ON_HOLD:
 	case ON_RELEASE:
+	case ON_HOOK_DONE:
+	case ON_DEMAND:
 	case EVENT_COUNT: break;
 	}
 }
@@ -441,6 +443,8 @@ judge_action(struct sim *sim, const struct core_action *action)
 		if (sim->nodes[CORE_ROOT].notes.known > 0)
 			sim_break(sim, 8, CORE_ROOT, "leaves while children are alive");
 		break;
+	case DO_HOOK:
+	case DO_END_HOOK:
 	case ACTION_COUNT: break;
 	}
 }

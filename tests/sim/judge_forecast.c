@@ -223,6 +223,7 @@ judge_forecast_record(struct sim *sim, const struct core_record *record)
 	case RECORD_EXITED:
 	case RECORD_OPERATOR:
 	case RECORD_RECOVERED:
+	case RECORD_HOOK:
 	case RECORD_COUNT: break;
 	}
 }

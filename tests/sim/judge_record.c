@@ -164,6 +164,7 @@ judge_record(struct sim *sim, const struct core_record *record)
 	case RECORD_ESCALATED:
 	case RECORD_OPERATOR:
 	case RECORD_RECOVERED:
+	case RECORD_HOOK:
 	case RECORD_COUNT: break;
 	}
 }

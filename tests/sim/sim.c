@@ -177,6 +177,8 @@ carry_out(struct sim *sim, const struct core_action *action)
 	case DO_EXIT: sim->exited = true; break;
 	case DO_KILL_TREE:
 	case DO_RECORD:
+	case DO_HOOK:
+	case DO_END_HOOK:
 	case ACTION_COUNT: break;
 	}
 }

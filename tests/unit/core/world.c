@@ -353,6 +353,8 @@ act(struct world *world, const struct core_action *action)
 			    action->automatic ? " automatic" : "");
 		world->over = true;
 		break;
+	case DO_HOOK:
+	case DO_END_HOOK:
 	case ACTION_COUNT: break;
 	}
 }

@@ -1,0 +1,24 @@
+/*
+ * gate: what holds a start back though its turn has come: nodes that are to be ready before it
+ * (`after`), and for a child with on_demand the first connection. A gate stops starts only: what
+ * has been let through is never touched again. The dependencies are memory beside the state:
+ * core_add_after lays them down again in every engine.
+ */
+#ifndef COPPICE_CORE_GATE_H
+#define COPPICE_CORE_GATE_H
+
+#include "core/tree.h"
+
+/* See core_add_after, core_held_by. */
+int gate_add(struct core *core, uint32_t waiter, uint32_t dependency);
+uint32_t gate_closed_by(const struct core *core, uint32_t id);
+/* Whether a start of the child must wait, and why (REASON_AFTER, REASON_DEMAND). */
+bool gate_holds(const struct core *core, uint32_t id, enum core_reason *reason);
+/* A node is ready: whoever waited for it alone starts. */
+void gate_note_ready(struct core *core, uint32_t id);
+/* Starts it if it waits for nodes, and all of them are ready. */
+void gate_try(struct core *core, uint32_t id);
+/* A connection has come, or an operator has in its stead. */
+void gate_demand(struct core *core, uint32_t id, enum core_reason reason);
+
+#endif
