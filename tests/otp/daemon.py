@@ -192,6 +192,7 @@ class Stage:
         self.over = False
         self.boot_failed = False
         self.stream = self.control = None
+        self.engine = 0
         self.requests, self.answered = 0, {}
 
     def add(self, spec, parent, added):
@@ -230,16 +231,16 @@ class Stage:
         self.stream.socket.setblocking(False)
 
     def finish(self):
+        # killed, engine first, while the reaper cannot make another; the actors end with their sockets
         if self.popen.poll() is None:
-            os.kill(self.popen.pid, signal.SIGTERM)
-            for link in [self.stream, self.control] + self.actors:
-                if link is not None:
-                    link.socket.close()
+            os.kill(self.popen.pid, signal.SIGSTOP)
             try:
-                self.popen.wait(10)
-            except subprocess.TimeoutExpired:
-                self.popen.kill()
-                self.popen.wait()
+                if self.engine:
+                    os.kill(self.engine, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            self.popen.kill()
+            self.popen.wait()
         for link in [self.listener, self.stream, self.control] + self.actors:
             if link is not None:
                 getattr(link, "socket", link).close()

@@ -408,8 +408,6 @@ carry_out(struct stage *stage, const struct core_action *action)
 	case DO_KILL_TREE:
 	case DO_HOOK:
 	case DO_END_HOOK:
-	case DO_HOOK:
-	case DO_END_HOOK:
 	case ACTION_COUNT: return;
 	}
 }
