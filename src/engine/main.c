@@ -6,8 +6,10 @@
 #include "engine/engine.h"
 #include "lib/str.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sysexits.h>
 
 static const struct role {
@@ -19,6 +21,19 @@ static const struct role {
 	{ "compile", "coppice-compile", compile_main },
 };
 
+/*
+ * Or jansson reads /dev/urandom, and that waits for entropy, on a machine that has just begun for
+ * about a second.
+ */
+static void
+seed_json(void)
+{
+	size_t seed = 0;
+
+	if (getrandom(&seed, sizeof(seed), GRND_INSECURE) == (ssize_t)sizeof(seed))
+		json_object_seed(seed | 1); /* 0 means: find one yourself */
+}
+
 int
 main(int argc, char **argv)
 {
@@ -27,6 +42,7 @@ main(int argc, char **argv)
 			continue;
 		/* only a name: nothing depends on it, so failure needs no handling */
 		(void)prctl(PR_SET_NAME, ROLES[i].comm);
+		seed_json();
 		return ROLES[i].main(argc - 1, argv + 1);
 	}
 	(void)fprintf(stderr, "coppice-engine is a part of coppice and is started by coppiced.\n");
