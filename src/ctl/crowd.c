@@ -16,6 +16,7 @@
 struct ask {
 	struct client client; /* fd −1: free */
 	char *path;
+	unsigned index; /* of the path */
 	mono_ms deadline;
 };
 
@@ -27,7 +28,6 @@ struct crowd {
 	struct pollfd *polled; /* one for each of asks */
 	unsigned room, sent, taken;
 	int worst;
-	struct paths late; /* those that the daemon's timeout has ended; the texts are paths' */
 	struct progress progress;
 };
 
@@ -43,7 +43,8 @@ crowd_send(struct crowd *crowd)
 		if (ask->client.fd >= 0)
 			continue;
 		unsigned turn = crowd->sent++;
-		ask->path = crowd->paths->all[action->backwards ? count - 1 - turn : turn];
+		ask->index = action->backwards ? count - 1 - turn : turn;
+		ask->path = crowd->paths->all[ask->index];
 		ask->deadline = span_after(span_mono_now(), action->patience);
 		char *params = reply_path_params(ask->path, action->extra);
 		int status = reply_request_on(crowd->ctl, &ask->client, action->method, params);
@@ -82,19 +83,19 @@ static void
 crowd_judge(struct crowd *crowd, struct ask *ask, const struct reply *reply)
 {
 	struct ctl *ctl = crowd->ctl;
+	enum progress_fate fate = PROGRESS_LATE;
 	int status = CTL_TIMED_OUT;
 
 	progress_clear(&crowd->progress);
 	if (reply->is_error && reply->code == RPC_TIMEOUT && ctl->options[OPT_TIMEOUT] != NULL) {
 		/* Told together at the end; here only the answer as it is. */
-		struct paths *late = &crowd->late;
-		late->all = mem_grow(late->all, late->count + 1, sizeof *late->all);
-		late->all[late->count++] = ask->path;
 		if (ctl->options[OPT_JSON] != NULL)
 			reply_put_line(ctl, reply);
 	} else {
 		status = act_put_answer(ctl, reply, ask->path);
+		fate = status == 0 ? PROGRESS_DONE : PROGRESS_FAILED;
 	}
+	progress_answer(&crowd->progress, ask->index, fate);
 	crowd->worst = status > crowd->worst ? status : crowd->worst;
 }
 
@@ -170,14 +171,13 @@ crowd_run(struct ctl *ctl, const struct action *action, const struct paths *path
 	progress_begin(&crowd.progress, ctl, action->method, paths);
 	int status = crowd_loop(&crowd);
 	progress_clear(&crowd.progress);
-	if (status == 0 && crowd.late.count > 0)
-		progress_tell_late(&crowd.progress, &crowd.late, ctl->options[OPT_TIMEOUT]);
+	if (status == 0)
+		progress_tell_late(&crowd.progress, ctl->options[OPT_TIMEOUT]);
 	progress_end(&crowd.progress);
 	if (status == 0)
 		crowd_tell_left(&crowd);
 	for (unsigned i = 0; i < crowd.room; i++)
 		client_close(&crowd.asks[i].client);
-	free(crowd.late.all);
 	free(crowd.polled);
 	free(crowd.asks);
 	return status != 0 ? status : crowd.worst;

@@ -3,6 +3,7 @@
 #include "ctl/member.h"
 #include "ctl/reply.h"
 #include "lib/fd.h"
+#include "lib/mem.h"
 #include "lib/str.h"
 
 #include <stdio.h>
@@ -21,7 +22,7 @@
 struct look {
 	struct reply reply;
 	struct node_list list;
-	size_t total, missing; /* children that count */
+	size_t total, missing, failed; /* children that count */
 };
 
 void
@@ -32,12 +33,12 @@ progress_begin(
 
 	*progress = (struct progress){ .ctl = ctl,
 		.down = str_equal(method, "stop"),
-		.paths = paths->all,
+		.paths = paths,
+		.fates = mem_zalloc(paths->count, sizeof *progress->fates),
 		.count = paths->count,
+		.in_turn = str_equal(method, "restart") && paths->count > 1,
 		.terminal = isatty(STDERR_FILENO) && kind != NULL && !str_equal(kind, "dumb"),
 		.client = { .fd = -1, .tee = -1 } };
-	if (str_equal(method, "restart"))
-		progress->turns = paths->count;
 	progress->next =
 	    progress->terminal ? span_after(span_mono_now(), PROGRESS_FIRST_MS) : MONO_NEVER;
 }
@@ -46,6 +47,7 @@ void
 progress_end(struct progress *progress)
 {
 	client_close(&progress->client);
+	free(progress->fates);
 }
 
 mono_ms
@@ -57,9 +59,14 @@ progress_next(const struct progress *progress)
 void
 progress_move(struct progress *progress, unsigned turn)
 {
-	progress->paths += turn - progress->turn;
-	progress->turn = turn;
+	progress->first = turn;
 	progress->count = 1;
+}
+
+void
+progress_answer(struct progress *progress, unsigned index, enum progress_fate fate)
+{
+	progress->fates[index] = fate;
 }
 
 /* One answer without a word about what goes wrong. */
@@ -87,15 +94,19 @@ enum meant {
 };
 
 static enum meant
-progress_meant(const struct progress *progress, const struct node *node)
+progress_meant(const struct progress *progress, const struct node *node, enum progress_fate *fate)
 {
 	enum meant meant = MEANT_NOT;
 
-	for (unsigned i = 0; i < progress->count && meant != MEANT_ITSELF; i++) {
-		if (paths_match(progress->paths[i], node, false))
-			meant = MEANT_ITSELF;
-		else if (meant == MEANT_NOT && paths_match(progress->paths[i], node, true))
-			meant = MEANT_BELOW;
+	for (unsigned i = progress->first; i < progress->first + progress->count; i++) {
+		const char *path = progress->paths->all[i];
+		bool itself = paths_match(path, node, false);
+		if (!itself && (meant != MEANT_NOT || !paths_match(path, node, true)))
+			continue;
+		*fate = progress->fates[i];
+		meant = itself ? MEANT_ITSELF : MEANT_BELOW;
+		if (itself)
+			break;
 	}
 	return meant;
 }
@@ -117,7 +128,10 @@ node_is_down(const struct node *node)
 	    scan_text_is(&node->state, "finished");
 }
 
-/* Counts the children that are meant, and keeps of the list those that are not there yet. */
+/*
+ * Counts the children that are meant, and keeps of the list those that are not there yet and still
+ * waited for.
+ */
 static void
 progress_count(const struct progress *progress, struct look *look)
 {
@@ -125,14 +139,21 @@ progress_count(const struct progress *progress, struct look *look)
 
 	for (size_t i = 0; i < list->count; i++) {
 		const struct node node = list->nodes[i];
-		enum meant meant =
-		    scan_text_is(&node.kind, "child") ? progress_meant(progress, &node) : MEANT_NOT;
+		bool there = progress->down ? node_is_down(&node) : node_is_well(&node);
+		enum progress_fate fate = PROGRESS_PENDING;
+		enum meant meant = scan_text_is(&node.kind, "child")
+		    ? progress_meant(progress, &node, &fate)
+		    : MEANT_NOT;
 		if (meant == MEANT_NOT)
 			continue;
 		if (!progress->down && meant == MEANT_BELOW && node_stays_down(&node))
 			continue;
 		look->total++;
-		if (progress->down ? !node_is_down(&node) : !node_is_well(&node))
+		if (there || fate == PROGRESS_DONE)
+			continue;
+		if (fate == PROGRESS_FAILED)
+			look->failed++;
+		else
 			list->nodes[look->missing++] = node; /* no later than where it stands */
 	}
 	list->count = look->missing;
@@ -142,7 +163,7 @@ static bool
 progress_look(struct progress *progress, struct look *look)
 {
 	char *params = progress->count == 1
-	    ? reply_path_params(progress->paths[0], ",\"recursive\":true")
+	    ? reply_path_params(progress->paths->all[progress->first], ",\"recursive\":true")
 	    : NULL;
 
 	*look = (struct look){ 0 };
@@ -274,11 +295,13 @@ progress_draw(struct progress *progress, struct look *look)
 
 	buf_puts(&line, "\r\033[K");
 	size_t start = line.len;
-	if (progress->turns > 1)
-		buf_printf(&line, "%u of %u restarted", progress->turn, progress->turns);
+	if (progress->in_turn)
+		buf_printf(&line, "%u of %u restarted", progress->first, progress->paths->count);
 	else
-		buf_printf(&line, "%zu of %zu %s", look->total - look->missing, look->total,
-		    progress->down ? "down" : "ready");
+		buf_printf(&line, "%zu of %zu %s", look->total - look->missing - look->failed,
+		    look->total, progress->down ? "down" : "ready");
+	if (look->failed > 0)
+		buf_printf(&line, ", %zu failed", look->failed);
 	buf_puts(&line, more > 0 ? "; waiting for " : "");
 	more -= progress_put_missing(progress, &line, look, PROGRESS_NAMES, ", ", "");
 	if (more > 0)
@@ -306,22 +329,35 @@ progress_tick(struct progress *progress)
 	progress->next = span_mono_now() + (cost > PROGRESS_PAUSE_MS ? cost : PROGRESS_PAUSE_MS);
 }
 
-void
-progress_tell_late(struct progress *progress, const struct paths *late, const char *timeout)
+/* Of the paths that were late the first; NULL: none was. */
+static const char *
+progress_first_late(const struct progress *progress)
 {
+	for (unsigned i = 0; i < progress->paths->count; i++) {
+		if (progress->fates[i] == PROGRESS_LATE)
+			return progress->paths->all[i];
+	}
+	return NULL;
+}
+
+void
+progress_tell_late(struct progress *progress, const char *timeout)
+{
+	const char *first = progress_first_late(progress);
 	struct buf lines = { 0 };
 	struct look look;
 
-	progress->paths = late->all;
-	progress->count = late->count;
+	if (first == NULL)
+		return;
 	bool known = progress_look(progress, &look);
 	size_t missing = look.missing;
 	if (known)
 		missing -=
 		    progress_put_missing(progress, &lines, &look, PROGRESS_LINES, "  ", "\n");
 	else
-		for (unsigned i = 0; i < late->count; i++)
-			buf_printf(&lines, "  %s\n", late->all[i]);
+		for (unsigned i = 0; i < progress->paths->count; i++)
+			if (progress->fates[i] == PROGRESS_LATE)
+				buf_printf(&lines, "  %s\n", progress->paths->all[i]);
 	if (missing > 0)
 		buf_printf(&lines, "  and %zu more\n", missing);
 	if (known && look.missing > 0)
@@ -329,7 +365,7 @@ progress_tell_late(struct progress *progress, const struct paths *late, const ch
 		    progress->down ? "down" : "ready", timeout, look.missing, look.total);
 	else
 		ctl_complain(progress->ctl, 0, NULL, "not %s after %s: %s",
-		    progress->down ? "down" : "ready", timeout, late->all[0]);
+		    progress->down ? "down" : "ready", timeout, first);
 	progress_write(&lines);
 	fputs("coppicectl: what was asked for goes on; coppicectl why PATH tells more\n", stderr);
 	look_free(&look);

@@ -271,16 +271,51 @@ def test_progress_is_shown_on_a_terminal_only(serve):
     assert drawn.endswith("\r\033[K")
 
 
+def test_progress_names_those_still_waited_for(serve):
+    """Not one whose answer has come, whatever it does then; the number of all stays the same."""
+    looked, failed = threading.Semaphore(0), threading.Event()
+
+    def answer(request):
+        path = request.get("params", {}).get("path")
+        if request["method"] == "status":
+            return {"nodes": [node("bad", "restarting", reason="start_failed"), node("off"), node("slow", "waiting", reason="turn")]}
+        if path == "bad":
+            failed.set()
+            return Error(4, "bad: executing the command: ENOENT")
+        if path == "off":
+            return node("off")
+        assert failed.wait(20)
+        looked.acquire()  # pylint: disable=consider-using-with
+        return Error(5, "not done within the timeout")
+
+    leader, follower = pty.openpty()
+    with subprocess.Popen([CTL, "-s", serve(answer).path, "start", "--timeout", "3s", "slow", "off", "bad"], stdout=subprocess.DEVNULL,
+                          stderr=follower, env=clean(TERM="xterm")) as process:
+        os.close(follower)
+        drawn = b""
+        while more := read_some(leader):
+            drawn += more
+            if b"; waiting for " in drawn.partition(b"ENOENT")[2]:
+                looked.release()
+        assert process.wait(20) == 5
+    os.close(leader)
+    after = drawn.partition(b"ENOENT")[2].decode()
+    assert "1 of 3 ready, 1 failed; waiting for slow (waiting for 2h13m" in after
+    assert "bad (" not in after and "not ready after 3s: 1 of 3" in after
+
+
+def read_some(leader):
+    """What has been written to a terminal; nothing once nobody has it open any more."""
+    try:
+        return os.read(leader, 65536)
+    except OSError:  # EIO: the other end is closed
+        return b""
+
+
 def read_all(leader):
     """What is written to a terminal until nobody has it open any more."""
     text = b""
-    while True:
-        try:
-            more = os.read(leader, 65536)
-        except OSError:  # EIO: the other end is closed
-            break
-        if not more:
-            break
+    while more := read_some(leader):
         text += more
     os.close(leader)
     return text.decode()
