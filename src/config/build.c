@@ -83,9 +83,11 @@ make_index(struct build *build)
 		}
 		struct raw_section *section = index.places[i]->section;
 		char *there = raw_there(section, before->section, before->section->line);
+		bool is_same = str_equal(section->title, before->section->title);
 		raw_section_error(section, build->diag,
-		    "\"%s\" is declared already, as [%s] in %s: give one of them another name",
-		    before->path, before->section->title, there);
+		    "\"%s\" is declared already, as [%s] in %s: %sgive one of them another name",
+		    before->path, before->section->title, there,
+		    is_same ? "put all into one, or " : "");
 		free(there);
 		index.places[i]->path[0] = '\0'; /* marked for removal */
 	}

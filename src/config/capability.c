@@ -65,9 +65,12 @@ capability_parse(const char *text, int64_t *set)
 	char *save, *copy = mem_strdup(text), *problem = NULL;
 
 	*set = 0;
-	for (char *word = strtok_r(copy, SEPARATORS, &save); word != NULL && problem == NULL;
+	if (*text != '\0' && text[strspn(text, SEPARATORS)] == '\0')
+		problem =
+		    mem_strdup("no capability is named: for none write nothing behind the \"=\"");
+	for (char *word = strtok_r(copy, SEPARATORS, &save); word != NULL;
 	     word = strtok_r(NULL, SEPARATORS, &save))
-		problem = add(word, set);
+		problem = diag_join(problem, add(word, set));
 	free(copy);
 	return problem;
 }

@@ -302,7 +302,8 @@ check_root(const struct build *build, const struct build_place *root)
 	}
 	if (root->first == NULL && diag_errors(build->diag) == 0) {
 		const struct diag_where where = { .file = build->file->name };
-		diag_warning(build->diag, &where, "there is nothing to supervise: no [child:PATH]");
+		diag_warning(
+		    build->diag, &where, "there is nothing to supervise: add a [child:PATH]");
 	}
 }
 
@@ -325,7 +326,8 @@ check_log(const struct build *build, const struct build_place *place)
 	const struct build_setting *log = &place->settings[KEY_LOG],
 				   *file = &place->settings[KEY_LOG_FILE];
 
-	if (file->entry != NULL && !check_logs_to_file(place) && file->distance == log->distance)
+	if (file->entry != NULL && log->entry != NULL && !log->entry->reported &&
+	    !check_logs_to_file(place) && file->distance == log->distance)
 		inherit_warning(build, place, KEY_LOG_FILE,
 		    "has no effect with log = %s: leave one of the two out",
 		    log->value->number == LOG_NULL ? "null" : "inherit");

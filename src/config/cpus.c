@@ -49,9 +49,9 @@ cpus_parse(const char *text, uint64_t *cpus)
 	char *save, *copy = mem_strdup(text), *problem = NULL;
 	bool any = false;
 
-	for (char *word = strtok_r(copy, SEPARATORS, &save); word != NULL && problem == NULL;
+	for (char *word = strtok_r(copy, SEPARATORS, &save); word != NULL;
 	     word = strtok_r(NULL, SEPARATORS, &save)) {
-		problem = add_range(word, cpus);
+		problem = diag_join(problem, add_range(word, cpus));
 		any = true;
 	}
 	if (!any)

@@ -59,9 +59,13 @@ report_unknown(struct raw_entry *entry, const char *name, unsigned in, enum titl
 	const char *nearest;
 
 	if (key == NULL && str_starts(name, FOR_CHILDREN)) {
-		raw_entry_error(entry, diag,
-		    "\"" FOR_CHILDREN "\" is for supervisors (did you mean \"%s\"?)",
-		    name + strlen(FOR_CHILDREN));
+		if (kind == TITLE_COPPICE)
+			raw_entry_error(entry, diag,
+			    "\"" FOR_CHILDREN "\" is for supervisors: put it into [supervisor:/]");
+		else
+			raw_entry_error(entry, diag,
+			    "\"" FOR_CHILDREN "\" is for supervisors (did you mean \"%s%s\"?)",
+			    prefix, name + strlen(FOR_CHILDREN));
 		return;
 	}
 	if (key != NULL) {

@@ -218,10 +218,13 @@ weigh(struct identity *identity)
 	return KEY_COUNT;
 }
 
+/* problem, taken over: NULL if there is none. */
 static void
 report(const struct build *build, const struct build_place *place, struct identity *identity,
     enum keys_id id, char *problem)
 {
+	if (problem == NULL)
+		return;
 	identity->wrong = true;
 	inherit_error(build, place, id, "%s", problem);
 	free(problem);
@@ -239,25 +242,17 @@ fill(const struct build *build, const struct build_place *place, struct identity
 		problem = mem_printf(
 		    "user %u is not in the user database, so \"group\" must say its group: add group = NAME",
 		    identity->uid);
-	if (problem != NULL) {
-		report(build, place, identity, KEY_USER, problem);
-		return;
-	}
+	report(build, place, identity, KEY_USER, problem);
 	identity->gid = own_group;
 	if (identity->asked_group != NULL)
-		problem = identity_group(identity->asked_group->text, &identity->gid);
-	if (problem != NULL) {
-		report(build, place, identity, KEY_GROUP, problem);
+		report(build, place, identity, KEY_GROUP,
+		    identity_group(identity->asked_group->text, &identity->gid));
+	if (identity->asked_groups != NULL)
+		report(build, place, identity, KEY_GROUPS, set_asked_groups(identity));
+	if (identity->wrong)
 		return;
-	}
 	if (identity->asked_groups == NULL)
 		set_own_groups(identity, in_database);
-	else
-		problem = set_asked_groups(identity);
-	if (problem != NULL) {
-		report(build, place, identity, KEY_GROUPS, problem);
-		return;
-	}
 	enum keys_id denied = weigh(identity);
 	if (denied != KEY_COUNT)
 		report(build, place, identity, denied,

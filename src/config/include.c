@@ -152,6 +152,11 @@ take_word(struct includer *includer, size_t from, const struct raw_entry *entry,
 	} else if (*word == '~') {
 		entry_error(includer, entry, "\"~\" is not expanded: write ${HOME}");
 		free(path);
+	} else if (word[strlen(word) - 1] == ',') {
+		entry_error(includer, entry,
+		    "\"%s\" ends in a comma: put blanks alone between names",
+		    diag_clip(word, clip));
+		free(path);
 	} else if (stat(path, &st) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
 		entry_error(includer, entry,
 		    "there is no file \"%s\": make it or take it out (a pattern such as *.conf may name none)",

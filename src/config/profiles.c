@@ -59,12 +59,14 @@ report_unknown(const struct build *build, struct raw_entry *entry)
 {
 	const char **candidates = mem_zalloc(build->profile_count + 1, sizeof(char *));
 	const char *name = entry->parsed->text;
-	char clip[DIAG_CLIP_SIZE];
+	char clip[DIAG_CLIP_SIZE], *problem = titles_profile_problem(name);
 
 	for (size_t i = 0; i < build->profile_count; i++)
 		candidates[i] = name_of(build->profiles[i]);
 	const char *nearest = str_nearest(name, candidates, build->profile_count);
-	if (nearest != NULL)
+	if (problem != NULL)
+		raw_entry_error(entry, build->diag, "%s", problem);
+	else if (nearest != NULL)
 		raw_entry_error(entry, build->diag,
 		    "there is no profile \"%s\" (did you mean \"%s\"?)", diag_clip(name, clip),
 		    nearest);
@@ -72,6 +74,7 @@ report_unknown(const struct build *build, struct raw_entry *entry)
 		raw_entry_error(entry, build->diag,
 		    "there is no profile \"%s\": add [profile:%s] with the values that it is to have",
 		    diag_clip(name, clip), clip);
+	free(problem);
 	free(candidates);
 }
 

@@ -264,9 +264,10 @@ report_line(struct reader *reader, const char *text, bool continues, const struc
 		reader->section = title;
 	} else if (*text != '#' && *text != ';') {
 		reader->section = before;
-		key = continues         ? mem_strdup(reader->lines[reader->count - 1].name)
-		    : text[name] == '=' ? trimmed(text, name)
-					: NULL;
+		key = continues ? mem_strdup(reader->lines[reader->count - 1].name)
+		    : text[name] == '=' && (odd->column == 0 || odd->column > name)
+		    ? trimmed(text, name)
+		    : NULL;
 		reader->key = key != NULL && *key != '\0' ? key : NULL;
 	}
 	if (len > MAX_LINE)

@@ -1,10 +1,12 @@
 #include "config/sequence.h"
 
 #include "config/diag.h"
+#include "config/keys.h"
 #include "lib/mem.h"
 #include "lib/names.h"
 #include "lib/str.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,12 +66,15 @@ static char *
 check_wait(const char *word, const char *next, int signal, span_ms *wait)
 {
 	const char *name = names_signal_text(signal);
-	char clip[DIAG_CLIP_SIZE];
+	char clip[DIAG_CLIP_SIZE], longest[SPAN_TEXT_SIZE];
 	int error = span_parse(word, wait);
 
 	if (error != 0 && names_signal(word) > 0)
 		return mem_printf("how long to wait between %s and %s? Write for example %s 5s %s",
 		    name, word, name, word);
+	if (error == -ERANGE)
+		return mem_printf("the wait of %s after %s is too long: up to %s, or infinity",
+		    diag_clip(word, clip), name, span_format(KEYS_MAX_SPAN, longest));
 	if (error != 0)
 		return mem_printf(
 		    "\"%s\" is no duration (such as 5s): after %s stands how long to wait, " EXAMPLE,

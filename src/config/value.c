@@ -45,6 +45,15 @@ parse_text(const struct keys_key *key, const char *text, struct value *value)
 	return NULL;
 }
 
+/* By its last part: nothing, "." or "..". */
+static bool
+is_directory_name(const char *text)
+{
+	const char *slash = strrchr(text, '/'), *last = slash != NULL ? slash + 1 : text;
+
+	return *last == '\0' || str_equal(last, ".") || str_equal(last, "..");
+}
+
 static char *
 parse_path(const struct keys_key *key, const char *text, struct value *value)
 {
@@ -54,7 +63,7 @@ parse_path(const struct keys_key *key, const char *text, struct value *value)
 		return mem_printf("the path is longer than %d bytes", PATH_MAX - 1);
 	if (*text == '~')
 		return mem_strdup("\"~\" is not expanded: write ${HOME}");
-	if (key->type != TYPE_DIRECTORY && ends_in(text, '/'))
+	if (key->type != TYPE_DIRECTORY && is_directory_name(text))
 		return mem_printf(
 		    "\"%s\" is a directory: add the name of a file", diag_clip(text, clip));
 	return parse_text(key, text, value);

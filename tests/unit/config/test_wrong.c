@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,8 +35,8 @@ test_messages(void **state)
 		struct compiled compiled;
 		compiled_make(&compiled, rows[i].text, rows[i].len, BUILD_SERVICE);
 		if (!str_equal(compiled.messages.data, rows[i].messages)) {
-			print_error("%s:\nexpected:\n%sgot:\n%s", rows[i].title, rows[i].messages,
-			    compiled.messages.data);
+			fprintf(stderr, "%s:\nexpected:\n%sgot:\n%s", rows[i].title,
+			    rows[i].messages, compiled.messages.data);
 			wrong++;
 		}
 		compiled_free(&compiled);
@@ -60,12 +61,32 @@ test_errors_decide(void **state)
 	compiled_free(&compiled);
 }
 
+/* Their windows take memory of all supervisors together. */
+static void
+test_intensities_together(void **state)
+{
+	struct buf text = { 0 };
+	struct compiled compiled;
+
+	(void)state;
+	buf_puts(&text, "[defaults]\nbackoff = none\n");
+	for (int i = 1; i <= 153; i++)
+		buf_printf(&text,
+		    "[supervisor:s%d]\nintensity = 65535\n[child:s%d/a]\ncommand = x\n", i, i);
+	compiled_make(&compiled, text.data, text.len, BUILD_SERVICE);
+	assert_string_equal(compiled.messages.data,
+	    "t.conf:612: [supervisor:s153] intensity: the intensities of all supervisors are more than 10000000 together: make this one smaller, and others\n");
+	compiled_free(&compiled);
+	buf_free(&text);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_errors_decide),
+		cmocka_unit_test(test_intensities_together),
 	};
 
 	/* Defaults that depend on these are not what is tested here. */
