@@ -696,7 +696,19 @@ is_due(const struct stage *stage, const struct item *item)
 	return super.state == STATE_RUNNING && !is_busy(stage, item->super);
 }
 
-/* The oldest message of a supervisor that has nothing in hand. */
+/* Whether a supervisor below this one has something in its queue, which it handles before it hears of a stop. */
+static bool
+has_mail_below(const struct stage *stage, uint32_t super)
+{
+	for (size_t i = 0; i < stage->mail.count; i++) {
+		if (stage->mail.at[i].super != super && is_below(stage, stage->mail.at[i].super, super) &&
+		    is_due(stage, &stage->mail.at[i]))
+			return true;
+	}
+	return false;
+}
+
+/* The oldest message of a supervisor that has nothing in hand, and nobody below it has either. */
 static bool
 next_mail(struct stage *stage)
 {
@@ -705,7 +717,8 @@ next_mail(struct stage *stage)
 
 		for (size_t k = 0; k < i && first; k++)
 			first = stage->mail.at[k].super != stage->mail.at[i].super;
-		if (first && is_due(stage, &stage->mail.at[i])) {
+		if (first && is_due(stage, &stage->mail.at[i]) &&
+		    !has_mail_below(stage, stage->mail.at[i].super)) {
 			deliver(stage, i);
 			return true;
 		}
