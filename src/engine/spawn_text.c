@@ -36,7 +36,7 @@ static const struct {
 	{ STEP_ENV_FILE, EBADMSG, "a line is not NAME=VALUE: coppiced --check tells which" },
 	{ STEP_ENV_FILE, EINVAL, "it is no regular file" },
 	{ STEP_ENV_FILE, EFBIG, "it has more than 65536 bytes" },
-	{ STEP_EXEC, EAGAIN, "its user has as many processes as limit.nproc allows" },
+	{ STEP_EXEC, EAGAIN, "its user has more processes than limit.nproc allows" },
 };
 
 static const char *

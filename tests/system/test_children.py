@@ -421,7 +421,8 @@ def test_environment(daemon):
     assert found["PLAIN"] == "kept" and found["OWN"] == "its own" and found["NEW"] == "a = b ; c"
     assert sum(line.startswith("OWN=") for line in lines) == 1
     assert found["COPPICE_TEST"] == d.token
-    assert sorted(read_when_ended(d, "clear", d.dir / "clear").splitlines()) == ["OWN=clear clear", "PATH=/usr/bin:/bin"]
+    assert sorted(read_when_ended(d, "clear", d.dir / "clear").splitlines()) == [
+        "COPPICE_PATH=clear", "OWN=clear clear", "PATH=/usr/bin:/bin"]
     assert "PLAIN=" in read_when_ended(d, "empty", d.dir / "empty").splitlines()
 
 
