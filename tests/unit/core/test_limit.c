@@ -424,6 +424,20 @@ test_a_start_of_what_was_given_up_is_of_those_wanted(void **state)
 	world_end(world);
 }
 
+static void
+test_what_has_left_the_window_is_not_shown(void **state)
+{
+	struct world *world = world_of_otp("/ one 9/60s { a; b }");
+
+	(void)state;
+	world_exit(world, "a");
+	assert_int_equal(world_view(world, "/").restarts_in_window, 1);
+	world_advance(world, 60001);
+	world_stop(world, "b");
+	assert_int_equal(world_view(world, "/").restarts_in_window, 0);
+	world_end(world);
+}
+
 int
 main(void)
 {
@@ -447,6 +461,7 @@ main(void)
 		cmocka_unit_test(test_who_waits_for_room_takes_it),
 		cmocka_unit_test(test_escalate_exit_of_a_temporary_child_escalates_too),
 		cmocka_unit_test(test_a_start_of_what_was_given_up_is_of_those_wanted),
+		cmocka_unit_test(test_what_has_left_the_window_is_not_shown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

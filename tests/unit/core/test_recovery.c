@@ -235,6 +235,24 @@ test_a_stop_during_a_hold_lets_the_others_of_the_set_start(void **state)
 	world_end(world);
 }
 
+static void
+test_a_stop_during_a_hold_does_not_cut_a_sets_delay_short(void **state)
+{
+	struct world *world = world_of("/ rest 9/60s { a; b delay=5s; c }");
+
+	(void)state;
+	world_exit(world, "b");
+	world_order(world, ON_HOLD, "/");
+	world_exit(world, "a");
+	world_stop(world, "a");
+	world_order(world, ON_RELEASE, "/");
+	world_advance(world, 4999);
+	expect_alive(world, "");
+	world_advance(world, 1);
+	expect_alive(world, "b c");
+	world_end(world);
+}
+
 int
 main(void)
 {
@@ -248,6 +266,7 @@ main(void)
 		cmocka_unit_test(test_during_a_hold_nothing_starts_or_stops_by_itself),
 		cmocka_unit_test(test_a_hold_outlives_the_engine_and_a_shutdown_ends_it),
 		cmocka_unit_test(test_a_stop_during_a_hold_lets_the_others_of_the_set_start),
+		cmocka_unit_test(test_a_stop_during_a_hold_does_not_cut_a_sets_delay_short),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -433,6 +433,42 @@ test_a_second_shutdown_does_not_extend_the_first(void **state)
 	world_end(world);
 }
 
+static void
+test_a_signal_goes_to_the_group_only_when_told_so(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { a; b stop_group }");
+	struct core_action action;
+	uint32_t signals = 0;
+
+	(void)state;
+	core_handle(
+	    world_core(world), world_now(world), &(struct core_event){ .type = ON_SHUTDOWN });
+	core_handle(world_core(world), world_now(world),
+	    &(struct core_event){
+		.type = ON_EXITED, .node = world_id(world, "b"), .incarnation = 1 });
+	while (core_next_action(world_core(world), &action)) {
+		if (action.type != DO_SIGNAL)
+			continue;
+		assert_int_equal(action.group, action.node == world_id(world, "b"));
+		signals++;
+	}
+	assert_int_equal(signals, 2);
+	world_end(world);
+}
+
+static void
+test_a_shutdown_of_a_stopped_tree_leaves(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { a }");
+
+	(void)state;
+	world_stop(world, "/");
+	world_trace(world);
+	world_shutdown(world);
+	expect_trace(world, "exit 0");
+	world_end(world);
+}
+
 int
 main(void)
 {
@@ -458,6 +494,8 @@ main(void)
 		cmocka_unit_test(test_after_the_last_step_nothing_follows),
 		cmocka_unit_test(test_kill_is_sent_once),
 		cmocka_unit_test(test_a_second_shutdown_does_not_extend_the_first),
+		cmocka_unit_test(test_a_signal_goes_to_the_group_only_when_told_so),
+		cmocka_unit_test(test_a_shutdown_of_a_stopped_tree_leaves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
