@@ -37,8 +37,8 @@ stage_queue(struct stage *stage, struct items *items, struct item item)
 	items->at[items->count++] = item;
 }
 
-static struct item
-take(struct items *items, size_t index)
+struct item
+stage_take(struct items *items, size_t index)
 {
 	struct item item = items->at[index];
 
@@ -169,6 +169,14 @@ is_hidden(const struct stage *stage, uint32_t node)
 	return false;
 }
 
+static bool
+is_silent(const struct stage *stage, uint32_t node)
+{
+	while (node != CORE_NONE && !stage->actors[node].silent)
+		node = stage->actors[node].parent;
+	return node != CORE_NONE;
+}
+
 /* Temporary ones are forgotten as soon as they have no process (OTP 4). */
 bool
 stage_is_present(const struct stage *stage, uint32_t node)
@@ -295,10 +303,10 @@ signal_one(struct stage *stage, uint32_t node, int signal)
 	for (size_t i = 0; i < stage->mail.count; i++) {
 		const struct item *item = &stage->mail.at[i];
 
-		if (item->what != CALL && item->node == node) {
+		if ((item->what == EXIT || item->what == SPAWN) && item->node == node) {
 			if (item->culprit != CORE_NONE)
 				stage->actors[item->culprit].parked = false;
-			stage_queue(stage, &stage->hand, take(&stage->mail, i));
+			stage_queue(stage, &stage->hand, stage_take(&stage->mail, i));
 			return;
 		}
 	}
@@ -328,6 +336,8 @@ supervisor_begins(struct stage *stage, uint32_t node)
 		will_stop(stage, node);
 		return;
 	}
+	if (is_silent(stage, node))
+		return;
 	actor->cause = NULL;
 	actor->failed = false;
 	actor->n = ++ident_of(stage, node)->starts;
@@ -335,14 +345,23 @@ supervisor_begins(struct stage *stage, uint32_t node)
 	    stage, json_pack("[s,s,i]", "supervisor_start", ident_of(stage, node)->name, actor->n));
 }
 
+/* What is in its queue it handles before it hears of a stop. */
 static const char *
-cause_of(enum core_reason reason)
+cause_of(const struct stage *stage, const struct core_record *record)
 {
-	if (reason == REASON_INTENSITY)
+	if (record->reason == REASON_INTENSITY)
 		return "intensity";
-	if (reason == REASON_AUTO_SHUTDOWN)
+	if (record->reason == REASON_AUTO_SHUTDOWN)
 		return "auto_shutdown";
-	return reason == REASON_ABORT ? "start_failed" : "stopped";
+	if (record->reason == REASON_ABORT)
+		return "start_failed";
+	for (size_t i = 0; i < stage->mail.count; i++) {
+		const struct item *item = &stage->mail.at[i];
+
+		if (item->super == record->node && item->ends != NULL)
+			return item->ends;
+	}
+	return "stopped";
 }
 
 static void
@@ -351,7 +370,7 @@ supervisor_ended(struct stage *stage, uint32_t node, const struct core_record *r
 	struct actor *actor = &stage->actors[node];
 	bool failed = actor->failed || strcmp(actor->cause, "start_failed") == 0;
 
-	if (!is_hidden(stage, node))
+	if (!is_hidden(stage, node) && !is_silent(stage, node))
 		note(stage,
 		    json_pack("[s,s,i,s,s]", "supervisor_exit", ident_of(stage, node)->name,
 			actor->n, failed ? "start_failed" : "shutdown",
@@ -379,12 +398,15 @@ record(struct stage *stage, const struct core_record *record)
 
 	if (record->type != RECORD_STATE || !actor->supervisor)
 		return;
-	if (record->state == STATE_STARTING)
+	if (record->state == STATE_STARTING) {
+		actor->parked = false;
 		supervisor_begins(stage, record->node);
-	else if (record->state == STATE_STOPPING)
-		actor->cause = cause_of(record->reason);
+	} else if (record->state == STATE_STOPPING)
+		actor->cause = cause_of(stage, record);
 	else if (record->state != STATE_RUNNING && from == STATE_STOPPING)
 		supervisor_ended(stage, record->node, record);
+	if (record->state != STATE_STARTING && record->state != STATE_STOPPING)
+		actor->silent = false;
 }
 
 static void
@@ -418,6 +440,8 @@ hand_in(struct stage *stage, const struct core_event *event)
 	struct core_action action;
 	const char *broken;
 
+	for (size_t i = 0; i < stage->mail.count; i++)
+		stage->mail.at[i].ends = mail_foresee_end(stage, &stage->mail.at[i]);
 	core_handle(stage->core, stage->now, event);
 	while (core_next_action(stage->core, &action))
 		carry_out(stage, &action);
@@ -477,8 +501,8 @@ is_failing(const struct stage *stage, uint32_t super)
 	    (view.state == STATE_STOPPING && view.reason == REASON_ABORT);
 }
 
-static bool
-is_below(const struct stage *stage, uint32_t node, uint32_t top)
+bool
+stage_is_below(const struct stage *stage, uint32_t node, uint32_t top)
 {
 	while (node != CORE_NONE && node != top)
 		node = stage->actors[node].parent;
@@ -486,12 +510,12 @@ is_below(const struct stage *stage, uint32_t node, uint32_t top)
 }
 
 /* Whether somebody else below the supervisor has a process. */
-static bool
-has_others(const struct stage *stage, uint32_t super, uint32_t node)
+bool
+stage_has_others(const struct stage *stage, uint32_t super, uint32_t node)
 {
 	for (uint32_t other = 0; other < stage->count; other++) {
 		if (other != node && stage_view(stage, other).has_process &&
-		    is_below(stage, other, super))
+		    stage_is_below(stage, other, super))
 			return true;
 	}
 	return false;
@@ -506,7 +530,8 @@ find_culprit(const struct stage *stage, uint32_t node)
 {
 	uint32_t culprit = node, super = stage->actors[node].parent;
 
-	while (super != CORE_NONE && is_failing(stage, super) && !has_others(stage, super, node)) {
+	while (super != CORE_NONE && is_failing(stage, super) &&
+	    !stage_has_others(stage, super, node)) {
 		culprit = super;
 		super = stage->actors[super].parent;
 	}
@@ -525,6 +550,50 @@ has_mail(const struct stage *stage, uint32_t super)
 	return false;
 }
 
+/*
+ * The core is to do something else before it retries a group: for it the child is stopped, and so are those after it, until
+ * it fails to start once more, when its supervisor has come to that. Not where a significant one would be missed (OTP 28),
+ * and under one_for_one there is no need.
+ */
+static bool
+park(struct stage *stage, uint32_t culprit, const struct item *item)
+{
+	uint32_t super = stage->actors[culprit].parent;
+	const struct core_spec *spec = core_spec_of(stage->core, super);
+
+	if (spec->strategy == STRATEGY_ONE_FOR_ONE || spec->auto_shutdown == AUTO_ALL_SIGNIFICANT)
+		return false;
+	for (uint32_t node = 0; node < stage->count; node++) {
+		enum core_state state = stage_view(stage, node).state;
+
+		if (stage->actors[node].parent == super &&
+		    (state == STATE_WAITING || state == STATE_RESTARTING))
+			stage_terminate(stage, node);
+	}
+	stage_terminate(stage, culprit);
+	stage_feed_item(stage, item);
+	stage->actors[culprit].parked = true;
+	stage_queue(stage, &stage->mail,
+	    (struct item){ .what = RETRY,
+		.node = culprit,
+		.super = super,
+		.super_incarnation = stage_view(stage, super).incarnation,
+		.culprit = culprit });
+	return true;
+}
+
+void
+stage_retry(struct stage *stage, uint32_t culprit)
+{
+	if (!stage->actors[culprit].parked)
+		return;
+	stage->actors[culprit].parked = false;
+	if (!stage_is_up(stage, stage->actors[culprit].parent))
+		return;
+	stage->actors[culprit].silent = true;
+	stage_order(stage, ON_START, culprit);
+}
+
 /* Tells the core of a failed start, or puts it at the end of the queue of who has to retry it. */
 static void
 fail(struct stage *stage, struct item item)
@@ -539,6 +608,8 @@ fail(struct stage *stage, struct item item)
 			calls_start_failed(stage, item);
 			return;
 		}
+		if (has_mail(stage, stage->actors[culprit].parent) && park(stage, culprit, &item))
+			return;
 		if (has_mail(stage, stage->actors[culprit].parent)) {
 			item.culprit = culprit;
 			item.super = stage->actors[culprit].parent;
@@ -555,8 +626,10 @@ void
 stage_unpark(struct stage *stage, uint32_t culprit)
 {
 	for (size_t i = 0; i < stage->mail.count; i++) {
-		if (stage->mail.at[i].culprit == culprit && stage->mail.at[i].what != CALL) {
-			struct item item = take(&stage->mail, i);
+		if (stage->mail.at[i].culprit == culprit && stage->mail.at[i].what == RETRY) {
+			stage->actors[culprit].parked = false;
+		} else if (stage->mail.at[i].culprit == culprit && stage->mail.at[i].what != CALL) {
+			struct item item = stage_take(&stage->mail, i);
 
 			stage->actors[culprit].parked = false;
 			stage_feed_item(stage, &item);
@@ -600,6 +673,12 @@ spawn(struct stage *stage, struct item item)
 	const struct actor *actor = &stage->actors[item.node];
 	uint32_t attempt;
 
+	if (is_silent(stage, item.node)) {
+		stage->actors[item.node].silent = false;
+		stage_feed_item(stage, &item);
+		return;
+	}
+	stage->actors[item.node].parked = false;
 	if (is_hidden(stage, item.node)) {
 		stop_hidden(stage, item.node);
 		stage_feed_item(stage, &item);
@@ -639,91 +718,13 @@ handle(struct stage *stage, struct item item)
 		else
 			stage_feed_item(stage, &item);
 		return;
+	case RETRY:
 	case CALL: /* a slow stop is over */
 		if (stage->actors[item.node].alive &&
 		    stage->actors[item.node].incarnation == item.incarnation)
 			die(stage, item.node, 0, "shutdown");
 		return;
 	}
-}
-
-/* Whether a supervisor child ends by itself: its parent has not heard of it yet. */
-static bool
-ends_by_itself(const struct core_view *view)
-{
-	return view->kind == KIND_SUPERVISOR && view->state == STATE_STOPPING &&
-	    (view->reason == REASON_INTENSITY || view->reason == REASON_AUTO_SHUTDOWN);
-}
-
-/* Whether a supervisor starts or stops somebody. */
-static bool
-is_busy(const struct stage *stage, uint32_t super)
-{
-	for (uint32_t node = 0; node < stage->count; node++) {
-		struct core_view view = stage_view(stage, node);
-
-		if (stage->actors[node].parent != super || stage->actors[node].parked)
-			continue;
-		if (view.state == STATE_STARTING ||
-		    (view.state == STATE_STOPPING && !ends_by_itself(&view)))
-			return true;
-	}
-	return false;
-}
-
-static void
-deliver(struct stage *stage, size_t index)
-{
-	struct item item = take(&stage->mail, index);
-
-	if (item.what == CALL) {
-		calls_run(stage, item);
-		return;
-	}
-	if (item.culprit != CORE_NONE)
-		stage->actors[item.culprit].parked = false;
-	stage_feed_item(stage, &item);
-}
-
-/* Whether the message can be handled, or is lost because its supervisor has ended (OTP 33). */
-static bool
-is_due(const struct stage *stage, const struct item *item)
-{
-	struct core_view super = stage_view(stage, item->super);
-
-	if (super.incarnation != item->super_incarnation || !stage_is_up(stage, item->super))
-		return item->what == CALL || item->culprit != CORE_NONE;
-	return super.state == STATE_RUNNING && !is_busy(stage, item->super);
-}
-
-/* Whether a supervisor below this one has something in its queue, which it handles before it hears of a stop. */
-static bool
-has_mail_below(const struct stage *stage, uint32_t super)
-{
-	for (size_t i = 0; i < stage->mail.count; i++) {
-		if (stage->mail.at[i].super != super && is_below(stage, stage->mail.at[i].super, super) &&
-		    is_due(stage, &stage->mail.at[i]))
-			return true;
-	}
-	return false;
-}
-
-/* The oldest message of a supervisor that has nothing in hand, and nobody below it has either. */
-static bool
-next_mail(struct stage *stage)
-{
-	for (size_t i = 0; i < stage->mail.count; i++) {
-		bool first = true;
-
-		for (size_t k = 0; k < i && first; k++)
-			first = stage->mail.at[k].super != stage->mail.at[i].super;
-		if (first && is_due(stage, &stage->mail.at[i]) &&
-		    !has_mail_below(stage, stage->mail.at[i].super)) {
-			deliver(stage, i);
-			return true;
-		}
-	}
-	return false;
 }
 
 /* The first in hand that is due; or the next time at which something is. */
@@ -739,7 +740,7 @@ next_in_hand(struct stage *stage, mono_ms *next)
 	*next = stage->hand.count > 0 ? stage->hand.at[first].at : MONO_NEVER;
 	if (*next > stage->now)
 		return false;
-	handle(stage, take(&stage->hand, first));
+	handle(stage, stage_take(&stage->hand, first));
 	return true;
 }
 
@@ -755,7 +756,7 @@ stage_settle(struct stage *stage)
 			stage_order(stage, ON_TIMER, CORE_ROOT);
 			continue;
 		}
-		if (next_in_hand(stage, &next) || next_mail(stage))
+		if (next_in_hand(stage, &next) || mail_next(stage))
 			continue;
 		next = next < deadline ? next : deadline;
 		if (next == MONO_NEVER)

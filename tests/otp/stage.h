@@ -27,6 +27,7 @@ struct actor {
 	bool added;     /* by start_child: gone when its supervisor starts anew (OTP 26) */
 	bool forgotten; /* not in its supervisor's list (OTP 4, 37) */
 	bool parked; /* it could not be started, and that is in its supervisor's queue (OTP 16) */
+	bool silent; /* it fails to start once more, for the core alone, which retries it then */
 	/* a worker's process */
 	bool spawning, alive, told, early;
 	uint32_t incarnation;
@@ -39,6 +40,7 @@ struct actor {
 enum what {
 	SPAWN,
 	EXIT,
+	RETRY,
 	CALL
 };
 
@@ -51,6 +53,7 @@ struct item {
 	uint32_t super, super_incarnation;
 	uint32_t
 	    culprit; /* a failed start: the child of `super` that could not start; or CORE_NONE */
+	const char *ends; /* why `super` would end with it; NULL: it would not */
 };
 
 struct items {
@@ -95,6 +98,12 @@ bool stage_kill(struct stage *stage, const char *id, bool crash);
 void stage_queue(struct stage *stage, struct items *items, struct item item);
 /* Takes a failed start out of its supervisor's queue: it is told now. */
 void stage_unpark(struct stage *stage, uint32_t culprit);
+struct item stage_take(struct items *items, size_t index);
+bool stage_is_below(const struct stage *stage, uint32_t node, uint32_t top);
+/* Whether somebody below the supervisor, other than the node, has a process. */
+bool stage_has_others(const struct stage *stage, uint32_t super, uint32_t node);
+/* What has been parked fails to start once more, so that the core retries it. */
+void stage_retry(struct stage *stage, uint32_t culprit);
 /* All that follows. */
 void stage_settle(struct stage *stage);
 
@@ -105,6 +114,13 @@ bool stage_is_present(const struct stage *stage, uint32_t node);
 /* The supervisor of that name that runs, or CORE_NONE. */
 uint32_t stage_find_super(const struct stage *stage, const char *id);
 uint32_t stage_find_child(const struct stage *stage, uint32_t super, const char *id);
+
+/*
+ * mail.c: why the supervisor whose message that is will end when it handles it; NULL: it will not.
+ */
+const char *mail_foresee_end(const struct stage *stage, const struct item *item);
+/* Delivers the next message; false: there is none that can be handled. */
+bool mail_next(struct stage *stage);
 
 /* calls.c: the step's call arrives at its supervisor; its turn has come. */
 void calls_arrive(struct stage *stage, const json_t *call);

@@ -1,0 +1,156 @@
+/*
+ * mail: the queues of supervisors: whose turn it is, and which messages make their supervisor end, before it has handled
+ * them.
+ */
+#include "core/forecast.h"
+#include "stage.h"
+
+#include <string.h>
+
+/* Whether another significant child of the supervisor runs. */
+static bool
+has_significant(const struct stage *stage, uint32_t super, uint32_t but)
+{
+	for (uint32_t node = 0; node < stage->count; node++) {
+		if (node != but && stage->actors[node].parent == super &&
+		    core_spec_of(stage->core, node)->significant && stage_is_up(stage, node))
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_failure(const struct stage *stage, const struct item *item, uint32_t child)
+{
+	enum core_restart restart = core_spec_of(stage->core, child)->restart;
+
+	if (item->culprit != CORE_NONE)
+		return true;
+	return restart == RESTART_PERMANENT || (restart == RESTART_TRANSIENT && item->status != 0);
+}
+
+const char *
+mail_foresee_end(const struct stage *stage, const struct item *item)
+{
+	uint32_t child = item->culprit != CORE_NONE ? item->culprit : item->node;
+	enum core_auto_shutdown automatic;
+	struct core_forecast forecast;
+
+	if (item->what == CALL || item->super == CORE_ROOT)
+		return NULL;
+	if (is_failure(stage, item, child)) {
+		core_forecast(stage->core, stage->now, child, &forecast);
+		return forecast.outcome == OUTCOME_LIMIT ? "intensity" : NULL;
+	}
+	automatic = core_spec_of(stage->core, item->super)->auto_shutdown;
+	if (!core_spec_of(stage->core, child)->significant || automatic == AUTO_NEVER ||
+	    (automatic == AUTO_ALL_SIGNIFICANT && has_significant(stage, item->super, child)))
+		return NULL;
+	return "auto_shutdown";
+}
+
+/* Whether a supervisor child ends by itself: its parent has not heard of it yet. */
+static bool
+ends_by_itself(const struct core_view *view)
+{
+	return view->kind == KIND_SUPERVISOR && view->state == STATE_STOPPING &&
+	    (view->reason == REASON_INTENSITY || view->reason == REASON_AUTO_SHUTDOWN);
+}
+
+/* Whether a supervisor starts or stops somebody. */
+static bool
+is_busy(const struct stage *stage, uint32_t super)
+{
+	for (uint32_t node = 0; node < stage->count; node++) {
+		struct core_view view = stage_view(stage, node);
+
+		if (stage->actors[node].parent != super || stage->actors[node].parked)
+			continue;
+		if (view.state == STATE_STARTING ||
+		    (view.state == STATE_STOPPING && !ends_by_itself(&view)))
+			return true;
+	}
+	return false;
+}
+
+static void
+deliver(struct stage *stage, size_t index)
+{
+	struct item item = stage_take(&stage->mail, index);
+
+	if (item.what == CALL) {
+		calls_run(stage, item);
+		return;
+	}
+	if (item.what == RETRY) {
+		stage_retry(stage, item.culprit);
+		return;
+	}
+	if (item.culprit != CORE_NONE)
+		stage->actors[item.culprit].parked = false;
+	stage_feed_item(stage, &item);
+}
+
+/* Whether the message can be handled, or is lost because its supervisor has ended (OTP 33). */
+static bool
+is_due(const struct stage *stage, const struct item *item)
+{
+	struct core_view super = stage_view(stage, item->super);
+
+	if (super.incarnation != item->super_incarnation || !stage_is_up(stage, item->super))
+		return item->what == CALL || item->culprit != CORE_NONE;
+	return super.state == STATE_RUNNING && !is_busy(stage, item->super);
+}
+
+/*
+ * Whether its supervisor ends with this message, and at once, for nobody is left to be stopped: then the parent hears of it
+ * behind what is in its queue already.
+ */
+static bool
+ends_at_once(const struct stage *stage, const struct item *item)
+{
+	return mail_foresee_end(stage, item) != NULL &&
+	    !stage_has_others(stage, item->super, item->node);
+}
+
+/*
+ * Whether another message comes first. A supervisor handles its own before it hears of a stop; what ends it at once comes
+ * after all that its parent, and who is below that, have.
+ */
+static bool
+is_before(const struct stage *stage, const struct item *other, const struct item *item)
+{
+	uint32_t parent = stage->actors[item->super].parent;
+	bool last = ends_at_once(stage, item);
+
+	if (other->super == item->super)
+		return other < item;
+	if (last && other->super == parent)
+		return true;
+	if (!is_due(stage, other) || ends_at_once(stage, other))
+		return false;
+	return stage_is_below(stage, other->super, last ? parent : item->super);
+}
+
+static bool
+is_next(const struct stage *stage, const struct item *item)
+{
+	for (size_t i = 0; i < stage->mail.count; i++) {
+		if (is_before(stage, &stage->mail.at[i], item))
+			return false;
+	}
+	return is_due(stage, item);
+}
+
+/* Of a supervisor that has nothing in hand. */
+bool
+mail_next(struct stage *stage)
+{
+	for (size_t i = 0; i < stage->mail.count; i++) {
+		if (is_next(stage, &stage->mail.at[i])) {
+			deliver(stage, i);
+			return true;
+		}
+	}
+	return false;
+}
