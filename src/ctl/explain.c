@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define EVENT_INDENT    14
 #define MAX_VALUE_WIDTH 40 /* longer values do not move the origins of the others */
 
 struct explain {
@@ -235,7 +236,7 @@ is_echo(const json_t *event)
 }
 
 static void
-put_events(struct buf *out, const json_t *events)
+put_events(struct buf *out, const struct term *term, const json_t *events)
 {
 	int64_t now = span_wall_now_ms();
 	char span[SPAN_TEXT_SIZE];
@@ -252,9 +253,10 @@ put_events(struct buf *out, const json_t *events)
 		span_ms at = member_span(event, "at");
 		size_t start = out->len;
 		buf_printf(out, "  %s ago", span_about(at >= 0 ? now - at : 0, span));
-		put_cell(out, start, 14);
+		put_cell(out, start, EVENT_INDENT);
+		size_t words = out->len;
 		event_put_words(out, event);
-		buf_puts(out, "\n");
+		term_end_folded(out, term, start, words, EVENT_INDENT);
 	}
 }
 
@@ -270,12 +272,13 @@ put_why(struct buf *out, json_t *result)
 	json_array_foreach(sentences, i, sentence)
 	{
 		const char *text = json_string_value(sentence);
+		size_t start = out->len;
 		buf_puts(out, "  ");
 		member_put(out, text != NULL ? text : "");
-		buf_puts(out, "\n");
+		term_end_folded(out, &term, start, start + 2, 2);
 	}
 	put_budgets(out, json_object_get(result, "budgets"));
-	put_events(out, json_object_get(result, "events"));
+	put_events(out, &term, json_object_get(result, "events"));
 }
 
 int

@@ -242,15 +242,29 @@ table_put(struct buf *out, const struct term *term, const struct node_list *list
 		table_put_row(out, term, &list->nodes[i], &columns);
 }
 
-/* The states, those first that nobody need look at. */
-static const char *const states[] = { "running", "finished", "stopped", "waiting", "starting",
-	"stopping", "restarting", "failed" };
+/* The states, those first that want to be looked at. */
+static const char *const states[] = { "failed", "restarting", "stopping", "starting", "waiting",
+	"running", "finished", "stopped" };
 #define STATE_COUNT (sizeof states / sizeof *states)
+
+/* Columns that the states after this one take: ", 3 failed", and so on. */
+static size_t
+table_after(const size_t counts[STATE_COUNT], size_t state)
+{
+	size_t columns = 0;
+
+	while (++state < STATE_COUNT)
+		columns += counts[state] > 0
+		    ? strlen(",  ") + table_digits((double)counts[state]) + strlen(states[state])
+		    : 0;
+	return columns;
+}
 
 void
 table_put_summary(struct buf *out, const struct term *term, const struct node_list *list)
 {
-	size_t counts[STATE_COUNT] = { 0 };
+	const char *more = term->unicode ? ", …" : ", ...";
+	size_t counts[STATE_COUNT] = { 0 }, start = out->len;
 	const char *separator = ": ";
 
 	for (size_t i = 0; i < list->count; i++) {
@@ -262,10 +276,18 @@ table_put_summary(struct buf *out, const struct term *term, const struct node_li
 		if (counts[state] == 0)
 			continue;
 		const struct scan_text text = { states[state], strlen(states[state]) };
+		size_t before = out->len, after = table_after(counts, state);
 		buf_puts(out, separator);
 		term_put_colour(out, term, term_state_colour(&text));
 		buf_printf(out, "%zu %s", counts[state], states[state]);
 		term_put_colour(out, term, TERM_PLAIN);
 		separator = ", ";
+		size_t left = table_less(term->width, term_columns(out, start));
+		if (term_columns(out, start) <= term->width &&
+		    (after <= left || left >= text_columns(more, strlen(more))))
+			continue;
+		out->len = before;
+		buf_puts(out, more);
+		break;
 	}
 }

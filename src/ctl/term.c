@@ -1,6 +1,7 @@
 #include "ctl/term.h"
 
 #include "ctl/text.h"
+#include "lib/mem.h"
 #include "lib/str.h"
 
 #include <limits.h>
@@ -100,7 +101,7 @@ static void
 term_put_look(struct buf *out, const struct term *term, const struct node *node, const char *sign,
     size_t width)
 {
-	const char *colour = term_state_colour(&node->state);
+	const char *colour = term->stale ? TERM_DIM : term_state_colour(&node->state);
 
 	term_put_colour(out, term, colour);
 	buf_puts(out, sign);
@@ -124,7 +125,8 @@ term_put_signed_state(
 {
 	const char *sign = term->unicode ? "? " : "";
 
-	for (size_t i = 0; term->unicode && i < sizeof state_looks / sizeof *state_looks; i++) {
+	for (size_t i = 0;
+	     term->unicode && !term->stale && i < sizeof state_looks / sizeof *state_looks; i++) {
 		if (scan_text_is(&node->state, state_looks[i].state))
 			sign = state_looks[i].sign;
 	}
@@ -197,5 +199,31 @@ term_end_row(struct buf *out, const struct term *term, size_t start)
 		}
 	}
 	term_trim(out, start);
+	buf_puts(out, "\n");
+}
+
+void
+term_end_folded(struct buf *out, const struct term *term, size_t start, size_t from, size_t indent)
+{
+	size_t column = term_columns(out, start) - term_columns(out, from), width = 0;
+
+	if (!out->failed && column + term_columns(out, from) > term->width) {
+		char *copy = mem_strndup(out->data + from, out->len - from), *rest = copy;
+		out->len = from;
+		for (char *word = strsep(&rest, " "); word != NULL; word = strsep(&rest, " ")) {
+			width = text_columns(word, strlen(word));
+			if (out->len > from && column + 1 + width > term->width) {
+				buf_puts(out, "\n");
+				term_put_blanks(out, indent);
+				column = indent;
+			} else if (out->len > from) {
+				buf_puts(out, " ");
+				column++;
+			}
+			buf_puts(out, word);
+			column += width;
+		}
+		free(copy);
+	}
 	buf_puts(out, "\n");
 }

@@ -12,6 +12,7 @@
 struct term {
 	bool terminal; /* one that moves its cursor: not TERM=dumb */
 	bool colour, unicode;
+	bool stale;             /* nodes are shown as they were when it was last known */
 	unsigned width, height; /* in characters; UINT_MAX where lines may be of any length */
 };
 
@@ -40,6 +41,12 @@ void term_to_right(struct buf *out, size_t start, size_t width);
 size_t term_columns(const struct buf *out, size_t start);
 /* Ends a line that begins at `start`: no blanks at its end, and nothing that would be wrapped. */
 void term_end_row(struct buf *out, const struct term *term, size_t start);
+/*
+ * Ends a line that begins at `start` and is to be read to its end: on a terminal what does not fit
+ * goes on in further lines that begin with `indent` blanks, broken at blanks after `from`.
+ */
+void term_end_folded(
+    struct buf *out, const struct term *term, size_t start, size_t from, size_t indent);
 /* Takes blanks from the end of what is there, but not from before `start`. */
 void term_trim(struct buf *out, size_t start);
 

@@ -185,6 +185,13 @@ watch_read(struct watch *watch, mono_ms now)
 		watch_lose(watch, now);
 }
 
+/* Whether there has been no daemon for so long that nobody knows how its nodes are. */
+static bool
+watch_is_lost(const struct watch *watch, mono_ms now)
+{
+	return watch->gone != MONO_NEVER && now - watch->gone > WATCH_GRACE_MS;
+}
+
 /* What is wrong with the daemon, or NULL; to be freed. */
 static char *
 watch_trouble(const struct watch *watch, mono_ms now)
@@ -192,10 +199,10 @@ watch_trouble(const struct watch *watch, mono_ms now)
 	struct buf ago = { 0 };
 	char *text = NULL;
 
-	if (watch->gone != MONO_NEVER && now - watch->gone > WATCH_GRACE_MS) {
+	if (watch_is_lost(watch, now)) {
 		node_put_age(&ago, (double)(now - watch->gone) / 1000);
-		text = mem_printf(
-		    "no daemon for %s, trying again (%s)", ago.data, watch->client.problem);
+		text = mem_printf("no daemon for %s; %strying again (%s)", ago.data,
+		    watch->list.count > 0 ? "this is how it was; " : "", watch->client.problem);
 	} else if (watch->asked != MONO_NEVER && now - watch->asked > WATCH_SILENCE_MS) {
 		node_put_age(&ago, (double)(now - watch->asked) / 1000);
 		text = mem_printf("the daemon has not answered for %s", ago.data);
@@ -222,7 +229,9 @@ watch_draw(struct watch *watch, mono_ms now)
 	struct buf lines = { 0 };
 	char *trouble = watch_trouble(watch, now);
 
-	node_list_pass(&watch->list, (double)(now - watch->passed) / 1000);
+	watch->term.stale = watch_is_lost(watch, now);
+	if (!watch->term.stale)
+		node_list_pass(&watch->list, (double)(now - watch->passed) / 1000);
 	watch->passed = now;
 	frame_put(&lines, &watch->term, &watch->list, watch->as_tree, trouble);
 	if (screen_show(&lines) != 0)

@@ -6,6 +6,8 @@ import pytest
 from conftest import until
 from ctl_server import Error, node, run, serve  # noqa: F401 (serve is a fixture)
 from test_coppicectl import on_terminal
+from test_screens import columns_of
+from test_screens import on_terminal as screen_of
 
 NOW = 1764000000
 
@@ -48,6 +50,21 @@ def test_the_state_has_its_colour_on_a_terminal(serve):
     path = serve(lambda request: WHY).path
     assert re.search("\033\\[33m[^\033]*restarting\033\\[0m", on_terminal(path, "why", "shop/db"))
     assert "\033" not in on_terminal(path, "why", "shop/db", NO_COLOR="1")
+
+
+@pytest.mark.parametrize("columns", [30, 60, 80, 300])
+def test_sentences_are_folded_to_the_width_of_the_terminal(serve, columns):
+    """And to nothing elsewhere: programs read lines."""
+    sentence = "shop/db has been waiting to be restarted for 4s: it exited with status 3, " + "and 東京 so on " * 8 + "here."
+    path = serve(lambda request: {**WHY, "text": [sentence, "Short."]}).path
+    lines = screen_of(path, columns, "why", "shop/db", NO_COLOR="1").splitlines()
+    folded = lines[1 : lines.index("  Short.")]
+    assert all(columns_of(line) <= columns and line.startswith("  ") and line == line.rstrip() for line in folded)
+    assert " ".join(line[2:] for line in folded) == sentence and (len(folded) > 1) == (columns < 300)
+    event = lines[lines.index("  LAST EVENTS") + 1 :]
+    assert event == (["  0s ago      killed by", " " * 14 + "SIGKILL after 5s", " " * 14 + "(start 3)"] if columns == 30
+                     else ["  0s ago      killed by SIGKILL after 5s (start 3)"])
+    assert f"  {sentence}\n" in run(path, "why", "shop/db").stdout
 
 
 def test_several_and_patterns(serve):

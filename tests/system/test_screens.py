@@ -138,9 +138,22 @@ def test_bytes_that_are_no_text(serve):
 
 def test_the_summary_names_who_failed(serve):
     path = serve(demo).path
-    assert on_terminal(path, 140, "status", NO_COLOR="1").splitlines()[-1].endswith("1 failed — coppicectl why lab/steady")
+    assert on_terminal(path, 140, "status", NO_COLOR="1").splitlines()[-1].endswith("1 stopped — coppicectl why lab/steady")
     assert on_terminal(path, 80, "tree", "shop", LC_ALL="C", NO_COLOR="1").splitlines()[-1] == "6 nodes: 5 running, 1 stopped"
     assert "nodes:" not in run(path, "status").stdout
+
+
+def test_a_narrow_summary_tells_of_the_failed_first(serve):
+    """What does not fit is no half word."""
+    path = serve(demo).path
+    for columns in range(20, 80):
+        for locale in ("C.UTF-8", "C"):
+            lines = on_terminal(path, columns, "status", NO_COLOR="1", LC_ALL=locale).splitlines()
+            line = next(line for line in lines if line.startswith("24 nodes"))
+            assert re.fullmatch(r"24 nodes(: 1 failed(, \d+ (restarting|running|finished|stopped))*)?(, (…|\.\.\.))?", line), line
+            assert columns_of(line) <= columns and (columns < 24 or "1 failed" in line)
+    line = on_terminal(path, 40, "status", NO_COLOR="1").splitlines()[-2]
+    assert line == "24 nodes: 1 failed, 1 restarting, …"
 
 
 if __name__ == "__main__":

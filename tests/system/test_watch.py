@@ -198,7 +198,7 @@ def test_what_does_not_run_comes_first_where_not_all_fit(watch, command):
     daemon, screen = watch(many, command, "-w", rows=12, columns=60)
     frame = screen.wait("broken")
     assert len(frame) == 12
-    assert frame[0].startswith("203 nodes: 202 running, 1 failed")
+    assert frame[0].startswith("203 nodes: 1 failed, 202 running")
     assert re.match("… 19[0-9] more, all running or finished", frame[-1])
     if command == "status":
         assert "sup/broken" in frame[2] and "exit status 9" in frame[2]
@@ -219,8 +219,11 @@ def test_the_daemon_goes_and_comes(watch):
     screen.wait("running +a")
     daemon.close()
     os.unlink(daemon.path)
-    frame = screen.wait("^no daemon for .*, trying again .*no such socket")
-    assert any("running     a" in line.replace("● ", "") for line in frame), "what was known is still there"
+    frame = screen.wait("^no daemon for .*; this is how it was; trying again .*no such socket")
+    was = next(line for line in frame if "running     a" in line)
+    assert was.startswith("? ") and not any("●" in line for line in frame), "what was known is still there, but not as if it were so"
+    frame = screen.wait("^no daemon for [2-9]s")
+    assert was in frame, "and no time passes there"
     again = Daemon(daemon.path, [*NODES, node("later", pid=12)])
     screen.wait("^3 nodes: 3 running")
     again.close()
