@@ -74,6 +74,39 @@ plot_row(struct plot *plot, json_t *index, const char *path)
 	return &plot->rows[plot->row_count++];
 }
 
+/*
+ * Whether a change of state says that the end before it was a failure, whatever it looks like: of a
+ * permanent child each is one, and so is one that only a start_timeout has brought about.
+ */
+static bool
+plot_tells_failure(const json_t *event)
+{
+	static const char *const reasons[] = { "exited", "ended_before_ready", "start_timeout",
+		"no_restart_exit", "status_lost" };
+	const char *state = member_text(event, "state"), *reason = member_text(event, "reason");
+
+	if (!str_equal(state, "restarting") && !str_equal(state, "failed"))
+		return false;
+	for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
+		if (str_equal(reason, reasons[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Marks the end of its last process as a failure. */
+static void
+plot_correct(struct plot_row *row)
+{
+	for (size_t i = row->count; i-- > 0 && row->events[i].mark != PLOT_START;) {
+		if (row->events[i].mark != PLOT_END)
+			continue;
+		row->events[i].mark = PLOT_FAIL;
+		row->failed = true;
+		return;
+	}
+}
+
 static void
 plot_add(struct plot *plot, struct plot_row *row, json_t *event)
 {
@@ -91,6 +124,8 @@ plot_add(struct plot *plot, struct plot_row *row, json_t *event)
 		one.state = member_text(event, "state");
 		if (row->first == NULL)
 			row->first = member_text(event, "from");
+		if (plot_tells_failure(event))
+			plot_correct(row);
 	} else if (one.mark == PLOT_NO_MARK) {
 		return;
 	}

@@ -34,7 +34,7 @@ static const struct {
 	{ "stopping", 10 },
 	{ "restarting", 6 },
 	{ "waiting", 4 },
-	{ "finished", 2 },
+	{ "finished", 6 },
 	{ "stopped", 2 },
 	{ "failed", 4 },
 };
@@ -57,7 +57,7 @@ static const char style[] =
     ".paper{fill:#fff}.text{fill:#1f2328}.faint{fill:#59636e}\n"
     ".grid{stroke:#d1d9e0;stroke-width:1}.band{fill:#eaeef2}\n"
     ".running{fill:#2da44e}.starting{fill:#d4a72c}.stopping{fill:#a475f9}.restarting{fill:#fb8f44}\n"
-    ".waiting{fill:#d4a72c}.finished,.stopped{fill:#8c959f}.failed{fill:#cf222e}\n"
+    ".waiting{fill:#d4a72c}.finished{fill:#94cfa2}.stopped{fill:#8c959f}.failed{fill:#cf222e}\n"
     ".start{fill:#1f2328}.ready{fill:#116329;stroke:#fff;stroke-width:.7}\n"
     ".end{fill:#fff;stroke:#59636e;stroke-width:1.2}.fail{fill:none;stroke:#cf222e;stroke-width:2.2}\n"
     ".limit{fill:#cf222e;stroke:#fff;stroke-width:.7}.operator{fill:#0969da;stroke:#fff;stroke-width:.7}\n"
@@ -68,7 +68,7 @@ static const char style[] =
     ".start{fill:#f0f6fc}.ready{fill:#56d364;stroke:#0d1117}\n"
     ".end{fill:#0d1117;stroke:#9198a1}.fail{stroke:#ff7b72}\n"
     ".limit{fill:#ff7b72;stroke:#0d1117}.operator{fill:#58a6ff;stroke:#0d1117}\n"
-    ".engine{stroke:#bc8cff}.failed{fill:#f85149}}\n"
+    ".engine{stroke:#bc8cff}.finished{fill:#3d6b48}.failed{fill:#f85149}}\n"
     "</style>\n";
 
 static void

@@ -104,6 +104,33 @@ def test_what_happened_is_what_is_drawn(serve):
         assert word in words, word
 
 
+def test_an_end_that_is_a_failure_is_marked_so(serve):
+    """Whatever its status: what followed says whether it was one."""
+    ring = Ring([node(path) for path in ("permanent", "transient", "slow", "member")])
+    for path in ("permanent", "transient", "slow", "member"):
+        ring.add(0, path, "child.started", pid=6)
+    for path, state, reason in (("permanent", "restarting", "exited"), ("transient", "finished", "exited")):
+        ring.add(2, path, "child.exited", exit={"code": 0}, uptime_s=2)
+        ring.add(2, path, "node.state", **{"from": "running", "state": state, "reason": reason})
+    for path, reason in (("slow", "start_timeout"), ("member", "group")):
+        ring.add(1, path, "node.state", **{"from": "starting", "state": "stopping", "reason": reason})
+        ring.add(2, path, "child.exited", exit={"signal": "TERM"}, uptime_s=2)
+        ring.add(2, path, "node.state", **{"from": "stopping", "state": "restarting", "reason": reason})
+    shown = rows(plot(serve(ring).path))
+    marks = {path: [shape[0] for shape in shapes if shape[0] in ("end", "fail")] for path, shapes in shown.items()}
+    assert marks == {"permanent": ["fail"], "transient": ["end"], "slow": ["fail"], "member": ["end"]}
+
+
+def test_each_state_looks_different(serve):
+    root = plot(serve(example()).path)
+    style = root.find(SVG + "style").text
+    looks = {}
+    for bar in list(root.iter(SVG + "rect"))[-8:]:  # the legend's
+        fill = re.findall(rf"[}},.]{bar.get('class')}(?:,[.a-z]+)?{{fill:(#\w+)", style.partition("@media")[0])[0]
+        looks.setdefault((fill, bar.get("height")), []).append(bar.get("class"))
+    assert len(looks) == 8, looks
+
+
 def test_paths_choose_rows(serve):
     path = serve(example()).path
     assert list(rows(plot(path, "shop"))) == ["shop", "shop/db", "shop/web"]
