@@ -105,7 +105,7 @@ PACKAGES := build-essential libev-dev libinih-dev libjansson-dev libcmocka-dev \
 WAIT := $(filter deps,$(MAKECMDGOALS))
 export BUILD PYTHON
 
-.PHONY: all check check-unit check-sim check-system check-lint check-otp check-asan check-valgrind coverage lint lint-all \
+.PHONY: all check sim check-unit check-sim check-system check-lint check-otp check-asan check-valgrind coverage lint lint-all \
 	mutate fuzz fuzzers bench check-boot demo deps install clean help programs tests force
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -128,6 +128,7 @@ help:
 #: check-valgrind  unit tests under valgrind
 #: check-boot      boot machines in QEMU with coppiced as their first process, and look at limits there
 #: mutate          break src/core in 200 ways and report which test notices; before landing, 5 minutes
+#: sim             the simulator: random trees and failures for SECONDS=60, from SEED=1 on
 #: coverage        lines of src/core and cells of its state tables that unit tests and simulator reach; fails below 95 %
 #: lint            layers, purity, names, sizes, analyzers on what changed since the last commit upstream
 #: lint-all        the same, analyzers on everything
@@ -146,6 +147,8 @@ check-otp: $(PLAY) | $(WAIT)
 	@CHECK_OTP=$(CHECK_OTP) SEED=$(SEED) tests/otp/check
 check-asan: | $(WAIT)
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)-asan SANITIZE=1 check
+sim: $(SIM) | $(WAIT)
+	@$(SIM) --seconds $(or $(SECONDS),60) --seed $(or $(SEED),1) --save $(BUILD)
 check-valgrind: $(UNIT) | $(WAIT)
 	@tests/check valgrind
 check-boot: programs $(HELPERS) | $(WAIT)

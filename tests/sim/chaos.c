@@ -1,21 +1,159 @@
+/*
+ * What happens by chance: the life of each process, and what operators, clocks and strangers do. It
+ * is written into the story, which then is played as any other.
+ */
 #include "sim.h"
 
 #include <signal.h>
 
-static const enum core_event_type commands[] = { ON_START, ON_START, ON_STOP, ON_RESTART, ON_START,
-	ON_RESET, ON_RESET, ON_DRAIN };
+#define ROUGH_STEPS 1500
+#define CALM_STEPS  4000
+
+static span_ms
+soon(struct sim *sim, uint32_t most)
+{
+	return sim_once_in(sim, 2) ? 0 : sim_below(sim, most + 1);
+}
+
+static int32_t
+some_status(struct sim *sim)
+{
+	static const int32_t statuses[] = { 0, 0, 1 << 8, 3 << 8, 4 << 8, 5 << 8, 255 << 8, SIGSEGV,
+		SIGKILL, SIGSEGV | 0x80, CORE_STATUS_UNKNOWN };
+
+	return statuses[sim_below(sim, sizeof statuses / sizeof statuses[0])];
+}
+
+/* Exactly then, or a millisecond before or after. */
+static span_ms
+at_about(struct sim *sim, span_ms when)
+{
+	if (when == SPAN_INFINITE || when < 2)
+		return when;
+	return when - 1 + sim_below(sim, 3);
+}
+
+/* The wait after one of its first signals, or some of them together. */
+static span_ms
+some_deadline_of_stop(struct sim *sim, const struct core_spec *spec)
+{
+	span_ms sum = 0;
+
+	for (uint32_t i = 0; i + 1 < spec->stop_steps; i++) {
+		sum = sim_end(sum, spec->stop[i].wait);
+		if (sim_once_in(sim, 2))
+			break;
+	}
+	return at_about(sim, sum);
+}
+
+/* How it answers when it is told to stop: at once, slowly, exactly at a deadline, or not at all. */
+static int64_t
+some_obedience(struct sim *sim, const struct core_spec *spec)
+{
+	switch (sim_below(sim, 8)) {
+	case 0:
+	case 1:
+	case 2: return 0;
+	case 3:
+	case 4: return sim_below(sim, 6000);
+	case 5: return some_deadline_of_stop(sim, spec);
+	default: return INT64_MAX;
+	}
+}
+
+/* For ever, hardly at all, for a while, or until something is due. */
+static int64_t
+some_length(struct sim *sim, const struct core_spec *spec)
+{
+	mono_ms deadline = core_next_deadline(sim->core);
+
+	if (spec->ready == READY_EXIT)
+		return sim_once_in(sim, 16) ? at_about(sim, spec->start_timeout) : soon(sim, 500);
+	switch (sim_below(sim, 8)) {
+	case 0:
+	case 1: return soon(sim, 50);
+	case 2:
+	case 3: return soon(sim, 20000);
+	case 4: return at_about(sim, spec->stable_after);
+	case 5:
+		return deadline == MONO_NEVER || deadline < sim->now
+		    ? at_about(sim, spec->start_timeout)
+		    : at_about(sim, deadline - sim->now);
+	default: return INT64_MAX;
+	}
+}
+
+void
+chaos_life(struct sim *sim, uint32_t id, uint32_t incarnation)
+{
+	static const int32_t errors[] = { 2, 11, 12, 13 };
+	const struct core_spec *spec = sim->nodes[id].spec;
+	int64_t *value = story_add_life(sim->story, sim->nodes[id].number, incarnation)->value;
+
+	value[LIFE_RANK] = sim_below(sim, STORY_RANKS);
+	value[LIFE_SPAWN] = soon(sim, 20);
+	value[LIFE_HANGS] = sim_once_in(sim, 32);
+	if (sim_once_in(sim, 8))
+		value[LIFE_FAILS] = errors[sim_below(sim, 4)];
+	value[LIFE_LIVES] = some_length(sim, spec);
+	value[LIFE_STATUS] =
+	    spec->ready == READY_EXIT && !sim_once_in(sim, 4) ? 0 : some_status(sim);
+	if (spec->ready == READY_TOLD)
+		value[LIFE_READY] = sim_once_in(sim, 16) ? INT64_MAX
+		    : sim_once_in(sim, 16)               ? at_about(sim, spec->start_timeout)
+							 : soon(sim, 200);
+	value[LIFE_OBEYS] = some_obedience(sim, spec);
+	value[LIFE_OBEYS_LATER] = some_obedience(sim, spec);
+	value[LIFE_LEAVES] = sim_once_in(sim, 4) ? 1 << 8 : 0;
+	value[LIFE_TELL] = sim_once_in(sim, 32) ? sim_below(sim, 3000) : soon(sim, 20);
+	value[LIFE_ECHO] = sim_once_in(sim, 8) ? soon(sim, 100) : -1;
+	value[LIFE_SWAPPED] = value[LIFE_LIVES] <= 50 && sim_once_in(sim, 4);
+}
+
+/*
+ * At `after` from now; before or after what else is to come in that millisecond, and after what has
+ * happened in it.
+ */
+static void
+add(struct sim *sim, enum story_word word, uint32_t id, span_ms after, struct story_event *event)
+{
+	event->at = sim->now - SIM_START_MS + after;
+	event->word = word;
+	event->node = sim->nodes[id].number;
+	event->value[DETAIL_RANK] = sim_below(sim, STORY_RANKS);
+	if (after == 0 && event->value[DETAIL_RANK] <= sim->rank)
+		event->value[DETAIL_RANK] = sim->rank + 1;
+	story_add_event(sim->story, sim->next_event, event);
+}
+
+/* Now, in a little while, or when the next thing is due. */
+static span_ms
+some_moment(struct sim *sim)
+{
+	mono_ms deadline = core_next_deadline(sim->core);
+
+	if (sim_once_in(sim, 4))
+		return sim_below(sim, 2000);
+	if (sim_once_in(sim, 3) && deadline >= sim->now && deadline - sim->now < 100000)
+		return deadline - sim->now;
+	return 0;
+}
 
 static void
 some_command(struct sim *sim)
 {
-	struct core_event event = {
-		.type = commands[sim_below(sim, sizeof commands / sizeof commands[0])],
-		.node = sim_below(sim, sim->count),
-		.now = sim_once_in(sim, 4),
-		.group = sim_once_in(sim, 2),
-	};
+	static const enum story_word commands[] = { SAY_START, SAY_START, SAY_STOP, SAY_RESTART,
+		SAY_START, SAY_RESET, SAY_RESET, SAY_DRAIN };
+	struct story_event event = { .value = { [DETAIL_NOW] = sim_once_in(sim, 4),
+					 [DETAIL_GROUP] = sim_once_in(sim, 2) } };
+	uint32_t id = sim_below(sim, sim->count);
 
-	sim_feed(sim, &event);
+	/* an operator likes to look at the top, and a command there means much */
+	if (sim->count > 100 && sim_once_in(sim, 2))
+		id = sim_below(sim, 20);
+	event.value[DETAIL_UNTIL] = sim_once_in(sim, 8);
+	add(sim, commands[sim_below(sim, 8)], id, some_moment(sim), &event);
 }
 
 /* Several die at the same moment. */
@@ -23,104 +161,130 @@ static void
 mass_death(struct sim *sim)
 {
 	uint32_t one_in = 1 + sim_below(sim, 4);
+	uint32_t top = sim_once_in(sim, 4) ? CORE_ROOT : sim_below(sim, sim->count);
 
-	for (uint32_t i = 0; i < sim->count; i++) {
-		if (sim_once_in(sim, one_in))
-			fate_kill(sim, i, SIGKILL);
+	for (uint32_t i = top; i < sim->count; i++) {
+		struct story_event event = { .value = { [DETAIL_STATUS] = SIGKILL } };
+
+		if (sim->nodes[i].process.phase == PHASE_UP && sim_is_below(sim, i, top) &&
+		    sim_once_in(sim, one_in))
+			add(sim, SAY_DIE, i, 0, &event);
 	}
 }
 
-/* What nobody should send: an event about another incarnation, or one that makes no sense now. */
 static void
 nonsense(struct sim *sim)
 {
-	static const enum core_event_type types[] = { ON_SPAWNED, ON_SPAWN_FAILED, ON_READY,
-		ON_EXITED };
-	uint32_t id = sim_below(sim, sim->count);
-	uint32_t incarnation = sim->nodes[id].notes.incarnation;
-	struct core_event event = {
-		.type = types[sim_below(sim, 4)],
-		.node = id,
-		.incarnation = sim_once_in(sim, 2) ? incarnation + 1 : incarnation - 1,
-	};
+	struct story_event event = { .value = { [DETAIL_WHAT] = sim_below(sim, 4),
+					 [DETAIL_OFFSET] = sim_once_in(sim, 2) ? 1 : -1 } };
 
-	if (sim->nodes[id].spec.kind == KIND_CHILD)
-		sim_feed(sim, &event);
+	add(sim, SAY_STALE, sim_below(sim, sim->count), 0, &event);
 }
 
 /* A child that starts or stops, or did so once, asks for time. */
 static void
-ask_for_time(struct sim *sim, uint32_t id)
+ask_for_time(struct sim *sim)
 {
-	struct core_event event = { .type = ON_EXTEND,
-		.node = id,
-		.incarnation = sim->nodes[id].notes.incarnation,
-		.timeout = sim_once_in(sim, 8) ? 0 : sim_below(sim, 8000) };
-
-	if (sim_once_in(sim, 8))
-		event.incarnation--;
-	if (sim->leave_by != 0)
-		sim->leave_by += event.timeout;
-	if (sim->hurry_at != MONO_NEVER && sim->leave_by > sim->hurry_at + 1000)
-		sim->leave_by = sim->hurry_at + 1000;
-	sim_feed(sim, &event);
-}
-
-bool
-chaos_delays(struct sim *sim)
-{
+	struct story_event event = { 0 };
 	uint32_t first = sim_below(sim, sim->count);
 
-	if (sim->calm || !sim_once_in(sim, 32))
-		return false;
-	for (uint32_t i = 0; i < sim->count; i++) {
+	event.value[DETAIL_MS] = sim_once_in(sim, 8) ? 0 : sim_below(sim, 8000);
+	event.value[DETAIL_OFFSET] = sim_once_in(sim, 8) ? -1 : 0;
+	for (uint32_t i = 0; i < sim->count && i < 64; i++) {
 		uint32_t id = (first + i) % sim->count;
 		enum core_state state = sim->nodes[id].view.state;
 
-		if (sim->nodes[id].spec.kind == KIND_CHILD &&
+		if (sim->nodes[id].spec->kind == KIND_CHILD &&
 		    (state == STATE_STARTING || state == STATE_STOPPING || sim_once_in(sim, 64))) {
-			ask_for_time(sim, id);
-			return true;
+			add(sim, SAY_EXTEND, id, 0, &event);
+			return;
 		}
 	}
-	return false;
 }
 
 static void
-hold_for_a_while(struct sim *sim)
+plainly(struct sim *sim, enum story_word word, enum story_detail detail, int64_t value)
 {
-	sim_feed(
-	    sim, &(struct core_event){ .type = core_is_holding(sim->core) ? ON_RELEASE : ON_HOLD });
+	struct story_event event = { 0 };
+
+	event.value[detail] = value;
+	add(sim, word, CORE_ROOT, 0, &event);
 }
 
-bool
+/* Such a shutdown ends, also where a stop sequence does not. */
+static void
+shut_down(struct sim *sim)
+{
+	struct story_event event = { .value = { [DETAIL_NOW] = sim_once_in(sim, 4) } };
+	bool endless = false;
+
+	for (uint32_t i = 0; i < sim->count; i++) {
+		const struct core_spec *spec = sim->nodes[i].spec;
+
+		if (spec->kind != KIND_CHILD)
+			continue;
+		for (uint32_t k = 0; k + 1 < spec->stop_steps; k++)
+			endless = endless || spec->stop[k].wait > 1000000;
+		endless = endless || spec->stop[spec->stop_steps - 1].signal != SIGKILL;
+	}
+	if (endless || sim_once_in(sim, 2))
+		event.value[DETAIL_MS] = 1 + sim_below(sim, 10000);
+	add(sim, SAY_SHUTDOWN, CORE_ROOT, 0, &event);
+}
+
+static void
+strike(struct sim *sim)
+{
+	uint32_t what = sim_below(sim, 256);
+
+	if (core_is_holding(sim->core) && sim_once_in(sim, 8))
+		plainly(sim, SAY_HOLD, DETAIL_MS, 0);
+	if (what < 8)
+		some_command(sim);
+	else if (what < 10)
+		mass_death(sim);
+	else if (what == 10)
+		plainly(sim, SAY_JUMP, DETAIL_MS,
+		    sim_below(sim, sim_once_in(sim, 8) ? 100000000 : 100000));
+	else if (what == 11)
+		plainly(sim, SAY_TIMER, DETAIL_MS, 0);
+	else if (what < 14)
+		nonsense(sim);
+	else if (what == 14)
+		plainly(sim, SAY_CRASH, DETAIL_COUNT, sim_below(sim, 6));
+	else if (what == 15 && sim_once_in(sim, 16))
+		plainly(sim, SAY_HOLD, DETAIL_MS, 0);
+	else if (what < 24)
+		ask_for_time(sim);
+}
+
+/* Rough, then perhaps calm, then the shutdown; nothing new is begun while something is to come. */
+void
 chaos_strikes(struct sim *sim)
 {
-	if (core_is_holding(sim->core) && sim_once_in(sim, 8)) {
-		hold_for_a_while(sim);
-		return true;
-	}
-	switch (sim_below(sim, 256)) {
-	case 0:
-	case 1:
-	case 2:
-	case 3:
-	case 4:
-	case 5:
-	case 6:
-	case 7: some_command(sim); return true;
-	case 8:
-	case 9: mass_death(sim); return false;
-	case 10: sim->now += sim_below(sim, sim_once_in(sim, 8) ? 100000000 : 100000); return false;
-	case 11: sim_feed(sim, &(struct core_event){ .type = ON_TIMER }); return true;
-	case 12:
-	case 13: nonsense(sim); return true;
-	case 14: sim->lossy = true; return false; /* the next event is this engine's last */
-	case 15:
-		if (!sim_once_in(sim, 16))
-			return false;
-		hold_for_a_while(sim);
-		return true;
-	default: return false;
+	uint64_t rough = 100 + (sim->seed * 7919) % ROUGH_STEPS + 3 * sim->count;
+	bool idle = fate_next(sim) == CORE_NONE && core_next_deadline(sim->core) == MONO_NEVER;
+
+	if (sim->leave_by != 0) {
+		uint32_t what = sim->calm ? 255 : sim_below(sim, 256);
+
+		if (what < 8)
+			ask_for_time(sim);
+		else if (what == 8)
+			plainly(sim, SAY_SHUTDOWN, DETAIL_NOW, 1);
+	} else if (sim->calm) {
+		if (idle || sim->step > sim->calm_step + CALM_STEPS + 10 * sim->count)
+			shut_down(sim);
+	} else if (sim->step < rough) {
+		strike(sim);
+		if (idle && sim->next_event == sim->story->event_count)
+			some_command(sim);
+	} else if (core_is_holding(sim->core)) {
+		plainly(sim, SAY_HOLD, DETAIL_MS, 0);
+	} else if (sim->next_event == sim->story->event_count) {
+		if (sim_once_in(sim, 2))
+			plainly(sim, SAY_CALM, DETAIL_MS, 0);
+		else
+			shut_down(sim);
 	}
 }

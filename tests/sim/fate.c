@@ -1,43 +1,42 @@
 #include "sim.h"
 
 #include <signal.h>
+#include <string.h>
 
 /* How long the engine waits for a clone that hangs before it kills it by itself. */
 #define PATIENCE_MS 5000
 
-static mono_ms
-soon(struct sim *sim, uint32_t most)
-{
-	return sim->now + (sim_once_in(sim, 2) ? 0 : sim_below(sim, most + 1));
-}
-
 static void
-schedule(struct sim_process *process)
+schedule(struct sim *sim, uint32_t id)
 {
-	process->next = process->dies_at < process->ready_at ? process->dies_at : process->ready_at;
-}
+	struct sim_process *process = &sim->nodes[id].process;
 
-static int32_t
-some_status(struct sim *sim)
-{
-	static const int32_t statuses[] = { 0, 0, 1 << 8, 3 << 8, 4 << 8, 5 << 8, SIGSEGV, SIGKILL,
-		SIGSEGV | 0x80, CORE_STATUS_UNKNOWN };
-
-	return statuses[sim_below(sim, sizeof statuses / sizeof statuses[0])];
+	if (process->phase == PHASE_UP)
+		process->next =
+		    process->dies_at < process->ready_at ? process->dies_at : process->ready_at;
+	sim->due[id] = process->next < process->echo_at ? process->next : process->echo_at;
 }
 
 void
 fate_spawn(struct sim *sim, uint32_t id, uint32_t incarnation)
 {
 	struct sim_process *process = &sim->nodes[id].process;
+	const struct story_life *life;
 
+	if (sim->fickle && !sim->calm)
+		chaos_life(sim, id, incarnation);
+	life = sim->calm ? NULL : story_find_life(sim->story, sim->nodes[id].number, incarnation);
+	memcpy(process->life, life ? life->value : story_plain_life, sizeof process->life);
+	if (process->life[LIFE_HANGS])
+		process->life[LIFE_SPAWN] = PATIENCE_MS;
+	if (process->life[LIFE_HANGS] && process->life[LIFE_FAILS] == 0)
+		process->life[LIFE_FAILS] = 110;
 	process->phase = PHASE_SPAWNING;
 	process->incarnation = incarnation;
-	process->early_stop = false;
-	process->will_fail = !sim->calm && sim_once_in(sim, 8);
-	process->hangs = !sim->calm && sim_once_in(sim, 32);
-	process->next = process->hangs ? sim->now + PATIENCE_MS : soon(sim, 20);
-	process->will_fail = process->will_fail || process->hangs;
+	process->told = 0;
+	process->unanswered = false;
+	process->next = sim_end(sim->now, process->life[LIFE_SPAWN]);
+	schedule(sim, id);
 }
 
 void
@@ -49,27 +48,26 @@ fate_kill(struct sim *sim, uint32_t id, int32_t status)
 		return;
 	process->phase = PHASE_DEAD;
 	process->status = status;
-	process->next = soon(sim, sim->calm ? 0 : 20);
-	sim_trace(sim, "        %u dies (%d)", id, status);
+	process->next = sim_end(sim->now, sim->calm ? 0 : process->life[LIFE_TELL]);
+	schedule(sim, id);
 }
 
-/* Told to stop: at once, a little later, exactly when the core would go on, or not at all. */
+/* Told to stop: at once, a little later, or not at all. */
 static void
 obey(struct sim *sim, uint32_t id)
 {
 	struct sim_process *process = &sim->nodes[id].process;
-	uint32_t how = sim->calm ? 0 : sim_below(sim, 8);
+	int64_t wait = process->life[process->told > 1 ? LIFE_OBEYS_LATER : LIFE_OBEYS];
+	mono_ms at = sim_end(sim->now, sim->calm ? 0 : wait);
 
-	process->status = sim_once_in(sim, 4) ? 1 << 8 : 0;
-	if (how < 4) {
+	if (at >= process->dies_at)
+		return;
+	process->dies_at = at;
+	process->status = (int32_t)process->life[LIFE_LEAVES];
+	if (at <= sim->now)
 		fate_kill(sim, id, process->status);
-	} else if (how < 6) {
-		process->dies_at = sim->now + sim_below(sim, 6000);
-		schedule(process);
-	} else if (how == 6) {
-		process->dies_at = core_next_deadline(sim->core);
-		schedule(process);
-	}
+	else
+		schedule(sim, id);
 }
 
 void
@@ -77,47 +75,39 @@ fate_signal(struct sim *sim, uint32_t id, int32_t signal)
 {
 	struct sim_process *process = &sim->nodes[id].process;
 
-	if (process->phase == PHASE_SPAWNING) {
-		process->early_stop = true;
-		if (signal == SIGKILL) {
-			process->will_fail = true;
-			process->next = soon(sim, 5);
-		}
-	} else if (process->phase == PHASE_UP) {
-		if (signal == SIGKILL)
-			fate_kill(sim, id, SIGKILL);
-		else
+	if (process->phase == PHASE_SPAWNING && signal == SIGKILL) {
+		process->life[LIFE_FAILS] = 4;
+		if (process->next > sim->now + 1)
+			process->next = sim->now + 1;
+		schedule(sim, id);
+	} else if (process->phase == PHASE_UP && signal == SIGKILL) {
+		fate_kill(sim, id, SIGKILL);
+	} else if (process->phase == PHASE_SPAWNING || process->phase == PHASE_UP) {
+		process->told++;
+		if (process->phase == PHASE_UP)
 			obey(sim, id);
 	}
 }
 
-/* How it will live: for ever, for a while, until the core's next deadline, or hardly at all. */
 static void
 begin_life(struct sim *sim, uint32_t id)
 {
 	struct sim_process *process = &sim->nodes[id].process;
-	const struct core_spec *spec = &sim->nodes[id].spec;
+	const struct core_spec *spec = sim->nodes[id].spec;
+	int64_t lives = process->life[LIFE_LIVES];
 
 	process->phase = PHASE_UP;
-	process->dies_at = process->ready_at = MONO_NEVER;
-	process->status = sim->calm ? 0 : some_status(sim);
-	if (spec->ready == READY_TOLD && (sim->calm || !sim_once_in(sim, 16)))
-		process->ready_at = soon(sim, 200);
-	if (spec->ready == READY_EXIT) {
-		process->dies_at = soon(sim, 500);
-		if (!sim_once_in(sim, 4))
-			process->status = 0;
-	} else if (!sim->calm) {
-		uint32_t how = sim_below(sim, 8);
-
-		if (how < 2)
-			process->dies_at = soon(sim, 50);
-		else if (how < 5)
-			process->dies_at = soon(sim, 20000);
-		else if (how == 5)
-			process->dies_at = core_next_deadline(sim->core);
-	}
-	schedule(process);
+	process->status = (int32_t)process->life[LIFE_STATUS];
+	if (lives < 0)
+		lives = spec->ready == READY_EXIT ? 1 : SPAN_INFINITE;
+	process->unanswered = process->life[LIFE_SWAPPED] && lives < PATIENCE_MS;
+	process->dies_at = sim_end(sim->now, lives);
+	process->ready_at = MONO_NEVER;
+	if (spec->ready == READY_TOLD && !process->unanswered)
+		process->ready_at = sim_end(sim->now, process->life[LIFE_READY]);
+	schedule(sim, id);
+	if (process->told > 0)
+		obey(sim, id);
 }
 
 static void
@@ -126,57 +116,81 @@ answer_spawn(struct sim *sim, uint32_t id)
 	struct sim_process *process = &sim->nodes[id].process;
 	struct core_event event = { .node = id, .incarnation = process->incarnation };
 
-	if (process->will_fail) {
+	if (process->life[LIFE_FAILS]) {
 		process->phase = PHASE_NONE;
 		process->next = MONO_NEVER;
+		schedule(sim, id);
 		event.type = ON_SPAWN_FAILED;
 		event.step = 5;
-		event.error = 2;
+		event.error = (int32_t)process->life[LIFE_FAILS];
 		sim_feed(sim, &event);
 		return;
 	}
 	begin_life(sim, id);
 	event.type = ON_SPAWNED;
 	event.pid = 1000 + (int32_t)id;
-	if (process->early_stop)
-		obey(sim, id);
-	sim_feed(sim, &event);
+	if (!process->unanswered)
+		sim_feed(sim, &event);
 }
 
 static void
 tell_end(struct sim *sim, uint32_t id)
 {
 	struct sim_process *process = &sim->nodes[id].process;
-	struct core_event event = { .type = ON_EXITED,
-		.node = id,
-		.incarnation = process->incarnation,
-		.status = process->status };
+	uint32_t incarnation = process->incarnation;
+	bool unanswered = process->unanswered;
 
 	process->phase = PHASE_NONE;
 	process->next = MONO_NEVER;
-	if (!sim->calm && sim_once_in(sim, 8)) {
-		process->echo_at = soon(sim, 100);
-		process->echo_incarnation = process->incarnation;
+	if (!sim->calm && process->life[LIFE_ECHO] >= 0) {
+		process->echo_at = sim_end(sim->now, process->life[LIFE_ECHO]);
+		process->echo_incarnation = incarnation;
 	}
-	sim_feed(sim, &event);
+	schedule(sim, id);
+	sim_feed(sim,
+	    &(struct core_event){ .type = ON_EXITED,
+		.node = id,
+		.incarnation = incarnation,
+		.status = process->status });
+	if (unanswered)
+		sim_feed(sim,
+		    &(struct core_event){ .type = ON_SPAWNED,
+			.node = id,
+			.incarnation = incarnation,
+			.pid = 1000 + (int32_t)id });
 }
 
 uint32_t
 fate_next(const struct sim *sim)
 {
 	uint32_t best = CORE_NONE;
-	mono_ms at = MONO_NEVER;
 
 	for (uint32_t i = 0; i < sim->count; i++) {
-		const struct sim_process *process = &sim->nodes[i].process;
-		mono_ms its = process->next < process->echo_at ? process->next : process->echo_at;
-
-		if (its < at) {
-			at = its;
+		if (sim->due[i] == MONO_NEVER)
+			continue;
+		if (best == CORE_NONE || sim->due[i] < sim->due[best] ||
+		    (sim->due[i] == sim->due[best] &&
+			sim->nodes[i].process.life[LIFE_RANK] <
+			    sim->nodes[best].process.life[LIFE_RANK]))
 			best = i;
-		}
 	}
 	return best;
+}
+
+static void
+happen_up(struct sim *sim, uint32_t id)
+{
+	struct sim_process *process = &sim->nodes[id].process;
+
+	if (process->ready_at >= process->dies_at) {
+		fate_kill(sim, id, process->status);
+		return;
+	}
+	process->ready_at = MONO_NEVER;
+	schedule(sim, id);
+	sim_feed(sim,
+	    &(struct core_event){
+		.type = ON_READY, .node = id, .incarnation = process->incarnation });
 }
 
 void
@@ -186,27 +200,15 @@ fate_happen(struct sim *sim, uint32_t id)
 
 	if (process->echo_at <= process->next) {
 		process->echo_at = MONO_NEVER;
+		schedule(sim, id);
 		sim_feed(sim,
-		    &(struct core_event){ .type = ON_EXITED,
-			.node = id,
-			.incarnation = process->echo_incarnation,
-			.status = 0 });
+		    &(struct core_event){
+			.type = ON_EXITED, .node = id, .incarnation = process->echo_incarnation });
 		return;
 	}
 	switch (process->phase) {
 	case PHASE_SPAWNING: answer_spawn(sim, id); break;
-	case PHASE_UP:
-		if (process->ready_at < process->dies_at) {
-			process->ready_at = MONO_NEVER;
-			schedule(process);
-			sim_feed(sim,
-			    &(struct core_event){ .type = ON_READY,
-				.node = id,
-				.incarnation = process->incarnation });
-		} else {
-			fate_kill(sim, id, process->status);
-		}
-		break;
+	case PHASE_UP: happen_up(sim, id); break;
 	case PHASE_DEAD: tell_end(sim, id); break;
 	case PHASE_NONE: break;
 	}
@@ -218,19 +220,28 @@ fate_calm(struct sim *sim)
 	sim->calm = true;
 	for (uint32_t i = 0; i < sim->count; i++) {
 		struct sim_process *process = &sim->nodes[i].process;
+		const struct core_spec *spec = sim->nodes[i].spec;
 
-		process->will_fail = false;
-		if (process->phase == PHASE_SPAWNING && process->hangs)
-			process->will_fail = true;
+		process->life[LIFE_TELL] = 0;
+		if (process->phase == PHASE_SPAWNING && !process->life[LIFE_HANGS] &&
+		    process->life[LIFE_FAILS] == 11)
+			process->life[LIFE_FAILS] = 0;
+		if (process->phase == PHASE_SPAWNING) {
+			process->life[LIFE_LIVES] = -1;
+			process->life[LIFE_READY] = 1;
+			process->life[LIFE_STATUS] = 0;
+		}
 		if (process->phase != PHASE_UP)
 			continue;
-		if (sim->nodes[i].spec.ready == READY_TOLD &&
-		    sim->nodes[i].view.state == STATE_STARTING)
-			process->ready_at = sim->now;
-		if (sim->nodes[i].spec.ready == READY_EXIT)
+		if (spec->ready == READY_EXIT)
 			process->status = 0;
-		else if (sim->nodes[i].view.state != STATE_STOPPING)
+		if (process->told > 0 || spec->ready == READY_EXIT)
+			process->dies_at = sim_end(sim->now, 1);
+		else if (!process->unanswered)
 			process->dies_at = MONO_NEVER;
-		schedule(process);
+		if (spec->ready == READY_TOLD && sim->nodes[i].view.state == STATE_STARTING &&
+		    process->told == 0)
+			process->ready_at = sim->now;
+		schedule(sim, i);
 	}
 }

@@ -1,7 +1,8 @@
 #include "sim.h"
 
 #include <signal.h>
-#include <string.h>
+
+#define DAY_MS 86400000
 
 /* Durations are short, so that much happens before the steps run out, and sometimes extreme. */
 static span_ms
@@ -9,21 +10,39 @@ some_span(struct sim *sim, uint32_t most)
 {
 	if (sim_once_in(sim, 8))
 		return 0;
+	if (sim_once_in(sim, 64))
+		return (span_ms)10000 * DAY_MS;
 	return 1 + sim_below(sim, sim_once_in(sim, 4) ? most : most / 10 + 1);
 }
 
 static void
 grow_stop(struct sim *sim, struct core_spec *spec)
 {
-	static const int32_t gentle[] = { SIGTERM, SIGINT, SIGQUIT };
+	static const int32_t gentle[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP };
 
-	spec->stop_steps = 1 + sim_below(sim, 4);
+	spec->stop_steps = 1 + sim_below(sim, sim_once_in(sim, 4) ? SPEC_MAX_STOP_STEPS : 3);
 	for (uint32_t i = 0; i < spec->stop_steps; i++) {
-		spec->stop[i].signal = gentle[sim_below(sim, 3)];
-		spec->stop[i].wait = 1 + some_span(sim, 5000);
+		spec->stop[i].signal = sim_once_in(sim, 16) ? 1 + (int32_t)sim_below(sim, 64)
+							    : gentle[sim_below(sim, 4)];
+		spec->stop[i].wait = sim_once_in(sim, 64) ? SPAN_INFINITE : some_span(sim, 5000);
 	}
-	spec->stop[spec->stop_steps - 1].signal = SIGKILL;
+	if (!sim_once_in(sim, 16))
+		spec->stop[spec->stop_steps - 1].signal = SIGKILL;
 	spec->stop[spec->stop_steps - 1].wait = SPAN_INFINITE;
+}
+
+static void
+grow_exits(struct sim *sim, struct core_exit_set *set)
+{
+	static const uint32_t codes[] = { 3, 4, 5, 255 };
+
+	spec_exit_add_code(set, codes[sim_below(sim, 4)]);
+	if (sim_once_in(sim, 4))
+		spec_exit_add_signal(set, SIGSEGV);
+	if (sim_once_in(sim, 16))
+		set->signals = UINT64_MAX;
+	if (sim_once_in(sim, 16))
+		spec_exit_add_code(set, sim_below(sim, 256));
 }
 
 static void
@@ -35,13 +54,11 @@ grow_child(struct sim *sim, struct core_spec *spec)
 	spec->stop_group = sim_once_in(sim, 4);
 	spec->kill_mode = (enum core_kill_mode)sim_below(sim, 3);
 	if (sim_once_in(sim, 4))
-		spec_exit_add_code(&spec->success_exit, 3);
+		grow_exits(sim, &spec->success_exit);
 	if (sim_once_in(sim, 8))
-		spec_exit_add_code(&spec->no_restart_exit, 4);
+		grow_exits(sim, &spec->no_restart_exit);
 	if (sim_once_in(sim, 8))
-		spec_exit_add_code(&spec->escalate_exit, 5);
-	if (sim_once_in(sim, 8))
-		spec_exit_add_signal(&spec->no_restart_exit, SIGSEGV);
+		grow_exits(sim, &spec->escalate_exit);
 }
 
 static void
@@ -50,6 +67,8 @@ grow_supervisor(struct sim *sim, struct core_spec *spec)
 	spec->strategy = (enum core_strategy)sim_below(sim, sim_once_in(sim, 8) ? 4 : 3);
 	spec->on_limit = (enum core_on_limit)sim_below(sim, 4);
 	spec->intensity = sim_once_in(sim, 8) ? 0 : 1 + sim_below(sim, 6);
+	if (sim_once_in(sim, 256))
+		spec->intensity = sim_once_in(sim, 8) ? 65535 : sim_below(sim, 1000);
 	spec->period = 1 + some_span(sim, 60000);
 	spec->auto_shutdown =
 	    sim_once_in(sim, 3) ? (enum core_auto_shutdown)sim_below(sim, 3) : AUTO_NEVER;
@@ -60,6 +79,19 @@ grow_supervisor(struct sim *sim, struct core_spec *spec)
 	spec->on_start_failure = sim_once_in(sim, 4) ? START_FAILURE_ABORT : START_FAILURE_RETRY;
 }
 
+/* A root that gives up at once makes short stories. */
+static void
+grow_root(struct sim *sim, struct core_spec *spec)
+{
+	if (!sim_once_in(sim, 4))
+		spec->on_limit = LIMIT_BACKOFF;
+	if (spec->strategy == STRATEGY_ESCALATE && !sim_once_in(sim, 4))
+		spec->strategy = STRATEGY_ONE_FOR_ONE;
+	if (!sim_once_in(sim, 8))
+		spec->on_start_failure = START_FAILURE_RETRY;
+	spec->auto_shutdown = sim_once_in(sim, 8) ? spec->auto_shutdown : AUTO_NEVER;
+}
+
 static void
 grow_spec(
     struct sim *sim, struct core_spec *spec, enum core_kind kind, const struct core_spec *parent)
@@ -68,21 +100,16 @@ grow_spec(
 	spec->backoff = (enum core_backoff)sim_below(sim, 5);
 	spec->backoff_delay = some_span(sim, 2000);
 	spec->backoff_max = some_span(sim, 20000);
-	spec->backoff_factor_milli = 1000 + sim_below(sim, 3000);
+	spec->backoff_factor_milli =
+	    1000 + sim_below(sim, sim_once_in(sim, 16) ? 4294966295U : 3000);
 	spec->backoff_jitter_ppm = sim_once_in(sim, 3) ? sim_below(sim, 1000001) : 0;
 	spec->stable_after = some_span(sim, 10000);
 	if (kind == KIND_CHILD)
 		grow_child(sim, spec);
 	else
 		grow_supervisor(sim, spec);
-	if (parent == NULL) { /* a root that gives up at once makes short stories */
-		if (!sim_once_in(sim, 4))
-			spec->on_limit = LIMIT_BACKOFF;
-		if (spec->strategy == STRATEGY_ESCALATE)
-			spec->strategy = STRATEGY_ONE_FOR_ONE;
-		if (!sim_once_in(sim, 8))
-			spec->on_start_failure = START_FAILURE_RETRY;
-		spec->auto_shutdown = sim_once_in(sim, 8) ? spec->auto_shutdown : AUTO_NEVER;
+	if (parent == NULL) {
+		grow_root(sim, spec);
 		return;
 	}
 	spec->restart =
@@ -92,60 +119,60 @@ grow_spec(
 	    spec->restart != RESTART_PERMANENT && sim_once_in(sim, 2);
 }
 
-static void
-add_place(struct sim *sim, uint32_t parent, uint32_t count, const struct core_spec *spec)
+static uint32_t
+some_size(struct sim *sim)
 {
-	uint32_t place = sim->place_count++;
-
-	sim->places[place].parent = parent;
-	sim->places[place].first = sim->count;
-	sim->places[place].count = count;
-	for (uint32_t i = 0; i < count; i++) {
-		struct sim_node *node = &sim->nodes[sim->count++];
-
-		memset(node, 0, sizeof *node);
-		node->spec = *spec;
-		node->parent = parent;
-		node->place = place;
-		node->depth = parent == CORE_NONE ? 0 : sim->nodes[parent].depth + 1;
-		node->process.next = node->process.echo_at = MONO_NEVER;
-	}
+	if (sim_once_in(sim, 2000))
+		return 200 + sim_below(sim, 1801);
+	if (sim_once_in(sim, 100))
+		return 17 + sim_below(sim, 184);
+	return 2 + sim_below(sim, 15);
 }
 
-/* Supervisors so far, not too deep, take the new place in turn of chance. */
+/* Supervisors so far take the new place in turn of chance; in a deep tree most often the last. */
 static uint32_t
-some_supervisor(struct sim *sim)
+some_supervisor(struct sim *sim, const uint32_t *supervisors, uint32_t count, bool deep)
 {
-	for (;;) {
-		uint32_t node = sim_below(sim, sim->count);
-
-		if (sim->nodes[node].spec.kind == KIND_SUPERVISOR)
-			return node;
-	}
+	return deep && !sim_once_in(sim, 4) ? supervisors[count - 1]
+					    : supervisors[sim_below(sim, count)];
 }
 
 void
 grow_tree(struct sim *sim, uint32_t limit)
 {
-	struct core_spec spec;
+	static uint32_t supervisors[SIM_MAX_NODES], depths[SIM_MAX_NODES];
+	struct story *story = sim->story;
+	uint32_t supers = 1, nodes = 1;
+	bool deep = sim_once_in(sim, 8);
 
-	if (limit == 0)
-		limit = sim_once_in(sim, 100) ? 17 + sim_below(sim, 184) : 2 + sim_below(sim, 15);
-	if (limit > SIM_MAX_NODES)
-		limit = SIM_MAX_NODES;
-	sim->count = sim->place_count = 0;
-	grow_spec(sim, &spec, KIND_SUPERVISOR, NULL);
-	add_place(sim, CORE_NONE, 1, &spec);
-	while (sim->count < limit) {
-		uint32_t parent = some_supervisor(sim);
-		bool deep = sim->nodes[parent].depth + 1 >= SIM_MAX_DEPTH;
-		enum core_kind kind = !deep && sim_once_in(sim, 4) ? KIND_SUPERVISOR : KIND_CHILD;
-		uint32_t count =
-		    kind == KIND_CHILD && sim_once_in(sim, 8) ? 1 + sim_below(sim, 4) : 1;
+	limit = limit ? limit : some_size(sim);
+	limit = limit > SIM_MAX_NODES ? SIM_MAX_NODES : limit;
+	story->places[0] = (struct story_place){ .count = 1, .parent = UINT32_MAX };
+	grow_spec(sim, &story->places[0].spec, KIND_SUPERVISOR, NULL);
+	story->place_count = 1;
+	supervisors[0] = depths[0] = 0;
+	while (nodes < limit) {
+		uint32_t at = some_supervisor(sim, supervisors, supers, deep);
+		const struct story_place *parent = &story->places[at];
+		struct story_place *place = &story->places[story->place_count];
+		enum core_kind kind =
+		    depths[at] + 1 < SIM_MAX_DEPTH && sim_once_in(sim, deep ? 2 : 4)
+		    ? KIND_SUPERVISOR
+		    : KIND_CHILD;
+		uint32_t count = kind == KIND_CHILD && sim_once_in(sim, 8) ? sim_below(sim, 5) : 1;
 
-		if (count > limit - sim->count)
-			count = limit - sim->count;
-		grow_spec(sim, &spec, kind, &sim->nodes[parent].spec);
-		add_place(sim, parent, count, &spec);
+		if (count > 1 && sim_once_in(sim, 32))
+			count = sim_below(sim, 100);
+		*place = (struct story_place){ .first = nodes,
+			.count = count > limit - nodes ? limit - nodes : count,
+			.parent = parent->first };
+		grow_spec(sim, &place->spec, kind, &parent->spec);
+		if (kind == KIND_SUPERVISOR) {
+			depths[story->place_count] = depths[at] + 1;
+			supervisors[supers++] = story->place_count;
+		}
+		nodes += place->count;
+		if (++story->place_count == STORY_MAX_NODES)
+			break;
 	}
 }

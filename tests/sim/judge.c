@@ -3,24 +3,11 @@
 #include <signal.h>
 #include <string.h>
 
-/* The reasons for which a node may be down for good. */
-static bool
-is_stated_reason(enum core_reason reason)
-{
-	return reason != REASON_NONE && reason != REASON_TURN;
-}
-
 static bool
 is_in_between(enum core_state state)
 {
 	return state == STATE_STARTING || state == STATE_STOPPING || state == STATE_WAITING ||
 	    state == STATE_RESTARTING;
-}
-
-static mono_ms
-span_end(mono_ms from, span_ms span)
-{
-	return span < MONO_NEVER - from ? from + span : MONO_NEVER;
 }
 
 static void
@@ -29,20 +16,7 @@ look(struct sim *sim, uint32_t id, struct core_view *view)
 	core_view(sim->core, id, view);
 }
 
-static bool
-is_below(const struct sim *sim, uint32_t id, uint32_t top)
-{
-	for (; id != CORE_NONE; id = sim->nodes[id].parent) {
-		if (id == top)
-			return true;
-	}
-	return false;
-}
-
-/*
- * --- events
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- events --- */
 
 static void
 note_known(struct sim *sim, uint32_t id, bool alive)
@@ -66,7 +40,8 @@ note_gone(struct sim *sim, const struct core_event *event)
 	notes->spawned = false;
 	notes->tried = true;
 	note_known(sim, event->node, false);
-	if (event->type == ON_EXITED && sim->nodes[event->node].spec.kill_mode != KILL_PROCESS)
+	judge_fate(sim, event);
+	if (event->type == ON_EXITED && sim->nodes[event->node].spec->kill_mode != KILL_PROCESS)
 		notes->tree_kills_due++;
 }
 
@@ -98,10 +73,10 @@ is_put_down(const struct sim *sim, uint32_t id)
 
 	if (is_limits_doing(&sim->nodes[id].view))
 		return true;
-	if (parent == CORE_NONE || sim->nodes[parent].spec.strategy == STRATEGY_ONE_FOR_ONE)
+	if (parent == CORE_NONE || sim->nodes[parent].spec->strategy == STRATEGY_ONE_FOR_ONE)
 		return false;
-	for (uint32_t i = 0; i < sim->count; i++) {
-		if (sim->nodes[i].parent == parent && is_limits_doing(&sim->nodes[i].view))
+	for (uint32_t i = sim->nodes[parent].first; i != CORE_NONE; i = sim->nodes[i].next) {
+		if (is_limits_doing(&sim->nodes[i].view))
 			return true;
 	}
 	return false;
@@ -113,8 +88,9 @@ note_mere_reset(struct sim *sim, const struct core_event *event)
 {
 	if (event->type != ON_RESET)
 		return false;
-	if (sim->nodes[event->node].spec.kind == KIND_SUPERVISOR && !core_is_holding(sim->core))
+	if (sim->nodes[event->node].spec->kind == KIND_SUPERVISOR && !core_is_holding(sim->core))
 		judge_forget_window(sim, event->node);
+	sim->nodes[event->node].notes.streak_void = true;
 	sim->mere_reset = core_is_holding(sim->core) || !is_put_down(sim, event->node);
 	return sim->mere_reset;
 }
@@ -127,9 +103,44 @@ note_drain(struct sim *sim, const struct core_event *event)
 	    (event->type != ON_DRAIN && core_is_holding(sim->core)))
 		return;
 	for (uint32_t i = 0; i < sim->count; i++) {
-		if (is_below(sim, i, event->node))
+		if (sim_is_below(sim, i, event->node))
 			sim->nodes[i].notes.drained = event->type == ON_DRAIN;
 	}
+}
+
+/* Nothing is under way among its siblings that would start it again. */
+static bool
+is_settled(const struct sim *sim, uint32_t id)
+{
+	uint32_t parent = sim->nodes[id].parent;
+
+	if (is_in_between(sim->nodes[parent].view.state))
+		return false;
+	for (uint32_t i = sim->nodes[parent].first; i != CORE_NONE; i = sim->nodes[i].next) {
+		if (is_in_between(sim->nodes[i].view.state))
+			return false;
+	}
+	return true;
+}
+
+static void
+note_wish(struct sim *sim, const struct core_event *event)
+{
+	struct sim_notes *notes = &sim->nodes[event->node].notes;
+
+	if (event->type == ON_RESET)
+		notes->asked = true;
+	if (event->type == ON_RESET || (event->type != ON_STOP && core_is_holding(sim->core)))
+		return;
+	notes->excused = event->type == ON_STOP && event->until_restart;
+	if (notes->excused && event->node != CORE_ROOT)
+		notes->parked = is_settled(sim, event->node);
+	else
+		notes->parked = false;
+	if (notes->excused)
+		return;
+	notes->asked = notes->asked || event->type != ON_STOP;
+	notes->held = event->type == ON_STOP && event->node != CORE_ROOT;
 }
 
 /* An operator's command reaches a whole subtree; each node keeps its own wish. */
@@ -144,22 +155,23 @@ note_command(struct sim *sim, const struct core_event *event)
 	if (refused || note_mere_reset(sim, event))
 		return;
 	note_drain(sim, event);
-	if (event->type != ON_RESET)
-		sim->nodes[event->node].notes.held =
-		    event->type == ON_STOP && event->node != CORE_ROOT;
+	note_wish(sim, event);
 	for (uint32_t i = 0; i < sim->count; i++) {
 		struct sim_notes *notes = &sim->nodes[i].notes;
 		bool sibling =
-		    event->type != ON_STOP && parent != CORE_NONE && is_below(sim, i, parent);
+		    event->type != ON_STOP && parent != CORE_NONE && sim_is_below(sim, i, parent);
 
-		if (event->type != ON_STOP && i != CORE_ROOT && is_below(sim, i, event->node) &&
+		if (event->type != ON_STOP && i != CORE_ROOT && sim_is_below(sim, i, event->node) &&
 		    (sim->nodes[i].view.state == STATE_RESTARTING ||
 			sim->nodes[i].view.state == STATE_FAILED || event->type == ON_RESET))
 			judge_forget_limit(sim, sim->nodes[i].parent);
-		if (is_below(sim, i, event->node) || sibling) {
+		if (sim_is_below(sim, i, event->node) || sibling) {
 			notes->by_operator = notes->by_operator || event->type != ON_STOP;
 			notes->told_now = notes->told_now || event->now || i == event->node ||
 			    event->type == ON_RESTART;
+			notes->streak_void = true;
+			if (event->type != ON_STOP && sibling)
+				notes->parked = false; /* a whole set may be started */
 			if (event->type != ON_STOP)
 				notes->not_before = 0;
 		}
@@ -182,9 +194,9 @@ note_spawned(struct sim *sim, const struct core_event *event)
 		return;
 	if (!node->notes.answered)
 		node->notes.start_ends =
-		    later(node->notes.start_ends, span_end(sim->now, node->spec.start_timeout));
+		    later(node->notes.start_ends, sim_end(sim->now, node->spec->start_timeout));
 	node->notes.answered = true;
-	if (node->spec.ready == READY_SPAWN)
+	if (node->spec->ready == READY_SPAWN)
 		node->notes.tried = node->notes.was_ready = true;
 }
 
@@ -194,17 +206,35 @@ note_extend(struct sim *sim, const struct core_event *event)
 {
 	struct sim_node *node = &sim->nodes[event->node];
 	struct sim_notes *notes = &node->notes;
-	mono_ms until = span_end(sim->now, event->timeout);
+	mono_ms until = sim_end(sim->now, event->timeout);
 
+	if (sim->leave_by != 0)
+		sim->leave_by = sim_end(sim->leave_by, event->timeout);
 	if (!notes->spawned || event->incarnation != notes->incarnation)
 		return;
 	if (notes->stop_step > 0 && !notes->killed)
 		notes->step_ends = later(notes->step_ends, until);
 	else if (node->view.state == STATE_STARTING && notes->answered)
 		notes->start_ends = later(notes->start_ends, until);
-	else if (node->view.state == STATE_STARTING && node->spec.ready != READY_SPAWN)
+	else if (node->view.state == STATE_STARTING && node->spec->ready != READY_SPAWN)
 		notes->start_ends = later(
-		    notes->start_ends, later(until, span_end(sim->now, node->spec.start_timeout)));
+		    notes->start_ends, later(until, sim_end(sim->now, node->spec->start_timeout)));
+}
+
+/* The first shutdown's time holds; KILL everywhere may come at once with a later one. */
+static void
+note_shutdown(struct sim *sim, const struct core_event *event)
+{
+	span_ms bound = judge_shutdown_bound(sim);
+	mono_ms by;
+
+	if (event->timeout > 0 && sim->hurry_at == MONO_NEVER)
+		sim->hurry_at = sim_end(sim->now, event->timeout);
+	by = sim_end(sim->now, bound);
+	if (sim->hurry_at < MONO_NEVER - 10000 && sim->hurry_at + 10000 < by)
+		by = sim->hurry_at + 10000;
+	if (sim->leave_by == 0)
+		sim->leave_by = by;
 }
 
 void
@@ -213,6 +243,7 @@ judge_event(struct sim *sim, const struct core_event *event)
 	struct sim_notes *notes = &sim->nodes[event->node].notes;
 
 	sim->mere_reset = false;
+	sim->nodes[event->node].notes.end_judged = false;
 	judge_forecast(sim, event);
 	switch (event->type) {
 	case ON_START:
@@ -223,8 +254,7 @@ judge_event(struct sim *sim, const struct core_event *event)
 	case ON_EXTEND: note_extend(sim, event); break;
 	case ON_SHUTDOWN:
 		sim->leaving = true;
-		if (event->timeout > 0)
-			sim->hurry_at = span_end(sim->now, event->timeout);
+		note_shutdown(sim, event);
 		for (uint32_t i = 0; event->now && i < sim->count; i++)
 			sim->nodes[i].notes.told_now = true;
 		break;
@@ -246,10 +276,7 @@ judge_event(struct sim *sim, const struct core_event *event)
 	}
 }
 
-/*
- * --- starts
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- starts --- */
 
 static void
 judge_wish(struct sim *sim, uint32_t id)
@@ -258,7 +285,12 @@ judge_wish(struct sim *sim, uint32_t id)
 		if (sim->nodes[above].notes.held)
 			sim_break(sim, 7, id,
 			    "started although an operator stopped it, or what it is below of");
+		if (sim->nodes[above].notes.parked)
+			sim_break(sim, 7, id,
+			    "started by itself although an operator stopped it until a restart");
 	}
+	if (!sim->nodes[id].spec->autostart && !sim->nodes[id].notes.asked)
+		sim_break(sim, 7, id, "started although nobody asked for it (autostart = no)");
 	if (sim->leaving)
 		sim_break(sim, 7, id, "started while the daemon leaves");
 }
@@ -275,23 +307,24 @@ static void
 judge_start_order(struct sim *sim, uint32_t id)
 {
 	const struct sim_node *node = &sim->nodes[id];
-	const struct core_spec *parent = &sim->nodes[node->parent].spec;
+	const struct core_spec *parent = sim->nodes[node->parent].spec;
 	bool group =
 	    parent->strategy == STRATEGY_ONE_FOR_ALL || parent->strategy == STRATEGY_REST_FOR_ONE;
 
 	if (parent->start_order == ORDER_PARALLEL || node->notes.by_operator)
 		return;
-	for (uint32_t i = 0; i < sim->count; i++) {
+	for (uint32_t i = sim->nodes[node->parent].first; i != CORE_NONE; i = sim->nodes[i].next) {
 		const struct sim_node *other = &sim->nodes[i];
 
-		if (other->parent != node->parent || other->place == node->place)
+		if (other->place == node->place)
 			continue;
 		sim->because = i;
 		if (other->place > node->place) {
 			if (group && other->notes.known > 0 && !is_commanded(other))
 				sim_break(sim, 3, id, "started while one after it was alive");
 		} else if (group && is_in_between(other->notes.state) && !other->notes.was_ready &&
-		    !other->notes.unhandled && !other->notes.held && !is_commanded(other)) {
+		    !other->notes.unhandled && !other->notes.held && !other->notes.parked &&
+		    !is_commanded(other)) {
 			sim_break(sim, 3, id, "started before one before it was ready");
 		} else if (!group && !node->notes.tried && !other->notes.tried &&
 		    other->notes.known > 0) {
@@ -309,7 +342,7 @@ judge_spawn(struct sim *sim, const struct core_action *action)
 	struct core_view view;
 
 	look(sim, action->node, &view);
-	if (node->spec.kind != KIND_CHILD)
+	if (node->spec->kind != KIND_CHILD)
 		sim_break(sim, 6, action->node, "spawns a supervisor");
 	if (action->incarnation != view.incarnation)
 		sim_break(
@@ -327,13 +360,14 @@ judge_spawn(struct sim *sim, const struct core_action *action)
 	if (sim->now < notes->not_before && !notes->by_operator)
 		sim_break(sim, 9, action->node, "started before its delay was over");
 	judge_start_order(sim, action->node);
+	judge_left_alone(sim, action->node);
 	notes->spawned = true;
 	notes->answered = false;
 	notes->incarnation = action->incarnation;
 	notes->spawns++;
-	notes->spawned_at = sim->now;
 	notes->stop_step = 0;
 	notes->start_ends = 0;
+	notes->stable = notes->excused = false;
 	notes->killed = false;
 	notes->told_now = false;
 	notes->by_operator = false;
@@ -341,27 +375,23 @@ judge_spawn(struct sim *sim, const struct core_action *action)
 	note_known(sim, action->node, true);
 }
 
-/*
- * --- stops
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- stops --- */
 
 /* Those after it are down when its supervisor stops it in order. */
 static void
 judge_stop_order(struct sim *sim, uint32_t id, const struct core_view *view)
 {
 	const struct sim_node *node = &sim->nodes[id];
-	const struct core_spec *parent = &sim->nodes[node->parent].spec;
+	const struct core_spec *parent = sim->nodes[node->parent].spec;
 
 	if (parent->stop_order == ORDER_PARALLEL || node->notes.told_now ||
 	    sim->now >= sim->hurry_at || view->reason == REASON_START_TIMEOUT)
 		return;
-	for (uint32_t i = 0; i < sim->count; i++) {
+	for (uint32_t i = sim->nodes[node->parent].first; i != CORE_NONE; i = sim->nodes[i].next) {
 		const struct sim_node *other = &sim->nodes[i];
 
 		sim->because = i;
-		if (other->parent == node->parent && other->place > node->place &&
-		    other->notes.known > 0)
+		if (other->place > node->place && other->notes.known > 0)
 			sim_break(sim, 3, id, "stopped while one after it was still alive");
 	}
 }
@@ -371,7 +401,7 @@ judge_signal(struct sim *sim, const struct core_action *action)
 {
 	struct sim_node *node = &sim->nodes[action->node];
 	struct sim_notes *notes = &node->notes;
-	const struct core_spec *spec = &node->spec;
+	const struct core_spec *spec = node->spec;
 	struct core_view view;
 	bool repeated;
 
@@ -398,23 +428,7 @@ judge_signal(struct sim *sim, const struct core_action *action)
 	if (notes->stop_step == 0 && view.reason == REASON_START_TIMEOUT &&
 	    sim->now < notes->start_ends)
 		sim_break(sim, 2, action->node, "its start is given up before its time is over");
-	notes->step_ends = span_end(sim->now, spec->stop[notes->stop_step++].wait);
-}
-
-/* After a timer nothing is overdue: the next signal of a stop was sent, a start was given up. */
-static void
-judge_times(struct sim *sim, uint32_t id)
-{
-	const struct sim_notes *notes = &sim->nodes[id].notes;
-	const struct core_spec *spec = &sim->nodes[id].spec;
-
-	if (!notes->spawned || notes->killed || notes->stop_step == spec->stop_steps)
-		return;
-	if (notes->stop_step > 0 && sim->now >= notes->step_ends)
-		sim_break(sim, 2, id, "its stop does not go on in time");
-	if (notes->stop_step == 0 && notes->start_ends != 0 &&
-	    sim->nodes[id].view.state == STATE_STARTING && sim->now >= notes->start_ends)
-		sim_break(sim, 2, id, "its start is not given up in time");
+	notes->step_ends = sim_end(sim->now, spec->stop[notes->stop_step++].wait);
 }
 
 void
@@ -436,8 +450,8 @@ judge_action(struct sim *sim, const struct core_action *action)
 			notes->tree_kills_due--;
 		break;
 	case DO_RECORD:
-		judge_forecast_record(sim, &action->record);
 		judge_record(sim, &action->record);
+		judge_forecast_record(sim, &action->record);
 		break;
 	case DO_EXIT:
 		if (sim->nodes[CORE_ROOT].notes.known > 0)
@@ -446,139 +460,5 @@ judge_action(struct sim *sim, const struct core_action *action)
 	case DO_HOOK:
 	case DO_END_HOOK:
 	case ACTION_COUNT: break;
-	}
-}
-
-/*
- * --- after the step
- * ------------------------------------------------------------------------------------------------
- */
-
-/* As long as no operator has cleared it, the window holds what was restarted in the last period. */
-static void
-judge_count(struct sim *sim, uint32_t id)
-{
-	const struct sim_node *node = &sim->nodes[id];
-	uint32_t count = 0;
-
-	for (uint32_t i = 0; i <= node->spec.intensity; i++)
-		count += sim->now - node->notes.stamps[i] <= node->spec.period;
-	if (node->view.restarts_in_window > node->spec.intensity)
-		sim_break(sim, 4, id, "more restarts in the window than intensity allows");
-	if (!node->notes.limit_hit && node->view.restarts_in_window != count)
-		sim_break(sim, 10, id, "the window does not hold the restarts of the last period");
-	judge_budget(sim, id);
-}
-
-static void
-judge_node(struct sim *sim, uint32_t id)
-{
-	struct sim_node *node = &sim->nodes[id];
-	struct sim_notes *notes = &node->notes;
-	const struct core_view *view = &node->view;
-
-	if (view->state != notes->state)
-		sim_break(sim, 10, id, "its state is not the one that the records tell");
-	if (view->restarts != notes->restart_records)
-		sim_break(sim, 10, id, "restarts is not the number of its records");
-	if (view->group_restarts != notes->group_records)
-		sim_break(sim, 10, id, "group_restarts is not the number of its records");
-	if (notes->drained != view->drained)
-		sim_break(sim, 7, id, "drained is not what operators asked for last");
-	if (notes->held && view->wanted)
-		sim_break(sim, 7, id, "wanted although an operator stopped it");
-	if (node->spec.kind == KIND_SUPERVISOR) {
-		judge_count(sim, id);
-		return;
-	}
-	if (view->incarnation != notes->spawns)
-		sim_break(sim, 10, id, "its incarnation is not the number of its starts");
-	if (view->has_process != notes->spawned)
-		sim_break(sim, 1, id, "has_process is not what the events say");
-	if (view->spawning != (notes->spawned && !notes->answered))
-		sim_break(sim, 1, id, "spawning is not what the events say");
-	if (notes->tree_kills_due > 0)
-		sim_break(sim, 2, id, "it ended and its process group was not killed");
-}
-
-void
-judge_step(struct sim *sim, const struct core_event *event)
-{
-	const char *broken = core_check(sim->core);
-
-	if (broken != NULL)
-		sim_break(sim, 11, CORE_NONE, broken);
-	for (uint32_t i = 0; i < sim->count; i++)
-		look(sim, i, &sim->nodes[i].view);
-	for (uint32_t i = 0; i < sim->count; i++)
-		judge_node(sim, i);
-	if (event->type == ON_TIMER && core_next_deadline(sim->core) <= sim->now)
-		sim_break(sim, 11, CORE_NONE, "a deadline stays in the past");
-	for (uint32_t i = 0; event->type == ON_TIMER && i < sim->count; i++)
-		judge_times(sim, i);
-	if (core_is_leaving(sim->core))
-		sim->leaving = true;
-	if (sim->exited)
-		return;
-	if (sim->leave_by != 0 && sim->now > sim->leave_by)
-		sim_break(sim, 8, CORE_ROOT, "the shutdown takes longer than all stops together");
-}
-
-span_ms
-judge_shutdown_bound(const struct sim *sim)
-{
-	span_ms bound = 1000;
-
-	for (uint32_t i = 0; i < sim->count; i++) {
-		const struct core_spec *spec = &sim->nodes[i].spec;
-
-		bound += 6000; /* one that hangs in exec; a little for the message of its end */
-		if (sim->nodes[i].notes.spawned && sim->nodes[i].notes.stop_step > 0 &&
-		    sim->nodes[i].notes.step_ends != MONO_NEVER)
-			bound += later(0, sim->nodes[i].notes.step_ends - sim->now);
-		for (uint32_t k = 0; spec->kind == KIND_CHILD && k + 1 < spec->stop_steps; k++)
-			bound += spec->stop[k].wait;
-	}
-	return bound;
-}
-
-/* Down with all that is above it up. */
-static bool
-is_orphaned(const struct sim *sim, uint32_t id)
-{
-	for (id = sim->nodes[id].parent; id != CORE_NONE; id = sim->nodes[id].parent) {
-		const struct core_view *view = &sim->nodes[id].view;
-
-		if (view->state == STATE_FAILED || view->state == STATE_FINISHED ||
-		    (view->state == STATE_STOPPED && !view->wanted))
-			return true;
-	}
-	return false;
-}
-
-void
-judge_peace(struct sim *sim)
-{
-	for (uint32_t i = 0; i < sim->count; i++) {
-		const struct core_view *view = &sim->nodes[i].view;
-
-		switch (view->state) {
-		case STATE_RUNNING: break;
-		case STATE_FINISHED:
-		case STATE_FAILED:
-			if (!is_stated_reason(view->reason))
-				sim_break(sim, 5, i, "done or given up for no stated reason");
-			break;
-		case STATE_STOPPED:
-			if (view->wanted && !is_orphaned(sim, i))
-				sim_break(sim, 5, i, "wanted, but it stays stopped");
-			break;
-		case STATE_WAITING:
-		case STATE_STARTING:
-		case STATE_STOPPING:
-		case STATE_RESTARTING:
-		case STATE_COUNT:
-			sim_break(sim, 5, i, "nothing more will happen, and it is in between");
-		}
 	}
 }

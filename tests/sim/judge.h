@@ -13,6 +13,9 @@
  *  10  counters and states in the view equal those of the records
  *  11  (here) the core's own check is content, and no deadline stays in the past
  *  12  what was forecast just before a failure is what then comes of it
+ *  13  what was saved is what is, and a new engine can go on from it
+ *  14  an end is followed by what the restart type and the lists of exits say
+ *  15  who is restarted with whom is what the strategy says
  */
 #ifndef COPPICE_TESTS_SIM_JUDGE_H
 #define COPPICE_TESTS_SIM_JUDGE_H
@@ -37,6 +40,15 @@ void judge_forget_window(struct sim *sim, uint32_t supervisor);
 void judge_forget_limit(struct sim *sim, uint32_t supervisor);
 /* When all is quiet after the faults have ended. */
 void judge_peace(struct sim *sim);
+/* Of a child that ends by itself: what comes (judge_end.c), which its next record must say. */
+void judge_fate(struct sim *sim, const struct core_event *event);
+void judge_fate_record(struct sim *sim, const struct core_record *record);
+/* Somebody is started: nobody of its set is left alone. */
+void judge_left_alone(struct sim *sim, uint32_t id);
+/* The end of a story. */
+void judge_end(struct sim *sim);
+/* What an invariant says; for people. */
+const char *judge_text(int invariant);
 /* The longest that a shutdown beginning now may take. */
 span_ms judge_shutdown_bound(const struct sim *sim);
 

@@ -19,30 +19,48 @@ foretell(struct sim *sim, uint32_t id)
 	struct sim_notes *notes = &sim->nodes[id].notes;
 
 	core_forecast(sim->core, sim->now, id, &notes->forecast);
-	notes->foretold = true;
+	notes->foretold = sim->step;
+}
+
+/* Of those whose failures wait, and of whoever this event may end: itself, and who is above it. */
+static void
+foretell_waiting(struct sim *sim, uint32_t parent)
+{
+	for (uint32_t i = sim->nodes[parent].first; i != CORE_NONE; i = sim->nodes[i].next) {
+		if (sim->nodes[i].notes.unhandled)
+			foretell(sim, i);
+	}
+}
+
+/* A command in a queue may clear the window before the failure behind it. */
+static void
+note_commands(struct sim *sim)
+{
+	for (uint32_t i = 1; i < sim->count; i++) {
+		if (sim->nodes[i].notes.by_operator)
+			sim->nodes[sim->nodes[i].parent].notes.decided = sim->step;
+	}
 }
 
 void
 judge_forecast(struct sim *sim, const struct core_event *event)
 {
 	sim->failing = sim->grouped = sim->judged = CORE_NONE;
-	for (uint32_t i = 0; i < sim->count; i++) {
-		sim->nodes[i].notes.foretold = sim->nodes[i].notes.decided = false;
-		/* A command in a queue may clear the window before the failure behind it. */
-		if (sim->nodes[i].parent != CORE_NONE && sim->nodes[i].notes.by_operator)
-			sim->nodes[sim->nodes[i].parent].notes.decided = true;
-	}
 	if (!may_tell_an_end(event->type))
 		return;
-	for (uint32_t i = 0; i < sim->count; i++) {
-		if (sim->nodes[i].notes.unhandled)
-			foretell(sim, i);
+	note_commands(sim);
+	for (uint32_t i = 0; sim->thorough && i < sim->count; i++)
+		foretell_waiting(sim, i);
+	for (uint32_t id = event->node; id != CORE_NONE; id = sim->nodes[id].parent) {
+		foretell_waiting(sim, id);
+		foretell(sim, id);
 	}
-	for (uint32_t id = event->node; id != CORE_NONE; id = sim->nodes[id].parent)
-		foretell(sim, id); /* the end of a last child is the end of who is above it */
 	sim->failing = event->node;
-	for (uint32_t i = 0; i < sim->count; i++)
-		sim->would_take[i] = core_forecast_takes(sim->core, sim->failing, i);
+	if (event->node == CORE_ROOT)
+		return;
+	for (uint32_t i = sim->nodes[sim->nodes[event->node].parent].first; i != CORE_NONE;
+	     i = sim->nodes[i].next)
+		sim->nodes[i].notes.would_take = core_forecast_takes(sim->core, sim->failing, i);
 }
 
 /* Where it stands, a failure without a waiting set can draw it in; and somebody wants it up. */
@@ -50,7 +68,7 @@ static bool
 may_be_taken(const struct sim *sim, uint32_t id)
 {
 	const struct sim_node *node = &sim->nodes[id], *failing = &sim->nodes[sim->failing];
-	bool all = sim->nodes[failing->parent].spec.strategy == STRATEGY_ONE_FOR_ALL;
+	bool all = sim->nodes[failing->parent].spec->strategy == STRATEGY_ONE_FOR_ALL;
 
 	return node->parent == failing->parent && (all || node->place > failing->place) &&
 	    node->view.wanted && (node->view.state != STATE_FAILED || !node->notes.tried);
@@ -59,9 +77,8 @@ may_be_taken(const struct sim *sim, uint32_t id)
 static bool
 a_set_waits(const struct sim *sim, uint32_t supervisor)
 {
-	for (uint32_t i = 0; i < sim->count; i++) {
-		if (sim->nodes[i].parent == supervisor &&
-		    sim->nodes[i].view.state == STATE_RESTARTING)
+	for (uint32_t i = sim->nodes[supervisor].first; i != CORE_NONE; i = sim->nodes[i].next) {
+		if (sim->nodes[i].view.state == STATE_RESTARTING)
 			return true;
 	}
 	return false;
@@ -73,12 +90,14 @@ judge_set(struct sim *sim, const struct core_forecast *said)
 	bool waits = a_set_waits(sim, said->supervisor);
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < sim->count; i++) {
-		count += sim->would_take[i];
-		if (sim->would_take[i] && i != sim->failing && !waits && !may_be_taken(sim, i))
+	for (uint32_t i = sim->nodes[said->supervisor].first; i != CORE_NONE;
+	     i = sim->nodes[i].next) {
+		count += sim->nodes[i].notes.would_take;
+		if (sim->nodes[i].notes.would_take && i != sim->failing && !waits &&
+		    !may_be_taken(sim, i))
 			sim_break(sim, 12, i, "forecast to be restarted with others wrongly");
 	}
-	if (count != said->set_count || !sim->would_take[said->set_first])
+	if (count != said->set_count || !sim->nodes[said->set_first].notes.would_take)
 		sim_break(
 		    sim, 12, sim->failing, "the set of the forecast is not as large as it says");
 }
@@ -107,7 +126,7 @@ judge_restart(struct sim *sim, const struct core_record *record)
 		sim_break(sim, 12, record->node, "another action of the limit was forecast");
 	if (!stable && said->streak != (uint32_t)record->a)
 		sim_break(sim, 12, record->node, "another streak was forecast");
-	if (sim->nodes[node->parent].spec.strategy == STRATEGY_ONE_FOR_ONE && (limit || !stable))
+	if (sim->nodes[node->parent].spec->strategy == STRATEGY_ONE_FOR_ONE && (limit || !stable))
 		judge_range(sim, record, record->node);
 }
 
@@ -132,10 +151,10 @@ judge_group(struct sim *sim, const struct core_record *record)
 static void
 judge_limit(struct sim *sim, uint32_t supervisor, enum core_on_limit action)
 {
-	for (uint32_t i = 0; i < sim->count; i++) {
+	for (uint32_t i = sim->nodes[supervisor].first; i != CORE_NONE; i = sim->nodes[i].next) {
 		const struct sim_node *node = &sim->nodes[i];
 
-		if (node->parent != supervisor || !node->notes.foretold)
+		if (node->notes.foretold != sim->step)
 			continue;
 		if (node->notes.forecast.outcome == OUTCOME_RESTART ||
 		    (node->notes.forecast.outcome == OUTCOME_LIMIT &&
@@ -147,10 +166,10 @@ judge_limit(struct sim *sim, uint32_t supervisor, enum core_on_limit action)
 static void
 judge_escalation(struct sim *sim, uint32_t supervisor)
 {
-	for (uint32_t i = 0; i < sim->count; i++) {
+	for (uint32_t i = sim->nodes[supervisor].first; i != CORE_NONE; i = sim->nodes[i].next) {
 		const struct sim_node *node = &sim->nodes[i];
 
-		if (node->parent == supervisor && node->notes.foretold &&
+		if (node->notes.foretold == sim->step &&
 		    node->notes.forecast.outcome != OUTCOME_ESCALATE &&
 		    node->notes.forecast.outcome != OUTCOME_NOTHING)
 			sim_break(sim, 12, i, "it was not forecast that its supervisor fails");
@@ -167,16 +186,16 @@ judge_member(struct sim *sim, const struct core_record *record)
 	if (sim->grouped == CORE_NONE || node->parent != sim->grouped || !drawn ||
 	    (record->reason != REASON_GROUP && record->reason != REASON_LIMIT))
 		return;
-	if (!sim->would_take[record->node] && node->spec.restart != RESTART_TEMPORARY)
+	if (!node->notes.would_take && node->spec->restart != RESTART_TEMPORARY)
 		sim_break(sim, 12, record->node, "restarted with others, but not forecast so");
 }
 
 static bool
 is_first_decision(struct sim *sim, uint32_t supervisor)
 {
-	bool first = !sim->nodes[supervisor].notes.decided;
+	bool first = sim->nodes[supervisor].notes.decided != sim->step;
 
-	sim->nodes[supervisor].notes.decided = true;
+	sim->nodes[supervisor].notes.decided = sim->step;
 	return first && sim->failing != CORE_NONE;
 }
 
@@ -189,13 +208,14 @@ judge_forecast_record(struct sim *sim, const struct core_record *record)
 	case RECORD_STATE:
 		judge_member(sim, record);
 		if (record->reason == REASON_ABORT) /* of a supervisor its intensity was meant */
-			sim->nodes[record->node].notes.foretold = false;
+			sim->nodes[record->node].notes.foretold = 0;
 		if (record->state == STATE_STARTING)
-			sim->nodes[record->node].notes.decided = true; /* its window is empty now */
+			sim->nodes[record->node].notes.decided =
+			    sim->step; /* its window is empty now */
 		break;
 	case RECORD_RESTARTING:
 		sim->judged = CORE_NONE;
-		if (is_first_decision(sim, node->parent) && node->notes.foretold) {
+		if (is_first_decision(sim, node->parent) && node->notes.foretold == sim->step) {
 			judge_restart(sim, record);
 			sim->judged = record->node;
 		}
@@ -214,7 +234,7 @@ judge_forecast_record(struct sim *sim, const struct core_record *record)
 			break;
 		if (record->a == REASON_INTENSITY)
 			judge_limit(sim, record->node, LIMIT_ESCALATE);
-		else if (node->spec.strategy == STRATEGY_ESCALATE)
+		else if (node->spec->strategy == STRATEGY_ESCALATE)
 			judge_escalation(sim, record->node);
 		break;
 	case RECORD_STARTED:
@@ -236,7 +256,7 @@ judge_budget(struct sim *sim, uint32_t id)
 	struct core_budget budget;
 
 	core_budget(sim->core, sim->now, id, &budget);
-	if (budget.intensity != node->spec.intensity || budget.period != node->spec.period)
+	if (budget.intensity != node->spec->intensity || budget.period != node->spec->period)
 		sim_break(sim, 12, id, "the budget is another's");
 	if (budget.used != node->view.restarts_in_window)
 		sim_break(sim, 12, id, "the budget and the view count differently");
@@ -244,12 +264,12 @@ judge_budget(struct sim *sim, uint32_t id)
 		sim_break(sim, 12, id, "a place in the window is free and is not");
 	if (node->notes.limit_hit || budget.used == 0)
 		return;
-	for (uint32_t i = 0; i <= node->spec.intensity; i++) {
+	for (uint32_t i = 0; i <= node->spec->intensity; i++) {
 		mono_ms stamp = node->notes.stamps[i];
 
-		if (sim->now - stamp <= node->spec.period && stamp < oldest)
+		if (sim->now - stamp <= node->spec->period && stamp < oldest)
 			oldest = stamp;
 	}
-	if (budget.next_free != oldest + node->spec.period + 1)
+	if (budget.next_free != oldest + node->spec->period + 1)
 		sim_break(sim, 12, id, "the next place in the window comes free at another time");
 }

@@ -27,19 +27,49 @@ formula(const struct core_spec *spec, uint32_t n)
 	return value < most ? value : most;
 }
 
+/* Until there is room in the window, and for backoff_max at least. */
+static void
+judge_limit_wait(struct sim *sim, const struct core_record *record)
+{
+	span_ms least = sim->nodes[record->node].spec->backoff_max;
+
+	if (record->b < least)
+		sim_break(sim, 9, record->node, "waits for room less than backoff_max");
+	if (sim->room_at == MONO_NEVER)
+		return;
+	if (sim->room_at - sim->now > least)
+		least = sim->room_at - sim->now;
+	if (record->b != (least < 1 ? 1 : least))
+		sim_break(sim, 9, record->node, "does not wait until there is room in the window");
+}
+
+/* The failures in a row, from their ends; what an operator has touched is not counted along. */
+static void
+judge_streak(struct sim *sim, const struct core_record *record)
+{
+	struct sim_node *node = &sim->nodes[record->node];
+	uint32_t should = node->notes.stable ? 0 : node->notes.streak + 1;
+
+	if (node->spec->kind == KIND_CHILD && !node->notes.streak_void &&
+	    (uint32_t)record->a != should)
+		sim_break(sim, 9, record->node, "the number of failures in a row is wrong");
+	node->notes.streak = (uint32_t)record->a;
+	node->notes.streak_void = node->notes.by_operator; /* one that still has to run clears it */
+	node->notes.stable = false;
+}
+
 /* Whole milliseconds, rounded as the core likes. */
 static void
 judge_delay(struct sim *sim, const struct core_record *record)
 {
-	const struct core_spec *spec = &sim->nodes[record->node].spec;
+	const struct core_spec *spec = sim->nodes[record->node].spec;
 	uint32_t n = (uint32_t)record->a;
 	double should = n == 0 ? 0 : formula(spec, n);
 	double jitter = (double)spec->backoff_jitter_ppm / 1e6, is = (double)record->b;
 	double slack = 2 + should / 1000;
 
 	if (record->reason == REASON_LIMIT) {
-		if (is < (double)spec->backoff_max)
-			sim_break(sim, 9, record->node, "waits for room less than backoff_max");
+		judge_limit_wait(sim, record);
 		return;
 	}
 	if (is > should * (1 + jitter) + 1 || is < (should - slack) * (1 - jitter) - 1)
@@ -51,7 +81,7 @@ static void
 judge_window(struct sim *sim, uint32_t id)
 {
 	struct sim_notes *notes = &sim->nodes[id].notes;
-	const struct core_spec *spec = &sim->nodes[id].spec;
+	const struct core_spec *spec = sim->nodes[id].spec;
 	uint32_t room = spec->intensity + 1;
 
 	notes->stamps[notes->stamp_at] = sim->now;
@@ -63,7 +93,7 @@ judge_window(struct sim *sim, uint32_t id)
 void
 judge_forget_window(struct sim *sim, uint32_t id)
 {
-	for (uint32_t i = 0; i <= sim->nodes[id].spec.intensity; i++)
+	for (uint32_t i = 0; i <= sim->nodes[id].spec->intensity; i++)
 		sim->nodes[id].notes.stamps[i] = INT64_MIN / 2;
 }
 
@@ -75,18 +105,48 @@ judge_forget_limit(struct sim *sim, uint32_t supervisor)
 		judge_forget_window(sim, supervisor);
 }
 
+/* When the oldest restart of a full window leaves it; with intensity 0 in one period. */
+static mono_ms
+first_room(const struct sim *sim, uint32_t supervisor)
+{
+	const struct sim_node *node = &sim->nodes[supervisor];
+	mono_ms oldest = MONO_NEVER;
+
+	if (node->spec->intensity == 0)
+		return sim->now + node->spec->period;
+	for (uint32_t i = 0; i <= node->spec->intensity; i++) {
+		mono_ms stamp = node->notes.stamps[i];
+
+		if (sim->now - stamp <= node->spec->period && stamp < oldest)
+			oldest = stamp;
+	}
+	return oldest == MONO_NEVER ? MONO_NEVER : oldest + node->spec->period + 1;
+}
+
 /* A command that has waited for the end of an operation may clear the window in the same moment. */
 static void
 note_limit(struct sim *sim, uint32_t supervisor)
 {
+	sim->room_at = MONO_NEVER;
+	if (!sim->nodes[supervisor].notes.limit_hit)
+		sim->room_at = first_room(sim, supervisor);
 	sim->nodes[supervisor].notes.limit_hit = true;
-	for (uint32_t i = 0; i < sim->count; i++) {
-		if (sim->nodes[i].parent == supervisor && sim->nodes[i].notes.by_operator)
+	for (uint32_t i = sim->nodes[supervisor].first; i != CORE_NONE; i = sim->nodes[i].next) {
+		sim->nodes[i].notes.parked = false; /* whoever starts the set again starts it too */
+		if (sim->nodes[i].notes.by_operator)
 			judge_forget_window(sim, supervisor);
 	}
 }
 
-/* Children of a supervisor that begins have not been tried. */
+/* Children of a supervisor that begins have not been tried; its own streak its parent keeps. */
+static void
+note_begin(struct sim_notes *notes)
+{
+	notes->tried = notes->was_ready = notes->parked = notes->excused = notes->in_set = false;
+	notes->streak = 0;
+	notes->streak_void = notes->stable = false;
+}
+
 static void
 note_state(struct sim *sim, const struct core_record *record)
 {
@@ -97,6 +157,7 @@ note_state(struct sim *sim, const struct core_record *record)
 		    "the record names another former state than the one before");
 	if (notes->state == STATE_FAILED && notes->by_operator)
 		sim->nodes[sim->nodes[record->node].parent].notes.limit_hit = true;
+	judge_fate_record(sim, record);
 	notes->state = record->type == RECORD_READY ? STATE_RUNNING : record->state;
 	if (notes->state == STATE_RUNNING || notes->state == STATE_FINISHED)
 		notes->tried = notes->was_ready = true;
@@ -111,29 +172,35 @@ note_state(struct sim *sim, const struct core_record *record)
 	notes->unhandled = notes->state == STATE_RESTARTING && record->reason != REASON_GROUP;
 	if (notes->state == STATE_STOPPED || notes->state == STATE_FAILED)
 		notes->not_before = 0; /* whatever delay ran is void */
-	if (sim->nodes[record->node].spec.kind != KIND_SUPERVISOR)
+	if (sim->nodes[record->node].spec->kind != KIND_SUPERVISOR)
 		return;
 	if (notes->state != STATE_STARTING)
 		return;
 	judge_forget_window(sim, record->node);
 	notes->limit_hit = false;
-	for (uint32_t i = 0; i < sim->count; i++) {
-		if (sim->nodes[i].parent == record->node)
-			sim->nodes[i].notes.tried = sim->nodes[i].notes.was_ready = false;
-	}
+	for (uint32_t i = sim->nodes[record->node].first; i != CORE_NONE; i = sim->nodes[i].next)
+		note_begin(&sim->nodes[i].notes);
 }
 
 /* Whoever belongs to the set is to be ready anew. */
 static void
 note_group(struct sim *sim, uint32_t supervisor, uint32_t failed)
 {
-	bool all = sim->nodes[supervisor].spec.strategy == STRATEGY_ONE_FOR_ALL;
+	bool all = sim->nodes[supervisor].spec->strategy == STRATEGY_ONE_FOR_ALL;
 
-	for (uint32_t i = 0; i < sim->count; i++) {
-		const struct sim_node *node = &sim->nodes[i];
+	for (uint32_t i = sim->nodes[supervisor].first; i != CORE_NONE; i = sim->nodes[i].next) {
+		struct sim_node *node = &sim->nodes[i];
+		bool after = node->place > sim->nodes[failed].place;
 
-		if (node->parent == supervisor && (all || node->place >= sim->nodes[failed].place))
-			sim->nodes[i].notes.was_ready = false;
+		if (all || node->place >= sim->nodes[failed].place)
+			node->notes.was_ready = false;
+		if (!all && !after && i != failed)
+			continue;
+		if (node->spec->restart != RESTART_TEMPORARY)
+			node->notes.parked = node->notes.excused = false;
+		node->notes.in_set = true;
+		node->notes.drawn_in =
+		    node->notes.state == STATE_STARTING || node->notes.state == STATE_RUNNING;
 	}
 }
 
@@ -142,13 +209,21 @@ judge_record(struct sim *sim, const struct core_record *record)
 {
 	struct sim_notes *notes = &sim->nodes[record->node].notes;
 
+	if (sim->set_due != CORE_NONE &&
+	    (record->type != RECORD_GROUP_RESTARTING || (uint32_t)record->a != sim->set_due))
+		sim_break(sim, 15, sim->set_due, "failed, and nobody else is restarted with it");
+	sim->set_due = CORE_NONE;
 	switch (record->type) {
 	case RECORD_STATE:
 	case RECORD_READY: note_state(sim, record); break;
 	case RECORD_RESTARTING:
 		notes->restart_records++;
 		notes->unhandled = false;
+		judge_streak(sim, record);
 		judge_delay(sim, record);
+		if (sim->nodes[sim->nodes[record->node].parent].spec->strategy !=
+		    STRATEGY_ONE_FOR_ONE)
+			sim->set_due = record->node;
 		notes->not_before = sim->now + record->b;
 		if (record->reason != REASON_LIMIT)
 			judge_window(sim, sim->nodes[record->node].parent);

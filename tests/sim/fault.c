@@ -1,0 +1,147 @@
+/* Cores that err: each is a true core whose orders or answers are bent on their way. */
+#include "judge.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+#define SEEDS   3000
+#define SECONDS 2.0
+/* So small a story must become: nodes, lives and events. */
+#define MOST_NODES 6
+#define MOST_LINES 12
+
+static const int invariants[] = {
+#define X(name, invariant, text) invariant,
+	FAULTS(X)
+#undef X
+};
+static const char *const texts[] = {
+#define X(name, invariant, text) text,
+	FAULTS(X)
+#undef X
+};
+
+void
+fault_spec(const struct sim *sim, struct core_spec *spec)
+{
+	bool child = spec->kind == KIND_CHILD;
+
+	switch (sim->fault) {
+	case FAULT_SHORT_WAIT:
+		for (uint32_t i = 0; i < spec->stop_steps; i++)
+			spec->stop[i].wait /= 2;
+		break;
+	case FAULT_NO_START_TIMEOUT: spec->start_timeout = SPAN_INFINITE; break;
+	case FAULT_START_PARALLEL: spec->start_order = ORDER_PARALLEL; break;
+	case FAULT_STOP_PARALLEL: spec->stop_order = ORDER_PARALLEL; break;
+	case FAULT_FORECAST: spec->intensity += !child && spec->intensity < 65535; break;
+	case FAULT_NEVER_STARTS: spec->autostart = false; break;
+	case FAULT_MANUAL_STARTS: spec->autostart = true; break;
+	case FAULT_LONG_DELAY: spec->backoff_delay *= 2, spec->backoff_max *= 2; break;
+	case FAULT_RESTARTS_NORMAL:
+		if (child && spec->restart == RESTART_TRANSIENT && !spec->significant)
+			spec->restart = RESTART_PERMANENT;
+		break;
+	case FAULT_IGNORES_LIST: spec->no_restart_exit = (struct core_exit_set){ 0 }; break;
+	case FAULT_ONLY_ONE:
+		if (spec->strategy != STRATEGY_ESCALATE)
+			spec->strategy = STRATEGY_ONE_FOR_ONE;
+		break;
+	default: break; /* a fault of something else */
+	}
+}
+
+bool
+fault_event(const struct sim *sim, struct core_event *event, mono_ms *now)
+{
+	switch (sim->fault) {
+	case FAULT_DEAF_STOP: return event->type != ON_STOP;
+	case FAULT_DEAF_SHUTDOWN: return event->type != ON_SHUTDOWN;
+	case FAULT_LATE_TIMER:
+		if (event->type == ON_TIMER)
+			--*now;
+		return true;
+	default: return true; /* a fault of something else */
+	}
+}
+
+uint32_t
+fault_action(const struct sim *sim, struct core_action *action)
+{
+	bool record = action->type == DO_RECORD && action->record.type == RECORD_RESTARTING;
+
+	switch (sim->fault) {
+	case FAULT_SPAWN_TWICE: return action->type == DO_SPAWN ? 2 : 1;
+	case FAULT_KILL_FIRST:
+		if (action->type == DO_SIGNAL)
+			action->signal = SIGKILL;
+		return 1;
+	case FAULT_OLD_SIGNAL: action->incarnation -= action->type == DO_SIGNAL; return 1;
+	case FAULT_STREAK:
+		if (record && action->record.a > 1)
+			action->record.a = 1;
+		return 1;
+	case FAULT_LOST_RECORD: return !record;
+	case FAULT_NO_LIMIT:
+		if (record && action->record.reason == REASON_LIMIT) {
+			action->record.reason = REASON_EXITED;
+			action->record.b = 0;
+		}
+		return 1;
+	default: return 1; /* a fault of something else */
+	}
+}
+
+bool
+fault_saves(const struct sim *sim, enum core_area area)
+{
+	return sim->fault != FAULT_NOT_SAVED || area != CORE_AREA_SUPERS;
+}
+
+static bool
+is_found(struct sim *sim)
+{
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		if (!play_seed(sim, seed, 0) && sim->verdict.invariant == invariants[sim->fault])
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_small(struct sim *sim)
+{
+	const struct story *story = sim->story;
+	uint32_t nodes = 0;
+
+	for (uint32_t i = 0; i < story->place_count; i++)
+		nodes += story->places[i].count;
+	return nodes <= MOST_NODES && story->life_count + story->event_count <= MOST_LINES;
+}
+
+int
+fault_test(struct sim *sim)
+{
+	int failed = 0;
+
+	for (sim->fault = 0; sim->fault < FAULT_COUNT; sim->fault++) {
+		const char *said = "not found";
+
+		if (is_found(sim)) {
+			int invariant = sim->verdict.invariant;
+
+			shrink_story(sim, SECONDS);
+			said = !is_small(sim) ? "its story stays too large"
+			    : play_story(sim) ? "its story cannot be played again"
+			    : sim->verdict.invariant != invariant
+			    ? "its story breaks something else"
+			    : NULL;
+		}
+		printf("sim: a core that %s: invariant %d: %s: %u places, %u lives, %u events\n",
+		    texts[sim->fault], invariants[sim->fault], said ? said : "found",
+		    sim->story->place_count, sim->story->life_count, sim->story->event_count);
+		failed += said != NULL;
+	}
+	sim->fault = -1;
+	return failed ? 1 : 0;
+}
