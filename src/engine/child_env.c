@@ -40,8 +40,8 @@ read_plain(const char *path, char *to)
 CHILD_CODE static bool
 same_name(const char *a, const char *b)
 {
-	while (*a == *b && *a != '=' && *a != '\0')
-		a++, b++;
+	for (; *a == *b && *a != '=' && *a != '\0'; a++)
+		b++;
 	return *a == '=' && *b == '=';
 }
 

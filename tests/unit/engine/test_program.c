@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -200,6 +201,79 @@ test_wrong(void **state)
 	}
 }
 
+/* --- the contract --- */
+
+#define CONTRACT                                                                                          \
+	"{\"argv\": [\"x\"], \"umask\": 18, \"env_file\": \"/etc/\\u0001\", \"env_file_optional\": true," \
+	" \"limits\": [[7, [1024, null]], [4, [0, 0]]], \"nice\": -5, \"oom_score_adj\": -1000,"          \
+	" \"cpu_affinity\": [[0, 1], [64, 64], [1023, 1023]], \"capabilities\": 1099511627777,"           \
+	" \"no_new_privileges\": true}"
+
+static void
+test_contract(void **state)
+{
+	struct spawn_request request;
+	struct program *program;
+	const struct contract *contract = &request.contract;
+
+	(void)state;
+	set_environment();
+	program = program_from(CONTRACT);
+	assert_int_equal(program_request(program, 7, &request), 0);
+	assert_string_equal(contract->env_file, "/etc/7");
+	assert_true(contract->env_file_optional && contract->no_new_privileges);
+	assert_int_equal(contract->limit_count, 2);
+	assert_int_equal(contract->limits[0].resource, 7);
+	assert_int_equal(contract->limits[0].value[0], 1024);
+	assert_true(contract->limits[0].value[1] == UINT64_MAX);
+	assert_int_equal(contract->limits[1].resource, 4);
+	assert_true(contract->sets_nice && contract->nice == -5);
+	assert_string_equal(contract->oom_score_adj, "-1000");
+	assert_int_equal(contract->cpus[0], 3);
+	assert_int_equal(contract->cpus[1], 1);
+	assert_true(contract->cpus[15] == UINT64_C(1) << 63);
+	assert_true(contract->sets_capabilities);
+	assert_int_equal(contract->capabilities, UINT64_C(1) << 40 | 1);
+	program_free(&program);
+	/* what is not there is not asked for, also in what an earlier version has written */
+	program = program_from(PLAIN);
+	assert_int_equal(program_request(program, 0, &request), 0);
+	assert_null(contract->env_file);
+	assert_null(contract->cpus);
+	assert_int_equal(contract->limit_count, 0);
+	assert_string_equal(contract->oom_score_adj, "");
+	assert_false(contract->sets_nice || contract->sets_capabilities ||
+	    contract->no_new_privileges || contract->env_file_optional);
+	program_free(&program);
+}
+
+static void
+test_impossible_contracts(void **state)
+{
+	static const char *const members[] = { "\"nice\": 20", "\"nice\": \"5\"",
+		"\"oom_score_adj\": 1001", "\"oom_score_adj\": null", "\"capabilities\": -1",
+		"\"no_new_privileges\": 1", "\"env_file\": 3", "\"env_file_optional\": \"\"",
+		"\"limits\": 3", "\"limits\": [3]", "\"limits\": [[16, [1, 1]]]",
+		"\"limits\": [[-1, [1, 1]]]", "\"limits\": [[7, [1]]]",
+		"\"limits\": [[7, [1, -1]]]", "\"limits\": [[7, [1, \"1\"]]]",
+		"\"cpu_affinity\": []", "\"cpu_affinity\": 1", "\"cpu_affinity\": [[0, 1024]]",
+		"\"cpu_affinity\": [[2, 1]]", "\"cpu_affinity\": [[-1, 1]]",
+		"\"cpu_affinity\": [[1]]" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		char text[256];
+		const char *problem = NULL;
+		json_t *object;
+
+		snprintf(text, sizeof(text), "{\"argv\": [\"x\"], \"umask\": 18, %s}", members[i]);
+		object = parse(text);
+		if (program_new(object, &problem) != NULL || problem == NULL)
+			fail_msg("taken: %s", text);
+		json_decref(object);
+	}
+}
+
 int
 main(void)
 {
@@ -208,6 +282,8 @@ main(void)
 		cmocka_unit_test(test_instances),
 		cmocka_unit_test(test_search_path),
 		cmocka_unit_test(test_wrong),
+		cmocka_unit_test(test_contract),
+		cmocka_unit_test(test_impossible_contracts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
