@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_SUGGESTED 100 /* errors */
+
 /* --- places --------------------------------------------------------------------------------- */
 
 static struct build_place *
@@ -136,7 +138,8 @@ report_orphan(struct build *build, const struct index *index, const struct build
 	size_t count = 0;
 	const struct build_place *wrong = find(index, above);
 
-	for (size_t i = 0; i < index->count; i++)
+	/* Nobody reads more suggestions than these, and each is sought among all. */
+	for (size_t i = 0; i < index->count && diag_errors(build->diag) < MAX_SUGGESTED; i++)
 		if (index->places[i]->kind == KIND_SUPERVISOR)
 			candidates[count++] = index->places[i]->path;
 	/* Of one or two letters everything is near. */

@@ -89,8 +89,9 @@ check_entry(const struct build *build, struct raw_entry *entry, bool *used)
 		    "%%p, %%n and %%i cannot stand in the name of a profile: write the name of one");
 	else if (entry->parsed != NULL && profiles_named(build, entry) == NULL)
 		report_unknown(build, entry);
+	const struct raw_section *named = profiles_named(build, entry);
 	for (size_t i = 0; i < build->profile_count; i++)
-		used[i] = used[i] || build->profiles[i] == profiles_named(build, entry);
+		used[i] = used[i] || build->profiles[i] == named;
 }
 
 void
