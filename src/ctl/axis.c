@@ -24,7 +24,7 @@ static double
 axis_find_threshold(const double *times, size_t count)
 {
 	double *pauses = mem_zalloc(count, sizeof *pauses);
-	double sum = 0, threshold = INFINITY;
+	double sum = 0, threshold = HUGE_VAL;
 
 	for (size_t i = 1; i < count; i++)
 		pauses[i - 1] = times[i] - times[i - 1];
