@@ -47,7 +47,7 @@ put_with(struct buf *out, const char *text, const char *reason)
 	buf_puts(out, ")");
 }
 
-/* " in 2500ms" when that member says more than nothing: exact, as it was decided. */
+/* " in 2.5s" when that member says more than nothing. */
 static void
 put_delay(struct buf *out, const json_t *event, const char *before, const char *member)
 {
@@ -55,7 +55,7 @@ put_delay(struct buf *out, const json_t *event, const char *before, const char *
 	char text[SPAN_TEXT_SIZE];
 
 	if (delay > 0)
-		buf_printf(out, "%s%s", before, span_format(delay, text));
+		buf_printf(out, "%s%s", before, span_about(delay, text));
 }
 
 /* How long something took: "12ms", "3.2s", "5m12s". */

@@ -113,7 +113,9 @@ shutdown_action(struct rpc_call *call)
 			continue;
 		if ((shutdown_actions[i].how != LEAVE_EXIT) == machine)
 			return i;
-		rpc_refuse(call, RPC_REFUSED, NULL, machine ? "poweroff, reboot or halt" : "exit",
+		rpc_refuse(call, RPC_REFUSED, NULL,
+		    machine ? "a machine is left by poweroff, reboot or halt"
+			    : "this daemon can only exit: `shutdown` without an action",
 		    "%s: not %s a machine's first process", word, machine ? "as" : "without being");
 		return SHUTDOWN_ACTIONS;
 	}

@@ -54,7 +54,7 @@ static bool
 node_may_start(struct rpc_call *call)
 {
 	const struct engine *engine = call->session->engine;
-	char path[NODES_PATH_SIZE], hint[NODES_PATH_SIZE + 16];
+	char path[NODES_PATH_SIZE], hint[NODES_PATH_SIZE + 32];
 	struct core_view facts;
 
 	if (core_is_leaving(engine->core)) {
@@ -68,7 +68,7 @@ node_may_start(struct rpc_call *call)
 		return true;
 	core_view(engine->core, above, &facts);
 	nodes_path(engine->nodes, above, path);
-	snprintf(hint, sizeof hint, "start %s", path);
+	snprintf(hint, sizeof hint, "`start %s` comes first", path);
 	rpc_refuse(call, RPC_REFUSED, path, hint, "%s is %s, so nothing below it is started", path,
 	    core_state_text(facts.state));
 	return false;
@@ -87,8 +87,8 @@ node_may_in_hold(struct rpc_call *call, enum core_event_type type)
 {
 	if (!node_starts(type) || !core_is_holding(call->session->engine->core))
 		return true;
-	rpc_refuse(call, RPC_HOLD, call->args.path, "start /",
-	    "the daemon holds: it starts nothing by itself until that is ended");
+	rpc_refuse(call, RPC_HOLD, call->args.path, "`start /` ends it",
+	    "the daemon holds: it starts nothing until that is ended");
 	return false;
 }
 

@@ -189,7 +189,7 @@ line_restarting(const struct engine *engine, const struct image_event *event, ch
 	(void)engine;
 	if (event->b > 0)
 		(void)snprintf(text, TEXT_SIZE, "restarting in %s (%s, failure %d in a row)",
-		    span_format(event->b, span), reason, event->a);
+		    span_about(event->b, span), reason, event->a);
 	else
 		(void)snprintf(text, TEXT_SIZE, "restarting (%s)", reason);
 }
@@ -204,7 +204,7 @@ line_group_restarting(const struct engine *engine, const struct image_event *eve
 	(void)nodes_path(engine->nodes, (uint32_t)event->a, path);
 	if (event->b > 0)
 		(void)snprintf(text, TEXT_SIZE, "restarting the group of %s in %s", path,
-		    span_format(event->b, span));
+		    span_about(event->b, span));
 	else
 		(void)snprintf(text, TEXT_SIZE, "restarting the group of %s", path);
 }
@@ -225,7 +225,7 @@ line_limit(const struct engine *engine, const struct image_event *event, char *t
 		return;
 	(void)snprintf(text, TEXT_SIZE, "intensity of %u in %s reached: %s%s%s", spec->intensity,
 	    span_format(spec->period, period), then[event->a], event->b > 0 ? " " : "",
-	    event->b > 0 ? span_format(event->b, wait) : "");
+	    event->b > 0 ? span_about(event->b, wait) : "");
 }
 
 static void

@@ -89,6 +89,17 @@ say_running(struct text *text)
 		    (unsigned)why->facts.streak, span_about(why->spec->stable_after, span));
 }
 
+/* By which word of its own it is ready. */
+static void
+say_word(struct text *text, const struct place *place)
+{
+	if (place->ready_notify)
+		say(text, "It is ready when it says READY=1 (ready = notify).");
+	else
+		say(text, "It is ready when it writes a line to its descriptor %d (ready = fd:%d).",
+		    place->ready_fd, place->ready_fd);
+}
+
 static void
 say_starting(struct text *text)
 {
@@ -104,7 +115,7 @@ say_starting(struct text *text)
 	if (why->spec->ready == READY_EXIT)
 		say(text, "It is ready when it has ended well (ready = exit).");
 	else if (why->spec->ready == READY_TOLD)
-		say(text, "It is ready when it says so (ready).");
+		say_word(text, nodes_place(why->engine->nodes, why->node));
 	if (why->spec->start_timeout != SPAN_INFINITE)
 		say(text, "Not being ready within %s is a failed start (start_timeout).",
 		    span_about(why->spec->start_timeout, span));

@@ -195,7 +195,8 @@ why_because(const struct why *why, char out[WHY_PHRASE_SIZE])
 	const struct core_spec *spec = why->spec;
 	char span[SPAN_TEXT_SIZE];
 
-	snprintf(out, WHY_PHRASE_SIZE, "nothing more is known");
+	snprintf(out, WHY_PHRASE_SIZE, "%s",
+	    why->facts.incarnation == 0 ? "it has not been started yet" : "nothing more is known");
 	switch (why->facts.reason) {
 	case REASON_NONE:
 	case REASON_COUNT: break;

@@ -241,7 +241,7 @@ def test_commands_wait_until_they_are_done(served):
     served.call("stop", path="shop", wait=True)
     with pytest.raises(RpcError) as caught:
         served.call("start", path="shop/web@1", wait=True)
-    assert caught.value.code == 3 and caught.value.data == {"path": "shop", "hint": "start shop"}
+    assert caught.value.code == 3 and caught.value.data == {"path": "shop", "hint": "`start shop` comes first"}
     assert served.node("shop/web@1")["state"] == "stopped"
 
 

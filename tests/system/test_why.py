@@ -441,3 +441,20 @@ def test_who_is_waited_for_is_named(daemon):
     assert made.call("why", path="late")["waits_for"] == "slow" and "waits_for" not in made.node("esc")
     made.call("stop", path="slow")
     assert "waits_for" not in made.wait_node("late", state="running")
+
+
+def test_readiness_is_told_by_how_it_is_said(daemon):
+    made = daemon("[defaults]\nstart_timeout = infinity\n[supervisor:/]\nstart_order = parallel\n[child:teller]\nready = notify\n"
+                  "command = /bin/sleep 1000\n[child:writer]\nready = fd:5\ncommand = /bin/sleep 1000\n")
+    made.wait_node("writer", state="starting")
+    assert "It is ready when it says READY=1 (ready = notify)." in sentences(made, "teller")
+    assert "It is ready when it writes a line to its descriptor 5 (ready = fd:5)." in sentences(made, "writer")
+
+
+def test_a_child_below_what_was_never_started(daemon):
+    """Something is known of it: that it has not been started."""
+    made = daemon("[supervisor:shop]\nautostart = no\n[child:shop/web]\ncommand = /bin/sleep 1000\n")
+    made.wait_node("/", state="running")
+    for path in ("shop", "shop/web"):
+        assert "nothing more is known" not in sentences(made, path)[0]
+    assert sentences(made, "shop/web")[0] == "shop/web is stopped: it has not been started yet."

@@ -134,6 +134,8 @@ static const struct {
 	    "web: start cancelled (start 2)\n" },
 	{ { .type = RECORD_RESTARTING, .node = 1, .reason = REASON_EXITED, .a = 2, .b = 200 },
 	    "web: restarting in 200ms (exited, failure 2 in a row)\n" },
+	{ { .type = RECORD_RESTARTING, .node = 1, .reason = REASON_EXITED, .a = 2, .b = 59791 },
+	    "web: restarting in 59.7s (exited, failure 2 in a row)\n" },
 	{ { .type = RECORD_LIMIT, .node = 0, .a = LIMIT_BACKOFF, .b = 30000 },
 	    "/: intensity of 5 in 1m reached: waiting 30s\n" },
 	{ { .type = RECORD_STATE, .node = 0, .state = STATE_RUNNING }, "/: running\n" },
