@@ -538,13 +538,14 @@ a_start_that_cannot_be_names_who_is_in_the_way(void **unused)
 	(void)unused;
 	begin(&peer);
 	json_decref(result(&peer, ASK("stop", "{\"path\": \"shop\"}")));
-	assert_refused(
-	    &peer, ASK("start", "{\"path\": \"shop/db\"}"), RPC_REFUSED, "shop", "`start shop` comes first");
+	assert_refused(&peer, ASK("start", "{\"path\": \"shop/db\"}"), RPC_REFUSED, "shop",
+	    "`start shop` comes first");
 	assert_refused(&peer, ASK("restart", "{\"path\": \"shop/web\", \"wait\": true}"),
 	    RPC_REFUSED, "shop", "`start shop` comes first");
 	json_decref(result(&peer, ASK("stop", "{\"path\": \"shop/db\"}")));
 	json_decref(result(&peer, ASK("stop", "{\"path\": \"/\"}")));
-	assert_refused(&peer, ASK("start", "{\"path\": \"shop\"}"), RPC_REFUSED, "/", "`start /` comes first");
+	assert_refused(
+	    &peer, ASK("start", "{\"path\": \"shop\"}"), RPC_REFUSED, "/", "`start /` comes first");
 	finish(&peer);
 }
 
@@ -655,8 +656,10 @@ in_a_hold_only_its_end_starts_anything(void **unused)
 	(void)unused;
 	begin(&peer);
 	shell_submit(peer.shell, ON_HOLD, NULL);
-	assert_refused(&peer, ASK("start", "{\"path\": \"a\"}"), RPC_HOLD, "a", "`start /` ends it");
-	assert_refused(&peer, ASK("restart", "{\"path\": \"/\"}"), RPC_HOLD, "/", "`start /` ends it");
+	assert_refused(
+	    &peer, ASK("start", "{\"path\": \"a\"}"), RPC_HOLD, "a", "`start /` ends it");
+	assert_refused(
+	    &peer, ASK("restart", "{\"path\": \"/\"}"), RPC_HOLD, "/", "`start /` ends it");
 	static const char *const lines[] = { ASK("ping", "{}"), ASK("status", "{}"),
 		ASK("tree", "{}") };
 	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
