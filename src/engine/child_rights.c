@@ -36,17 +36,16 @@ open_own(const char *path)
 CHILD_CODE long
 child_rights_oom(struct child_plan *plan)
 {
-	const char *text = plan->request.contract.oom_score_adj;
-	long fd, result, length = 0;
+	const struct contract *contract = &plan->request.contract;
+	long fd, result;
 
-	while (text[length] != '\0')
-		length++;
-	if (length == 0)
+	if (contract->oom_score_adj_len == 0)
 		return 0;
 	fd = open_own("/proc/self/oom_score_adj");
 	if (fd < 0)
 		return fd;
-	result = raw(SYS_write, fd, address(text), length, 0);
+	result =
+	    raw(SYS_write, fd, address(contract->oom_score_adj), contract->oom_score_adj_len, 0);
 	(void)raw(SYS_close, fd, 0, 0, 0);
 	return result;
 }

@@ -122,8 +122,8 @@ contract_read(const json_t *program, struct room *room, struct contract *out)
 	    read_number(program, "capabilities", 0, HIGHEST_CAP_SET, &capabilities, &wrong);
 	out->capabilities = (uint64_t)capabilities;
 	if (read_number(program, "oom_score_adj", -HIGHEST_OOM, HIGHEST_OOM, &oom, &wrong))
-		snprintf(out->oom_score_adj, sizeof(out->oom_score_adj), "%d",
-		    (int)oom % (HIGHEST_OOM + 1));
+		out->oom_score_adj_len = snprintf(out->oom_score_adj, sizeof(out->oom_score_adj),
+		    "%d", (int)oom % (HIGHEST_OOM + 1));
 	return wrong;
 }
 

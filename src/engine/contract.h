@@ -23,8 +23,9 @@ struct contract {
 	bool env_file_optional;
 	const struct contract_limit *limits;
 	uint32_t limit_count;
-	const uint64_t *cpus;  /* CONTRACT_CPUS bits; NULL: as they are */
-	char oom_score_adj[8]; /* as /proc takes it; "": as it is */
+	const uint64_t *cpus;      /* CONTRACT_CPUS bits; NULL: as they are */
+	char oom_score_adj[8];     /* as /proc takes it */
+	int32_t oom_score_adj_len; /* 0: as it is */
 	bool sets_nice, sets_capabilities, no_new_privileges;
 	int32_t nice;
 	uint64_t capabilities; /* bit n is number n */

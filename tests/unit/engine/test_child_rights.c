@@ -109,6 +109,7 @@ static void
 wrong_oom_score(struct spawn_request *request)
 {
 	strcpy(request->contract.oom_score_adj, "1001");
+	request->contract.oom_score_adj_len = 4;
 }
 
 static void
