@@ -273,7 +273,7 @@ follow_page(struct follow *follow, unsigned limit, unsigned *count)
 	struct ctl *ctl = follow->ctl;
 	struct buf params = { 0 };
 	struct reply reply;
-	double lost;
+	double lost = 0;
 
 	buf_printf(&params, "{\"limit\":%u%s", limit,
 	    follow->filter.data != NULL ? follow->filter.data : "");
