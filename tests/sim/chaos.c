@@ -1,6 +1,7 @@
 /*
  * What happens by chance: the life of each process, and what operators, clocks and strangers do. It
- * is written into the story, which then is played as any other.
+ * is written into the story, which then is played as any other. Where two random numbers are needed
+ * they are drawn in two statements: compilers evaluate arguments and initializers in any order.
  */
 #include "sim.h"
 
@@ -145,15 +146,17 @@ some_command(struct sim *sim)
 {
 	static const enum story_word commands[] = { SAY_START, SAY_START, SAY_STOP, SAY_RESTART,
 		SAY_START, SAY_RESET, SAY_RESET, SAY_DRAIN };
-	struct story_event event = { .value = { [DETAIL_NOW] = sim_once_in(sim, 4),
-					 [DETAIL_GROUP] = sim_once_in(sim, 2) } };
+	enum story_word word = commands[sim_below(sim, 8)];
 	uint32_t id = sim_below(sim, sim->count);
+	struct story_event event = { 0 };
 
 	/* an operator likes to look at the top, and a command there means much */
 	if (sim->count > 100 && sim_once_in(sim, 2))
-		id = sim_below(sim, 20);
+		id = sim_below(sim, 17);
+	event.value[DETAIL_NOW] = sim_once_in(sim, 4);
+	event.value[DETAIL_GROUP] = sim_once_in(sim, 2);
 	event.value[DETAIL_UNTIL] = sim_once_in(sim, 8);
-	add(sim, commands[sim_below(sim, 8)], id, some_moment(sim), &event);
+	add(sim, word, id, some_moment(sim), &event);
 }
 
 /* Several die at the same moment. */
@@ -175,9 +178,10 @@ mass_death(struct sim *sim)
 static void
 nonsense(struct sim *sim)
 {
-	struct story_event event = { .value = { [DETAIL_WHAT] = sim_below(sim, 4),
-					 [DETAIL_OFFSET] = sim_once_in(sim, 2) ? 1 : -1 } };
+	struct story_event event = { 0 };
 
+	event.value[DETAIL_WHAT] = sim_below(sim, 4);
+	event.value[DETAIL_OFFSET] = sim_once_in(sim, 2) ? 1 : -1;
 	add(sim, SAY_STALE, sim_below(sim, sim->count), 0, &event);
 }
 

@@ -37,7 +37,10 @@ fault_spec(const struct sim *sim, struct core_spec *spec)
 	case FAULT_FORECAST: spec->intensity += !child && spec->intensity < 65535; break;
 	case FAULT_NEVER_STARTS: spec->autostart = false; break;
 	case FAULT_MANUAL_STARTS: spec->autostart = true; break;
-	case FAULT_LONG_DELAY: spec->backoff_delay *= 2, spec->backoff_max *= 2; break;
+	case FAULT_LONG_DELAY:
+		spec->backoff_delay *= 2;
+		spec->backoff_max *= 2;
+		break;
 	case FAULT_RESTARTS_NORMAL:
 		if (child && spec->restart == RESTART_TRANSIENT && !spec->significant)
 			spec->restart = RESTART_PERMANENT;
