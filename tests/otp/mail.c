@@ -50,8 +50,8 @@ mail_foresee_end(const struct stage *stage, const struct item *item)
 }
 
 /* Whether a supervisor child ends by itself: its parent has not heard of it yet. */
-static bool
-ends_by_itself(const struct core_view *view)
+bool
+mail_ends_by_itself(const struct core_view *view)
 {
 	return view->kind == KIND_SUPERVISOR && view->state == STATE_STOPPING &&
 	    (view->reason == REASON_INTENSITY || view->reason == REASON_AUTO_SHUTDOWN);
@@ -67,7 +67,7 @@ is_busy(const struct stage *stage, uint32_t super)
 		if (stage->actors[node].parent != super || stage->actors[node].parked)
 			continue;
 		if (view.state == STATE_STARTING ||
-		    (view.state == STATE_STOPPING && !ends_by_itself(&view)))
+		    (view.state == STATE_STOPPING && !mail_ends_by_itself(&view)))
 			return true;
 	}
 	return false;
@@ -133,21 +133,62 @@ is_before(const struct stage *stage, const struct item *other, const struct item
 }
 
 static bool
+is_parked(const struct stage *stage, uint32_t node)
+{
+	while (node != CORE_NONE && !stage->actors[node].parked)
+		node = stage->actors[node].parent;
+	return node != CORE_NONE;
+}
+
+/* Whether the message may make its supervisor stop that child. */
+static bool
+may_stop(const struct stage *stage, const struct item *item, uint32_t child)
+{
+	enum core_strategy strategy = core_spec_of(stage->core, item->super)->strategy;
+
+	if (item->what == CALL || item->ends != NULL)
+		return true;
+	return strategy == STRATEGY_ONE_FOR_ALL ||
+	    (strategy == STRATEGY_REST_FOR_ONE && child > item->node);
+}
+
+/* A supervisor finishes what it has in hand before it hears of a stop. */
+static bool
+is_kept_waiting(const struct stage *stage, const struct item *item)
+{
+	for (uint32_t node = item->super + 1; node < stage->count; node++) {
+		uint32_t child = node;
+
+		if (!stage->actors[node].supervisor || !stage_is_below(stage, node, item->super) ||
+		    is_parked(stage, node))
+			continue;
+		while (stage->actors[child].parent != item->super)
+			child = stage->actors[child].parent;
+		if (may_stop(stage, item, child) &&
+		    stage_view(stage, node).state != STATE_STOPPING && is_busy(stage, node))
+			return true;
+	}
+	return false;
+}
+
+static bool
 is_next(const struct stage *stage, const struct item *item)
 {
 	for (size_t i = 0; i < stage->mail.count; i++) {
 		if (is_before(stage, &stage->mail.at[i], item))
 			return false;
 	}
-	return is_due(stage, item);
+	return is_due(stage, item) && !is_kept_waiting(stage, item);
 }
 
 /* Of a supervisor that has nothing in hand. */
 bool
-mail_next(struct stage *stage)
+mail_next(struct stage *stage, bool all)
 {
 	for (size_t i = 0; i < stage->mail.count; i++) {
-		if (is_next(stage, &stage->mail.at[i])) {
+		const struct item *item = &stage->mail.at[i];
+
+		if (is_next(stage, item) && (all || !ends_at_once(stage, item))) {
 			deliver(stage, i);
 			return true;
 		}

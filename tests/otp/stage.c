@@ -390,12 +390,26 @@ stage_failed_to_start(const struct stage *stage)
 	    (root->cause != NULL && strcmp(root->cause, "start_failed") == 0);
 }
 
+/* Of those that a group restart stops none waits for a retry of its own any more (OTP 20). */
+static void
+group_restarts(struct stage *stage, uint32_t super, uint32_t failed)
+{
+	bool all = core_spec_of(stage->core, super)->strategy == STRATEGY_ONE_FOR_ALL;
+
+	for (uint32_t node = 0; node < stage->count; node++) {
+		if (stage->actors[node].parent == super && (all || node >= failed))
+			stage->actors[node].parked = false;
+	}
+}
+
 static void
 record(struct stage *stage, const struct core_record *record)
 {
 	enum core_state from = (enum core_state)record->a;
 	struct actor *actor = &stage->actors[record->node];
 
+	if (record->type == RECORD_GROUP_RESTARTING)
+		group_restarts(stage, record->node, (uint32_t)record->a);
 	if (record->type != RECORD_STATE || !actor->supervisor)
 		return;
 	if (record->state == STATE_STARTING) {
@@ -457,8 +471,13 @@ void
 stage_feed(struct stage *stage, const struct core_event *event)
 {
 	hand_in(stage, event);
-	while (stage->to_stop_count > 0)
-		stage_terminate(stage, stage->to_stop[--stage->to_stop_count]);
+	while (stage->to_stop_count > 0) {
+		uint32_t node = stage->to_stop[--stage->to_stop_count];
+
+		/* perhaps it has been started again at once, with its supervisor */
+		if (is_hidden(stage, node) || !stage_is_up(stage, node))
+			stage_terminate(stage, node);
+	}
 }
 
 void
@@ -499,6 +518,18 @@ is_failing(const struct stage *stage, uint32_t super)
 
 	return view.state == STATE_STARTING ||
 	    (view.state == STATE_STOPPING && view.reason == REASON_ABORT);
+}
+
+/* Whether the supervisor is being stopped because one above it has failed to start. */
+static bool
+is_stopped_by_failure(const struct stage *stage, uint32_t super)
+{
+	while (super != CORE_NONE && stage_view(stage, super).state == STATE_STOPPING) {
+		if (is_failing(stage, super))
+			return true;
+		super = stage->actors[super].parent;
+	}
+	return false;
 }
 
 bool
@@ -603,7 +634,7 @@ fail(struct stage *stage, struct item item)
 	if (culprit != CORE_NONE) {
 		for (uint32_t up = stage->actors[item.node].parent;
 		     up != stage->actors[culprit].parent; up = stage->actors[up].parent)
-			stage->actors[up].failed = true;
+			stage->actors[up].failed = is_failing(stage, up);
 		if (culprit == stage->call_node && stage->call_result == NULL) {
 			calls_start_failed(stage, item);
 			return;
@@ -702,8 +733,6 @@ spawn(struct stage *stage, struct item item)
 static void
 handle(struct stage *stage, struct item item)
 {
-	struct core_view parent = stage_view(stage, stage->actors[item.node].parent);
-
 	switch (item.what) {
 	case SPAWN:
 		if (item.culprit == CORE_NONE)
@@ -712,8 +741,8 @@ handle(struct stage *stage, struct item item)
 			stage_feed_item(stage, &item);
 		return;
 	case EXIT:
-		if (item.culprit == CORE_NONE && parent.state == STATE_STOPPING &&
-		    parent.reason == REASON_ABORT)
+		if (item.culprit == CORE_NONE &&
+		    is_stopped_by_failure(stage, stage->actors[item.node].parent))
 			fail(stage, item);
 		else
 			stage_feed_item(stage, &item);
@@ -727,17 +756,42 @@ handle(struct stage *stage, struct item item)
 	}
 }
 
+/* The last of a supervisor that ends by itself is gone: its parent hears of that behind what is in its queue. */
+static bool
+is_held_back(const struct stage *stage, const struct item *item)
+{
+	uint32_t super = stage->actors[item->node].parent;
+
+	if (item->what != EXIT)
+		return false;
+	while (super != CORE_ROOT && !stage_has_others(stage, super, item->node)) {
+		struct core_view view = stage_view(stage, super);
+		uint32_t parent = stage->actors[super].parent;
+
+		if (mail_ends_by_itself(&view) && has_mail(stage, parent))
+			return true;
+		if (view.state != STATE_STOPPING)
+			return false;
+		super = parent;
+	}
+	return false;
+}
+
 /* The first in hand that is due; or the next time at which something is. */
 static bool
-next_in_hand(struct stage *stage, mono_ms *next)
+next_in_hand(struct stage *stage, mono_ms *next, bool all)
 {
 	size_t first = 0;
 
+	*next = MONO_NEVER;
 	for (size_t i = 0; i < stage->hand.count; i++) {
-		if (stage->hand.at[i].at < stage->hand.at[first].at)
+		const struct item *item = &stage->hand.at[i];
+
+		if (item->at < *next && (all || !is_held_back(stage, item))) {
 			first = i;
+			*next = item->at;
+		}
 	}
-	*next = stage->hand.count > 0 ? stage->hand.at[first].at : MONO_NEVER;
 	if (*next > stage->now)
 		return false;
 	handle(stage, stage_take(&stage->hand, first));
@@ -756,7 +810,8 @@ stage_settle(struct stage *stage)
 			stage_order(stage, ON_TIMER, CORE_ROOT);
 			continue;
 		}
-		if (next_in_hand(stage, &next) || mail_next(stage))
+		if (mail_next(stage, false) || next_in_hand(stage, &next, false) ||
+		    mail_next(stage, true) || next_in_hand(stage, &next, true))
 			continue;
 		next = next < deadline ? next : deadline;
 		if (next == MONO_NEVER)

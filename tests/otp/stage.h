@@ -119,8 +119,13 @@ uint32_t stage_find_child(const struct stage *stage, uint32_t super, const char 
  * mail.c: why the supervisor whose message that is will end when it handles it; NULL: it will not.
  */
 const char *mail_foresee_end(const struct stage *stage, const struct item *item);
-/* Delivers the next message; false: there is none that can be handled. */
-bool mail_next(struct stage *stage);
+/* Whether a supervisor child ends by itself: its parent has not heard of it yet. */
+bool mail_ends_by_itself(const struct core_view *view);
+/*
+ * Delivers the next message; false: there is none that can be handled. Unless all are meant, one whose supervisor would
+ * end at once waits for what is in hand.
+ */
+bool mail_next(struct stage *stage, bool all);
 
 /* calls.c: the step's call arrives at its supervisor; its turn has come. */
 void calls_arrive(struct stage *stage, const json_t *call);
