@@ -36,7 +36,7 @@ mail_foresee_end(const struct stage *stage, const struct item *item)
 	enum core_auto_shutdown automatic;
 	struct core_forecast forecast;
 
-	if (item->what == CALL || item->super == CORE_ROOT)
+	if (item->what == CALL)
 		return NULL;
 	if (is_failure(stage, item, child)) {
 		core_forecast(stage->core, stage->now, child, &forecast);
@@ -109,7 +109,7 @@ is_due(const struct stage *stage, const struct item *item)
 static bool
 ends_at_once(const struct stage *stage, const struct item *item)
 {
-	return mail_foresee_end(stage, item) != NULL &&
+	return item->super != CORE_ROOT && mail_foresee_end(stage, item) != NULL &&
 	    !stage_has_others(stage, item->super, item->node);
 }
 
@@ -146,7 +146,7 @@ may_stop(const struct stage *stage, const struct item *item, uint32_t child)
 {
 	enum core_strategy strategy = core_spec_of(stage->core, item->super)->strategy;
 
-	if (item->what == CALL || item->ends != NULL)
+	if (item->what == CALL || mail_foresee_end(stage, item) != NULL)
 		return true;
 	return strategy == STRATEGY_ONE_FOR_ALL ||
 	    (strategy == STRATEGY_REST_FOR_ONE && child > item->node);
