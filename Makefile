@@ -148,7 +148,7 @@ check-otp: $(PLAY) | $(WAIT)
 check-asan: | $(WAIT)
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)-asan SANITIZE=1 check
 sim: $(SIM) | $(WAIT)
-	@$(SIM) --seconds $(or $(SECONDS),60) --seed $(or $(SEED),1) --save $(BUILD)
+	@$(SIM) --seconds $(or $(SECONDS),60) --seed $(or $(SEED),1)
 check-valgrind: $(UNIT) | $(WAIT)
 	@tests/check valgrind
 check-boot: programs $(HELPERS) | $(WAIT)

@@ -4,6 +4,7 @@
 #include "judge.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@ struct options {
 	uint64_t seed, steps, seeds;
 	double seconds; /* by the clock; else by seeds, else by steps */
 	uint32_t nodes;
-	const char *save; /* the folder for stories of what fails */
+	const char *save; /* the folder for stories of what fails; that of this program */
 	bool table;
 };
 
@@ -262,7 +263,7 @@ take(struct options *options, const char *name, const char *value)
 static int
 command(int argc, char **argv)
 {
-	struct options options = { .seed = 1, .steps = DEFAULT_STEPS, .save = "." };
+	struct options options = { .seed = 1, .steps = DEFAULT_STEPS, .save = dirname(argv[0]) };
 	int status = 0;
 
 	for (int i = 1; i < argc; i++) {
