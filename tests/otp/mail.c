@@ -152,6 +152,18 @@ may_stop(const struct stage *stage, const struct item *item, uint32_t child)
 	    (strategy == STRATEGY_REST_FOR_ONE && child > item->node);
 }
 
+bool
+mail_is_at_work(const struct stage *stage, uint32_t super, uint32_t but)
+{
+	for (uint32_t node = super; node < stage->count; node++) {
+		if (stage->actors[node].supervisor && stage_is_below(stage, node, super) &&
+		    !stage_is_below(stage, node, but) && !is_parked(stage, node) &&
+		    stage_view(stage, node).state != STATE_STOPPING && is_busy(stage, node))
+			return true;
+	}
+	return false;
+}
+
 /* A supervisor finishes what it has in hand before it hears of a stop. */
 static bool
 is_kept_waiting(const struct stage *stage, const struct item *item)
@@ -178,6 +190,9 @@ is_next(const struct stage *stage, const struct item *item)
 		if (is_before(stage, &stage->mail.at[i], item))
 			return false;
 	}
+	if (ends_at_once(stage, item) &&
+	    mail_is_at_work(stage, stage->actors[item->super].parent, item->super))
+		return false;
 	return is_due(stage, item) && !is_kept_waiting(stage, item);
 }
 

@@ -561,7 +561,8 @@ find_culprit(const struct stage *stage, uint32_t node)
 {
 	uint32_t culprit = node, super = stage->actors[node].parent;
 
-	while (super != CORE_NONE && is_failing(stage, super) &&
+	while (super != CORE_NONE &&
+	    (is_failing(stage, super) || is_stopped_by_failure(stage, super)) &&
 	    !stage_has_others(stage, super, node)) {
 		culprit = super;
 		super = stage->actors[super].parent;
@@ -581,6 +582,19 @@ has_mail(const struct stage *stage, uint32_t super)
 	return false;
 }
 
+/* Who was to be started after the one that could not be stays down until the retry (OTP 18). */
+static void
+stop_waiting(struct stage *stage, uint32_t super)
+{
+	for (uint32_t node = 0; node < stage->count; node++) {
+		enum core_state state = stage_view(stage, node).state;
+
+		if (stage->actors[node].parent == super &&
+		    (state == STATE_WAITING || state == STATE_RESTARTING))
+			stage_terminate(stage, node);
+	}
+}
+
 /*
  * The core is to do something else before it retries a group: for it the child is stopped, and so are those after it, until
  * it fails to start once more, when its supervisor has come to that. Not where a significant one would be missed (OTP 28),
@@ -594,13 +608,7 @@ park(struct stage *stage, uint32_t culprit, const struct item *item)
 
 	if (spec->strategy == STRATEGY_ONE_FOR_ONE || spec->auto_shutdown == AUTO_ALL_SIGNIFICANT)
 		return false;
-	for (uint32_t node = 0; node < stage->count; node++) {
-		enum core_state state = stage_view(stage, node).state;
-
-		if (stage->actors[node].parent == super &&
-		    (state == STATE_WAITING || state == STATE_RESTARTING))
-			stage_terminate(stage, node);
-	}
+	stop_waiting(stage, super);
 	stage_terminate(stage, culprit);
 	stage_feed_item(stage, item);
 	stage->actors[culprit].parked = true;
@@ -663,6 +671,8 @@ stage_unpark(struct stage *stage, uint32_t culprit)
 			struct item item = stage_take(&stage->mail, i);
 
 			stage->actors[culprit].parked = false;
+			if (core_spec_of(stage->core, item.super)->strategy != STRATEGY_ONE_FOR_ONE)
+				stop_waiting(stage, item.super);
 			stage_feed_item(stage, &item);
 			return;
 		}
@@ -768,7 +778,8 @@ is_held_back(const struct stage *stage, const struct item *item)
 		struct core_view view = stage_view(stage, super);
 		uint32_t parent = stage->actors[super].parent;
 
-		if (mail_ends_by_itself(&view) && has_mail(stage, parent))
+		if (mail_ends_by_itself(&view) &&
+		    (has_mail(stage, parent) || mail_is_at_work(stage, parent, super)))
 			return true;
 		if (view.state != STATE_STOPPING)
 			return false;

@@ -121,6 +121,8 @@ uint32_t stage_find_child(const struct stage *stage, uint32_t super, const char 
 const char *mail_foresee_end(const struct stage *stage, const struct item *item);
 /* Whether a supervisor child ends by itself: its parent has not heard of it yet. */
 bool mail_ends_by_itself(const struct core_view *view);
+/* Whether the supervisor, or one below it and not below `but`, has something in hand. */
+bool mail_is_at_work(const struct stage *stage, uint32_t super, uint32_t but);
 /*
  * Delivers the next message; false: there is none that can be handled. Unless all are meant, one whose supervisor would
  * end at once waits for what is in hand.
