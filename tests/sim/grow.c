@@ -1,6 +1,7 @@
 #include "sim.h"
 
 #include <signal.h>
+#include <stdio.h>
 
 #define DAY_MS 86400000
 
@@ -175,4 +176,72 @@ grow_tree(struct sim *sim, uint32_t limit)
 		if (++story->place_count == STORY_MAX_NODES)
 			break;
 	}
+}
+
+#define MANY_TREES 30000
+
+/* Of a key with words each of them; of a number whether it is the plain one, less or more. */
+static void
+note_values(uint64_t *seen, const struct core_spec *spec)
+{
+	struct core_spec plain;
+
+	story_plain_spec(&plain, spec->kind);
+	for (uint32_t key = 0; key < story_spec_numbers(); key++) {
+		int64_t value = story_spec_get(spec, key), usual = story_spec_get(&plain, key);
+
+		seen[key] |= UINT64_C(1)
+		    << (story_spec_words(key) ? value : (value >= usual) + (value > usual));
+	}
+}
+
+static uint32_t
+depth_of(const struct story *story, uint32_t place)
+{
+	uint32_t depth = 0;
+
+	while (story->places[place].parent != UINT32_MAX) {
+		uint32_t parent = story->places[place].parent;
+
+		while (story->places[place].first != parent || story->places[place].count != 1)
+			place--;
+		depth++;
+	}
+	return depth;
+}
+
+int
+grow_test(struct sim *sim)
+{
+	uint64_t seen[64] = { 0 }, steps = 0;
+	uint32_t deepest = 0, largest = 0, missing = 0;
+
+	for (sim->seed = 1; sim->seed <= MANY_TREES; sim->seed++) {
+		const struct story_place *last;
+
+		sim->rng = sim->seed;
+		grow_tree(sim, 0);
+		last = &sim->story->places[sim->story->place_count - 1];
+		largest = last->first + last->count > largest ? last->first + last->count : largest;
+		for (uint32_t i = 0; i < sim->story->place_count; i++) {
+			uint32_t depth = sim->seed % 64 ? 0 : depth_of(sim->story, i);
+
+			deepest = depth > deepest ? depth : deepest;
+			steps |= UINT64_C(1) << sim->story->places[i].spec.stop_steps;
+			note_values(seen, &sim->story->places[i].spec);
+		}
+	}
+	for (uint32_t key = 0; key < story_spec_numbers(); key++) {
+		uint32_t words = story_spec_words(key);
+		bool all = words ? seen[key] == (UINT64_C(1) << words) - 1
+				 : (seen[key] & (seen[key] - 1)) != 0;
+
+		if (all)
+			continue;
+		printf("sim: %s never takes some value\n", story_spec_name(key));
+		missing++;
+	}
+	printf("sim: random trees have up to %u nodes and %u levels; of %u keys, %u lack a value\n",
+	    largest, deepest + 1, story_spec_numbers(), missing);
+	return missing || largest < 1500 || deepest < 12 || (steps & 0x1fe) != 0x1fe;
 }

@@ -356,6 +356,8 @@ judge_spawn(struct sim *sim, const struct core_action *action)
 		sim_break(sim, 1, action->node, "spawned while its former incarnation is alive");
 	if (action->incarnation != notes->incarnation + 1)
 		sim_break(sim, 10, action->node, "incarnations do not count by one");
+	if (core_is_holding(sim->core))
+		sim_break(sim, 7, action->node, "started during a hold");
 	judge_wish(sim, action->node);
 	if (sim->now < notes->not_before && !notes->by_operator)
 		sim_break(sim, 9, action->node, "started before its delay was over");

@@ -11,7 +11,7 @@
  *   8  a shutdown ends in time
  *   9  the delay before a restart is what the formula gives, and is kept
  *  10  counters and states in the view equal those of the records
- *  11  (here) the core's own check is content, and no deadline stays in the past
+ *  11  (here) the core's own check and its must() are content, and no deadline stays in the past
  *  12  what was forecast just before a failure is what then comes of it
  *  13  what was saved is what is, and a new engine can go on from it
  *  14  an end is followed by what the restart type and the lists of exits say

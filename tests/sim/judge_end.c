@@ -17,7 +17,7 @@ judge_text(int invariant)
 		"A shutdown ends in time.",
 		"The delay before a restart is what the formula gives, and is kept.",
 		"Counters and states in the view equal those of the records.",
-		"The core's own check is content, and no deadline stays in the past.",
+		"The core's own check and its must() are content, and no deadline stays in the past.",
 		"What was forecast just before a failure is what then comes of it.",
 		"What was saved is what is, and a new engine can go on from it.",
 		"An end is followed by what the restart type and the lists of exits say.",
@@ -163,6 +163,18 @@ judge_times(struct sim *sim, uint32_t id)
 		sim_break(sim, 2, id, "it will wait too long for a start slot");
 }
 
+/* A delay that runs is no longer than it was said to be; of a set: its supervisor knows. */
+static void
+judge_waiting(struct sim *sim, uint32_t id)
+{
+	const struct sim_node *node = &sim->nodes[id];
+
+	if (node->view.state == STATE_RESTARTING && node->notes.not_before > sim->now &&
+	    sim->nodes[node->parent].spec->strategy == STRATEGY_ONE_FOR_ONE &&
+	    core_next_deadline(sim->core) > node->notes.not_before)
+		sim_break(sim, 9, id, "its delay will be longer than it was said to be");
+}
+
 static void
 judge_node(struct sim *sim, uint32_t id)
 {
@@ -180,6 +192,8 @@ judge_node(struct sim *sim, uint32_t id)
 		sim_break(sim, 7, id, "drained is not what operators asked for last");
 	if (notes->held && view->wanted)
 		sim_break(sim, 7, id, "wanted although an operator stopped it");
+	if (id != CORE_ROOT)
+		judge_waiting(sim, id);
 	if (node->spec->kind == KIND_SUPERVISOR) {
 		judge_count(sim, id);
 		return;

@@ -4,6 +4,7 @@
 #include "judge.h"
 #include "lib/must.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,7 +67,27 @@ sim_break(struct sim *sim, int invariant, uint32_t node, const char *what)
 	sim->verdict.node = node;
 	sim->verdict.step = sim->step;
 	sim->verdict.at = sim->now;
-	longjmp(sim->broken, 1);
+	siglongjmp(sim->broken, 1);
+}
+
+static struct sim *playing;
+
+/* A must() of the core, or worse: told and made small like any other fault. */
+static void
+on_crash(int signal)
+{
+	(void)signal;
+	sim_break(playing, 11, CORE_NONE, "the core has stopped the program: must(), or a crash");
+}
+
+void
+play_catch_crashes(void)
+{
+	struct sigaction action = { .sa_handler = on_crash };
+
+	sigaction(SIGABRT, &action, NULL);
+	sigaction(SIGFPE, &action, NULL);
+	sigaction(SIGSEGV, &action, NULL);
 }
 
 /* --- the tree and the core --- */
@@ -489,7 +510,8 @@ bool
 play_story(struct sim *sim)
 {
 	begin(sim);
-	if (setjmp(sim->broken) == 0) {
+	playing = sim;
+	if (sigsetjmp(sim->broken, 1) == 0) {
 		table_tree(sim);
 		make_core(sim);
 		save_all(sim);

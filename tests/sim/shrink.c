@@ -8,7 +8,9 @@
 
 #include "lib/must.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct shrink {
 	struct sim *sim;
@@ -274,14 +276,20 @@ shrink_story(struct sim *sim, double seconds)
 		.until = span_mono_now() + (mono_ms)(seconds * 1000) };
 	uint64_t digest = sim->digest;
 	bool told = sim->told;
+	int errors = dup(STDERR_FILENO), nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
 	must(trial != NULL && best != NULL);
+	must(errors >= 0 && nowhere >= 0);
 	sim->told = false;
+	dup2(nowhere, STDERR_FILENO); /* what a must() says, each time */
 	story_copy(best, given);
 	do {
 		shrink.better = false;
 		shrink_round(&shrink);
 	} while (shrink.better && span_mono_now() < shrink.until);
+	dup2(errors, STDERR_FILENO);
+	close(errors);
+	close(nowhere);
 	story_copy(given, shrink.best);
 	sim->story = given;
 	sim->told = told;

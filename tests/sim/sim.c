@@ -272,7 +272,7 @@ command(int argc, char **argv)
 		if (strcmp(argv[i], "--table") == 0) {
 			options.table = true;
 		} else if (strcmp(argv[i], "--self-test") == 0) {
-			return fault_test(&sim) + check_replay();
+			return fault_test(&sim) + grow_test(&sim) + check_replay();
 		} else if (strcmp(argv[i], "--write-digests") == 0) {
 			return write_digests();
 		} else if (last) {
@@ -300,6 +300,7 @@ main(int argc, char **argv)
 	sim.story = &story;
 	sim.fault = -1;
 	sim.digest = DIGEST_START;
+	play_catch_crashes();
 	status = command(argc, argv);
 	story_free(&story);
 	return status;

@@ -149,7 +149,7 @@ struct sim {
 		uint64_t step;
 		mono_ms at;
 	} verdict;
-	jmp_buf broken; /* where sim_break goes */
+	sigjmp_buf broken; /* where sim_break goes, and what the core stops with (must) */
 };
 
 /* Random numbers of the scenario. */
@@ -163,6 +163,8 @@ bool sim_once_in(struct sim *sim, uint32_t n);
 bool play_story(struct sim *sim);
 /* Makes up the story of a seed while it is played; nodes: how many at most, 0: by chance. */
 bool play_seed(struct sim *sim, uint64_t seed, uint32_t nodes);
+/* What the core dies of is a broken invariant from now on. */
+void play_catch_crashes(void);
 /* Reports a broken invariant and gives the scenario up. */
 _Noreturn void sim_break(struct sim *sim, int invariant, uint32_t node, const char *what);
 /* Feeds one event, carries out what the core answers, saves what changed, judges. */
@@ -176,6 +178,9 @@ void sim_touch(struct sim *sim, uint32_t id);
 
 /* grow.c: fills the places of the story; at most `limit` nodes (0: as chance will have it). */
 void grow_tree(struct sim *sim, uint32_t limit);
+
+/* Whether chance makes each value of each key, and trees as deep and as large as they may be. */
+int grow_test(struct sim *sim);
 
 /* fate.c: the processes. */
 void fate_spawn(struct sim *sim, uint32_t node, uint32_t incarnation);

@@ -296,6 +296,16 @@ story_spec_name(uint32_t key)
 	return keys[key].name;
 }
 
+uint32_t
+story_spec_words(uint32_t key)
+{
+	uint32_t count = 0;
+
+	while (keys[key].words != NULL && keys[key].words[count] != NULL)
+		count++;
+	return count;
+}
+
 int64_t
 story_spec_get(const struct core_spec *spec, uint32_t key)
 {

@@ -56,13 +56,16 @@ struct story_place {
 	X(SAY_CALM, "calm", false, "from now on nothing fails; when all is quiet it is judged") \
 	X(SAY_SHUTDOWN, "shutdown", false, "now= ms=: shutdown_timeout")
 
-#define STORY_DETAILS(X)                                                      \
-	X(DETAIL_RANK, "rank", 0, "")                                         \
-	X(DETAIL_NOW, "now", 0, "")                                           \
-	X(DETAIL_GROUP, "group", 0, "") X(DETAIL_STATUS, "status", 0, "")     \
-	    X(DETAIL_MS, "ms", 0, "") X(DETAIL_OFFSET, "offset", 0, "")       \
-		X(DETAIL_WHAT, "what", 0, "") X(DETAIL_COUNT, "count", 0, "") \
-		    X(DETAIL_UNTIL, "until_restart", 0, "")
+#define STORY_DETAILS(X)                  \
+	X(DETAIL_RANK, "rank", 0, "")     \
+	X(DETAIL_NOW, "now", 0, "")       \
+	X(DETAIL_GROUP, "group", 0, "")   \
+	X(DETAIL_STATUS, "status", 0, "") \
+	X(DETAIL_MS, "ms", 0, "")         \
+	X(DETAIL_OFFSET, "offset", 0, "") \
+	X(DETAIL_WHAT, "what", 0, "")     \
+	X(DETAIL_COUNT, "count", 0, "")   \
+	X(DETAIL_UNTIL, "until_restart", 0, "")
 
 #define X(name, ...) name,
 enum story_life_key {
@@ -132,6 +135,8 @@ const char *story_read(struct story *story, FILE *file, unsigned *line);
 uint32_t story_spec_numbers(void);
 uint32_t story_spec_keys(void);
 const char *story_spec_name(uint32_t key);
+/* How many words it has; 0: it is a number. */
+uint32_t story_spec_words(uint32_t key);
 int64_t story_spec_get(const struct core_spec *spec, uint32_t key);
 void story_spec_set(struct core_spec *spec, uint32_t key, int64_t value);
 bool story_make_plain(struct core_spec *spec, uint32_t key);
