@@ -32,6 +32,8 @@ calls_arrive(struct stage *stage, const json_t *call)
 static const char *
 terminate(struct stage *stage, uint32_t child)
 {
+	if (stage->actors[child].parked)
+		stage_stop_waiting(stage, stage->actors[child].parent);
 	stage_terminate(stage, child);
 	stage_unpark(stage, child);
 	return "ok";

@@ -5,6 +5,7 @@
 
 -define(STEP_LIMIT_MS, 120000).
 -define(AT_ONCE, 400).
+-define(ALONE_MS, 200).
 
 main() ->
 	logger:set_primary_config(level, none),
@@ -176,7 +177,7 @@ let_go(_Tab, first, []) ->
 	ok;
 let_go(Tab, first, [Super | Held]) ->
 	erlang:resume_process(Super),
-	settle(Tab, Held, 20),
+	settle(Tab, Held, ?ALONE_MS),
 	let_go(Tab, first, Held).
 
 %%% Operator's calls

@@ -582,10 +582,11 @@ has_mail(const struct stage *stage, uint32_t super)
 	return false;
 }
 
-/* Who was to be started after the one that could not be stays down until the retry (OTP 18). */
-static void
-stop_waiting(struct stage *stage, uint32_t super)
+void
+stage_stop_waiting(struct stage *stage, uint32_t super)
 {
+	if (core_spec_of(stage->core, super)->strategy == STRATEGY_ONE_FOR_ONE)
+		return;
 	for (uint32_t node = 0; node < stage->count; node++) {
 		enum core_state state = stage_view(stage, node).state;
 
@@ -608,7 +609,7 @@ park(struct stage *stage, uint32_t culprit, const struct item *item)
 
 	if (spec->strategy == STRATEGY_ONE_FOR_ONE || spec->auto_shutdown == AUTO_ALL_SIGNIFICANT)
 		return false;
-	stop_waiting(stage, super);
+	stage_stop_waiting(stage, super);
 	stage_terminate(stage, culprit);
 	stage_feed_item(stage, item);
 	stage->actors[culprit].parked = true;
@@ -671,8 +672,6 @@ stage_unpark(struct stage *stage, uint32_t culprit)
 			struct item item = stage_take(&stage->mail, i);
 
 			stage->actors[culprit].parked = false;
-			if (core_spec_of(stage->core, item.super)->strategy != STRATEGY_ONE_FOR_ONE)
-				stop_waiting(stage, item.super);
 			stage_feed_item(stage, &item);
 			return;
 		}

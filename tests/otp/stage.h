@@ -96,6 +96,8 @@ bool stage_is_up(const struct stage *stage, uint32_t node);
 /* A worker's process ends; its supervisor has that in its queue. False: it does not run. */
 bool stage_kill(struct stage *stage, const char *id, bool crash);
 void stage_queue(struct stage *stage, struct items *items, struct item item);
+/* Of a group: who was to be started after the one that could not be stays down until the retry. */
+void stage_stop_waiting(struct stage *stage, uint32_t super);
 /* Takes a failed start out of its supervisor's queue: it is told now. */
 void stage_unpark(struct stage *stage, uint32_t culprit);
 struct item stage_take(struct items *items, size_t index);
