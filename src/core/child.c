@@ -149,12 +149,23 @@ order_stop(struct core *core, uint32_t id, const struct child_event *event)
 		stop_step(core, id, 0);
 }
 
+/* Its own end, whose post_stop runs, is final: what is done to its set does not revive it. */
+static bool
+has_failed_for_good(const struct core *core, uint32_t id)
+{
+	enum core_reason reason = node_get(core, id)->reason;
+
+	return node_get(core, id)->goal == GOAL_ENDED &&
+	    super_fate(core, id, (enum end_kind)node_get(core, id)->end_kind, &reason) == STATE_FAILED;
+}
+
 static void
 change_goal(struct core *core, uint32_t id, const struct child_event *event)
 {
 	const struct node *node = node_get(core, id);
+	bool final = event->goal != GOAL_STOPPED && has_failed_for_good(core, id);
 
-	if (goal_outranks(event->goal, node->goal)) {
+	if (goal_outranks(event->goal, node->goal) && !final) {
 		node_touch(core, id)->goal = (uint8_t)event->goal;
 		node_touch(core, id)->reason = (uint8_t)event->reason;
 	}

@@ -121,7 +121,7 @@ start_one(struct core *core, uint32_t id)
 {
 	enum core_state state = node_get(core, id)->state;
 
-	gate_demand(core, id, REASON_OPERATOR);
+	gate_ask(core, id);
 	if (!parent_is_up(core, id) || tree_is_still(core, id) || state == STATE_WAITING)
 		return; /* the wish is enough: it starts with its supervisor, or when its turn comes */
 	if (must_queue(core, id) && (!is_up(core, id) || node_has(core, id, NODE_IN_SET)))
@@ -237,12 +237,12 @@ command_restart(struct core *core, uint32_t id, bool group)
 	accept(core, id, ON_RESTART);
 	if (!parent_is_up(core, id))
 		return;
-	if (!must_queue(core, id))
-		run_restart(core, id, group);
-	else if (is_up(core, id))
+	if (!is_up(core, id))
+		start_one(core, id);
+	else if (must_queue(core, id))
 		queue_add(core, id, group ? PENDING_RESTART_GROUP : PENDING_RESTART);
 	else
-		start_one(core, id);
+		run_restart(core, id, group);
 }
 
 /* Whether it has failed, or a limit has put it down or is about to. */

@@ -409,7 +409,7 @@ dispatch(struct core *core, const struct core_event *event)
 	case ON_HOOK_DONE: on_hook_done(core, event); break;
 	case ON_DEMAND:
 		if (!node_has(core, event->node, NODE_DRAINED))
-			gate_demand(core, event->node, REASON_DEMAND);
+			gate_demand(core, event->node);
 		break;
 	case ON_TIMER: on_timer(core); break;
 	case ON_HOLD: tree_head_touch(core)->hold = 1; break;

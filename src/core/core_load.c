@@ -4,6 +4,7 @@
  */
 #include "core/core.h"
 #include "core/heap.h"
+#include "core/hook.h"
 #include "core/super.h"
 #include "core/tree.h"
 #include "lib/must.h"
@@ -38,7 +39,7 @@ load_node(struct core *core, uint32_t id, const struct node *node)
 	if (!is_same_place(node, node_get(core, id)) || node->state >= STATE_COUNT ||
 	    node->reason >= REASON_COUNT || node->goal >= GOAL_COUNT ||
 	    (node->goal >= GOAL_ESCALATE && node->kind == KIND_CHILD) ||
-	    node->stop_step > spec->stop_steps || node->hook >= HOOK_COUNT ||
+	    node->stop_step > spec->stop_steps || !hook_fits(spec, node->hook) ||
 	    node->end_kind > END_SHUTDOWN || !is_link(core, node->queue_prev) ||
 	    !is_link(core, node->queue_next) || node->since < 0 || node->ready_at < 0 ||
 	    node->started_at < 0 || node->deadline < 0)

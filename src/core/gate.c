@@ -140,10 +140,19 @@ gate_note_ready(struct core *core, uint32_t id)
 }
 
 void
-gate_demand(struct core *core, uint32_t id, enum core_reason reason)
+gate_demand(struct core *core, uint32_t id)
 {
 	if (!waits(core, id, REASON_DEMAND))
 		return;
 	node_mark(core, id, NODE_DEMANDED);
-	node_start(core, id, reason);
+	node_start(core, id, REASON_DEMAND);
+}
+
+void
+gate_ask(struct core *core, uint32_t id)
+{
+	if (node_spec(core, id)->on_demand)
+		node_mark(core, id, NODE_DEMANDED);
+	if (waits(core, id, REASON_DEMAND))
+		node_start(core, id, REASON_OPERATOR);
 }

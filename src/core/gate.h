@@ -18,7 +18,9 @@ bool gate_holds(const struct core *core, uint32_t id, enum core_reason *reason);
 void gate_note_ready(struct core *core, uint32_t id);
 /* Starts it if it waits for nodes, and all of them are ready. */
 void gate_try(struct core *core, uint32_t id);
-/* A connection has come, or an operator has in its stead. */
-void gate_demand(struct core *core, uint32_t id, enum core_reason reason);
+/* A connection has come. */
+void gate_demand(struct core *core, uint32_t id);
+/* An operator starts it, which is as good as a connection, also when it does not wait for one. */
+void gate_ask(struct core *core, uint32_t id);
 
 #endif

@@ -67,9 +67,12 @@ goal_settle(struct core *core, uint32_t id, enum node_goal goal, enum core_reaso
 void
 goal_start_again(struct core *core, uint32_t id, enum core_reason reason)
 {
-	bool still = tree_is_still(core, id);
+		bool still = tree_is_still(core, id);
+	bool demanded = node_has(core, id, NODE_DEMANDED);
 
 	goal_settle(core, id, still ? GOAL_RESTARTING : GOAL_STOPPED, reason);
+	if (demanded) /* it is asked for as it was before */
+		node_mark(core, id, NODE_DEMANDED);
 	if (!still)
 		node_start(core, id, reason);
 }

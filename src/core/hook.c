@@ -2,6 +2,18 @@
 
 #include "core/node.h"
 
+bool
+hook_fits(const struct core_spec *spec, uint32_t hook)
+{
+	switch (hook) {
+	case HOOK_NONE: return true;
+	case HOOK_PRE_START: return spec->pre_start;
+	case HOOK_STOP: return spec->stop_command;
+	case HOOK_POST_STOP: return spec->post_stop;
+	}
+	return false;
+}
+
 void
 hook_begin(struct core *core, uint32_t id, enum core_hook hook, span_ms most)
 {

@@ -8,6 +8,8 @@
 
 #include "core/tree.h"
 
+/* Whether the number is that of a hook that such a node has, or of none. */
+bool hook_fits(const struct core_spec *spec, uint32_t hook);
 /* Begins one; the node's deadline is when it has had its time, at most `most` from now. */
 void hook_begin(struct core *core, uint32_t id, enum core_hook hook, span_ms most);
 /* Ends the one that runs, whatever it does; no time limit any more. */

@@ -1,6 +1,7 @@
 #include "plan.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -226,6 +227,8 @@ flag_word(struct core_spec *spec, const char *word)
 		spec->significant = true;
 	else if (strcmp(word, "manual") == 0)
 		spec->autostart = false;
+	else if (strcmp(word, "on_demand") == 0)
+		spec->on_demand = true;
 	else if (strcmp(word, "stop_group") == 0)
 		spec->stop_group = true;
 	else if (strcmp(word, "start_parallel") == 0)
@@ -253,6 +256,7 @@ value_word(struct core_spec *spec, const char *word)
 	    read_span_key(word, "stable", &spec->stable_after) ||
 	    read_span_key(word, "start_timeout", &spec->start_timeout) ||
 	    read_span_key(word, "queue", &spec->start_queue_timeout) ||
+	    read_span_key(word, "hook_timeout", &spec->hook_timeout) ||
 	    read_number_key(word, "factor", &spec->backoff_factor_milli) ||
 	    read_number_key(word, "jitter", &spec->backoff_jitter_ppm) ||
 	    read_number_key(word, "max_starting", &spec->max_starting) ||
@@ -303,6 +307,7 @@ habit_word(struct plan_habit *habit, const char *word)
 		snprintf(habit->stop_victim, PLAN_NAME, "%s", text);
 	} else {
 		return read_span_key(word, "spawn", &habit->spawn_ms) ||
+		    read_span_key(word, "command_ends_it", &habit->command_ms) ||
 		    read_span_key(word, "says_ready", &habit->ready_ms) ||
 		    read_span_key(word, "slow", &habit->stop_ms) ||
 		    read_number_key(word, "fails_from", &habit->fails_from);
@@ -310,14 +315,50 @@ habit_word(struct plan_habit *habit, const char *word)
 	return true;
 }
 
+/* pre=1s, pre=1s:3 (its exit code), pre=error; pre, command and post are the hooks */
+static bool
+hook_word(struct plan_node *node, const char *word)
+{
+	const struct {
+		const char *key;
+		enum core_hook hook;
+		bool *has;
+	} rows[] = {
+		{ "pre", HOOK_PRE_START, &node->spec.pre_start },
+		{ "command", HOOK_STOP, &node->spec.stop_command },
+		{ "post", HOOK_POST_STOP, &node->spec.post_stop },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct plan_hook *hook = &node->habit.hooks[rows[i].hook];
+		const char *text = after_key(word, rows[i].key), *end;
+
+		if (text == NULL)
+			continue;
+		*rows[i].has = true;
+		if (strcmp(text, "error") == 0) {
+			hook->error = ENOENT;
+			return true;
+		}
+		hook->ms = read_span(text, &end);
+		hook->status = *end == ':' ? (int)strtol(end + 1, NULL, 10) << 8 : 0;
+		return true;
+	}
+	return false;
+}
+
 static void
 read_word(struct plan_node *node, const char *word)
 {
+	const char *text;
+
 	if (word[0] == '*')
 		node->count = (uint32_t)strtoul(word + 1, NULL, 10);
-	else if (!choice_word(&node->spec, word) && !flag_word(&node->spec, word) &&
-	    !rate_word(&node->spec, word) && !value_word(&node->spec, word) &&
-	    !habit_word(&node->habit, word))
+	else if ((text = after_key(word, "after")) != NULL)
+		snprintf(node->after, PLAN_NAME, "%s", text);
+	else if (!hook_word(node, word) && !choice_word(&node->spec, word) &&
+	    !flag_word(&node->spec, word) && !rate_word(&node->spec, word) &&
+	    !value_word(&node->spec, word) && !habit_word(&node->habit, word))
 		no_plan("no such word", word);
 }
 

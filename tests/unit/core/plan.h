@@ -11,9 +11,17 @@
 #define COPPICE_TESTS_PLAN_H
 
 #include "core/spec.h"
+#include "core/types.h"
 
 #define PLAN_NAME  64
 #define PLAN_NODES 96
+
+/* How a hook behaves. */
+struct plan_hook {
+	span_ms ms; /* how long it runs; SPAN_INFINITE: until it is ended */
+	int status; /* the wait status it then has */
+	int error;  /* not 0: it cannot be started */
+};
 
 /* How the processes of one node behave. Attempts are counted from 1, over the whole test. */
 struct plan_habit {
@@ -30,6 +38,8 @@ struct plan_habit {
 	uint32_t crash_attempt;
 	char crash_victim[PLAN_NAME];
 	char stop_victim[PLAN_NAME]; /* crashes when this one is told to stop */
+	struct plan_hook hooks[HOOK_COUNT];
+	span_ms command_ms; /* how long after stop_command began it ends; 0: not by that */
 };
 
 struct plan_node {
@@ -38,6 +48,7 @@ struct plan_node {
 	uint32_t count;  /* 0: no template */
 	struct core_spec spec;
 	struct plan_habit habit;
+	char after[PLAN_NAME]; /* "b,t" */
 };
 
 struct plan {

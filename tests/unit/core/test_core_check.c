@@ -227,6 +227,18 @@ void_end(struct core *core)
 }
 
 static void
+hook_of_one_that_runs(struct core *core)
+{
+	core->nodes[A].hook = HOOK_STOP;
+}
+
+static void
+hook_of_one_that_is_down(struct core *core)
+{
+	core->nodes[X].hook = HOOK_POST_STOP;
+}
+
+static void
 given_up(struct core *core)
 {
 	struct super *super = super_of(core, S);
@@ -257,6 +269,9 @@ static const struct {
 	{ deadline_of_no_supervisor, "a deadline of a supervisor that waits for nothing" },
 	{ no_process, "a child is down with a process or a hook, or up without either" },
 	{ process_of_nobody, "a child is down with a process or a hook, or up without either" },
+	{ hook_of_one_that_is_down,
+	    "a child is down with a process or a hook, or up without either" },
+	{ hook_of_one_that_runs, "a hook runs where none belongs" },
 	{ spawning_of_nobody, "a child is being spawned without a process" },
 	{ goal_without_stop, "a goal without a stop, or a stop without a goal" },
 	{ up_below_down, "a node is up below a supervisor that is down" },

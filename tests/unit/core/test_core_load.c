@@ -22,7 +22,7 @@ enum {
 static struct world *
 make(void)
 {
-	return world_of("/ one 2/60s { a; s all 9/60s { b; c } }");
+	return world_of("/ one 2/60s { a post=1s; s all 9/60s { b pre=0ms; c command=1s } }");
 }
 
 /* Each writes one wrong thing; the second of a pair is the last that would be right. */
@@ -53,6 +53,8 @@ NODE(state)
 NODE(reason)
 NODE(goal)
 NODE(stop_step)
+NODE(hook)
+NODE(end_kind)
 NODE(queue_prev)
 NODE(queue_next)
 NODE(since)
@@ -94,6 +96,11 @@ static const struct {
 	{ "goal of a child", takes_goal, A, GOAL_ESCALATE, GOAL_ESCALATE - 1 },
 	{ "goal of a supervisor", takes_goal, S, GOAL_COUNT, GOAL_COUNT - 1 },
 	{ "stop_step", takes_stop_step, A, 3, 2 },
+	{ "hook", takes_hook, A, HOOK_COUNT, HOOK_POST_STOP },
+	{ "hook that it has not", takes_hook, A, HOOK_PRE_START, HOOK_NONE },
+	{ "pre_start", takes_hook, B, HOOK_POST_STOP, HOOK_PRE_START },
+	{ "stop_command", takes_hook, C, HOOK_POST_STOP, HOOK_STOP },
+	{ "end_kind", takes_end_kind, A, END_SHUTDOWN + 1, END_SHUTDOWN },
 	{ "queue_prev", takes_queue_prev, A, COUNT, COUNT - 1 },
 	{ "queue_next", takes_queue_next, A, COUNT, CORE_NONE },
 	{ "since", takes_since, A, -1, 0 },

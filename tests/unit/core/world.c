@@ -67,6 +67,26 @@ first_happening(struct world *world)
 	return first;
 }
 
+/* "b,t": all of them before this one. */
+static void
+add_after(struct world *world, const uint32_t *ids, uint32_t waiter, const char *names)
+{
+	char copy[PLAN_NAME];
+	char *save = NULL;
+
+	snprintf(copy, sizeof copy, "%s", names);
+	for (char *name = strtok_r(copy, ",", &save); name != NULL;
+	     name = strtok_r(NULL, ",", &save)) {
+		uint32_t on = 0;
+
+		while (on < world->plan->count && strcmp(world->plan->nodes[on].name, name) != 0)
+			on++;
+		if (on == world->plan->count)
+			fail_msg("after=%s: no such node", name);
+		assert_int_equal(core_add_after(world->core, ids[waiter], ids[on]), 0);
+	}
+}
+
 static void
 make_core(struct world *world)
 {
@@ -85,6 +105,8 @@ make_core(struct world *world)
 		assert_int_equal(core_add(world->core, parent, &node->spec, count, &ids[i]), 0);
 	}
 	assert_true(core_count(world->core) <= MAX_NODES);
+	for (uint32_t i = 0; i < world->plan->count; i++)
+		add_after(world, ids, i, world->plan->nodes[i].after);
 }
 
 static void
@@ -277,7 +299,7 @@ do_spawn(struct world *world, const struct core_action *action)
 
 	if (action->incarnation == proc->incarnation && proc->attempts > 0)
 		return;
-	if (proc->alive || proc->spawning)
+	if (proc->alive || proc->spawning || proc->hook_runs)
 		fail_msg("%s is started while it lives", world->names[action->node]);
 	proc->incarnation = action->incarnation;
 	proc->attempts++;
@@ -288,6 +310,75 @@ do_spawn(struct world *world, const struct core_action *action)
 	if (proc->habit.crash_attempt == proc->attempts)
 		world_kill(world, proc->habit.crash_victim);
 	happen(world, proc->habit.spawn_ms, SPAWN_DONE, action->node, 0);
+}
+
+static void
+happen_hook(struct world *world, span_ms in_ms, enum what what, uint32_t node, int status)
+{
+	const struct proc *proc = &world->procs[node];
+	struct happening *one;
+
+	if (in_ms == SPAN_INFINITE)
+		return;
+	happen(world, in_ms, what, node, status);
+	one = &world->happenings[world->pending - 1];
+	one->incarnation = proc->hook_incarnation;
+	one->hook = proc->hook;
+	one->error = proc->habit.hooks[proc->hook].error;
+}
+
+/* It has run; the core hears of it with what else happens at this time. */
+static void
+hook_over(struct world *world, uint32_t node, int status)
+{
+	struct proc *proc = &world->procs[node];
+	const char *how = proc->habit.hooks[proc->hook].error != 0 ? "error"
+	    : status == SIGKILL                                    ? "cut"
+	    : status == 0                                          ? "ok"
+								   : "failed";
+
+	proc->hook_runs = false;
+	note(world, "end %s %s %s", world->names[node], core_hook_text(proc->hook), how);
+	happen_hook(world, 0, HOOK_SEEN, node, status);
+}
+
+/* One that is asked for again after a resume has been begun already; no other comes twice. */
+static void
+do_hook(struct world *world, const struct core_action *action)
+{
+	struct proc *proc = &world->procs[action->node];
+	uint32_t before = proc->hook_incarnation * HOOK_COUNT + proc->hook;
+	uint32_t now = action->incarnation * HOOK_COUNT + action->hook;
+
+	assert_true(action->hook != HOOK_NONE);
+	if (now == before)
+		return;
+	if (now < before || proc->hook_runs)
+		fail_msg("%s of %s runs twice, or beside another", core_hook_text(action->hook),
+		    world->names[action->node]);
+	if (proc->spawning || proc->alive != (action->hook == HOOK_STOP))
+		fail_msg("%s of %s runs at a wrong time", core_hook_text(action->hook),
+		    world->names[action->node]);
+	proc->hook = action->hook;
+	proc->hook_incarnation = action->incarnation;
+	proc->hook_runs = true;
+	note(world, "hook %s %u %s", world->names[action->node], action->incarnation,
+	    core_hook_text(action->hook));
+	happen_hook(world, proc->habit.hooks[action->hook].ms, HOOK_OVER, action->node,
+	    proc->habit.hooks[action->hook].status);
+	if (action->hook == HOOK_STOP && proc->habit.command_ms > 0)
+		happen(world, proc->habit.command_ms, STOP_OVER, action->node, 0);
+}
+
+static void
+do_end_hook(struct world *world, const struct core_action *action)
+{
+	struct proc *proc = &world->procs[action->node];
+
+	if (action->incarnation != proc->hook_incarnation || action->hook != proc->hook)
+		fail_msg("a hook of %s is to end that was not begun", world->names[action->node]);
+	if (proc->hook_runs)
+		hook_over(world, action->node, SIGKILL);
 }
 
 /* Supervisors are told by their states. */
@@ -353,8 +444,8 @@ act(struct world *world, const struct core_action *action)
 			    action->automatic ? " automatic" : "");
 		world->over = true;
 		break;
-	case DO_HOOK:
-	case DO_END_HOOK:
+	case DO_HOOK: do_hook(world, action); break;
+	case DO_END_HOOK: do_end_hook(world, action); break;
 	case ACTION_COUNT: break;
 	}
 }
@@ -398,8 +489,9 @@ feed_node(struct world *world, enum core_event_type type, const struct happening
 		.incarnation = one->incarnation,
 		.pid = (int32_t)(1000 + one->node),
 		.status = one->status,
+		.hook = one->hook,
 		.step = type == ON_SPAWN_FAILED ? 3 : 0,
-		.error = type == ON_SPAWN_FAILED ? 2 : 0 });
+		.error = type == ON_SPAWN_FAILED ? 2 : one->error });
 }
 
 static void
@@ -452,6 +544,12 @@ take(struct world *world, struct happening one)
 			die(world, one.node, one.status);
 		break;
 	case EXIT_SEEN: feed_node(world, ON_EXITED, &one); break;
+	case HOOK_OVER:
+		if (proc->hook_runs && proc->hook == one.hook &&
+		    proc->hook_incarnation == one.incarnation)
+			hook_over(world, one.node, one.status);
+		break;
+	case HOOK_SEEN: feed_node(world, ON_HOOK_DONE, &one); break;
 	}
 }
 

@@ -8,6 +8,7 @@
  *   fail NAME N              attempt N could not be started
  *   stop NAME N HOW          its process is gone: shutdown (told to, and did), killed, crash or normal
  *   up SUP, down SUP         (only supervisors below the root) it runs; all below it is down and it is so too
+ *   hook NAME N WHICH        its pre_start, stop_command or post_stop runs; end NAME WHICH HOW: ok, failed, cut or error
  *   exit STATUS [escalated] [automatic]
  */
 #ifndef COPPICE_TESTS_WORLD_H
@@ -56,6 +57,8 @@ void world_feed(struct world *world, const struct core_event *event);
 /* What follows without time passing; what follows in the next `ms` milliseconds. */
 void world_run(struct world *world);
 void world_advance(struct world *world, span_ms ms);
+/* A connection comes for it. */
+void world_demand(struct world *world, const char *name);
 /* From now on timers come before what happens in the same millisecond. */
 void world_timers_first(struct world *world);
 /* Makes the next attempts to start it fail, or not. */

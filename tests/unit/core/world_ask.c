@@ -31,6 +31,12 @@ world_shutdown(struct world *world)
 	world_order(world, ON_SHUTDOWN, NULL);
 }
 
+void
+world_demand(struct world *world, const char *name)
+{
+	world_order(world, ON_DEMAND, name);
+}
+
 struct core *
 world_core(struct world *world)
 {

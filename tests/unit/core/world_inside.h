@@ -27,6 +27,10 @@ struct proc {
 	struct plan_habit habit;
 	bool broken;           /* attempts fail */
 	enum core_state state; /* as the records tell it */
+	/* the last hook asked for */
+	enum core_hook hook;
+	uint32_t hook_incarnation;
+	bool hook_runs;
 };
 
 enum what {
@@ -35,7 +39,9 @@ enum what {
 	LIFE_OVER,
 	STOP_OVER,
 	EXIT_SEEN,
-	SPAWN_REFUSED
+	SPAWN_REFUSED,
+	HOOK_OVER,
+	HOOK_SEEN
 };
 
 struct happening {
@@ -43,7 +49,8 @@ struct happening {
 	uint64_t seq;
 	enum what what;
 	uint32_t node, incarnation;
-	int32_t status;
+	int32_t status, error;
+	enum core_hook hook;
 };
 
 struct world {
