@@ -361,6 +361,8 @@ build_where(const struct build *build, const struct build_place *place)
 	return (struct diag_where){
 		.file = section != NULL ? section->file : build->file->name,
 		.line = section != NULL ? section->line : 0,
-		.section = section != NULL ? section->title : "supervisor:/",
+		.section = section == NULL ? "supervisor:/"
+		    : section->line > 0    ? section->title
+					   : NULL,
 	};
 }

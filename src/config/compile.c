@@ -4,6 +4,7 @@
 #include "config/check.h"
 #include "config/daemon.h"
 #include "config/dump.h"
+#include "config/given.h"
 #include "config/identity.h"
 #include "config/include.h"
 #include "config/inherit.h"
@@ -26,12 +27,14 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "usage: coppice-engine compile -c FILE (--product FD | --check | --dump) [--container | --machine]\n"
+    "usage: coppice-engine compile (--product FD | --check | --dump) [--container | --machine]\n"
+    "           (-c FILE | [--set KEY=VALUE]... -- COMMAND [ARGUMENT]...)\n"
     "       coppice-engine compile --keys | --example\n";
 
 struct request {
 	const char *file;
-	int product; /* -1: not asked for */
+	char **given; /* instead of a file (given.h); NULL: there is one */
+	int product;  /* -1: not asked for */
 	bool check, dump;
 	void (*manual)(struct buf *out); /* prints it; NULL: not asked for */
 	enum build_mode mode;
@@ -59,6 +62,10 @@ static bool
 read_arguments(char **argv, struct request *request)
 {
 	for (char **arg = argv + 1; *arg != NULL; arg++) {
+		if (str_equal(*arg, "--set") || str_equal(*arg, "--")) {
+			request->given = arg;
+			break;
+		}
 		if (str_equal(*arg, "-c") && arg[1] != NULL)
 			request->file = *++arg;
 		else if (str_equal(*arg, "--check"))
@@ -81,7 +88,9 @@ read_arguments(char **argv, struct request *request)
 	bool manual = request->manual != NULL;
 
 	return (request->product >= 0) + request->check + request->dump + manual == 1 &&
-	    (request->file != NULL || manual);
+	    (request->file != NULL) + (request->given != NULL) <= 1 &&
+	    (request->file != NULL || request->given != NULL || manual) &&
+	    (request->given == NULL || given_problem(request->given) == NULL);
 }
 
 static int
@@ -123,7 +132,7 @@ finish(const struct request *request, const struct build *build,
 	if (request->dump) {
 		problem = dump_write(build, settings, &out);
 	} else if (request->check) {
-		diag_put(&out, request->file);
+		diag_put(&out, request->given != NULL ? "coppiced" : request->file);
 		buf_puts(&out, ": OK: ");
 		put_counts(build, &out);
 		buf_puts(&out, "\n");
@@ -146,8 +155,13 @@ static int
 run(const struct request *request)
 {
 	struct diag *diag = diag_new();
-	struct raw_file *file = include_read(request->file, diag);
-	struct build *build = build_new(file, request->mode, diag);
+	struct raw_file *file = request->given != NULL ? given_read(request->given, diag)
+						       : include_read(request->file, diag);
+	/* A command line is a container's, wherever it stands. */
+	enum build_mode mode = request->given != NULL && request->mode == BUILD_SERVICE
+	    ? BUILD_CONTAINER
+	    : request->mode;
+	struct build *build = build_new(file, mode, diag);
 	struct daemon_settings settings;
 	struct buf messages = { 0 };
 	int status = EX_CONFIG;

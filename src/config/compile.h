@@ -2,7 +2,8 @@
  * compile: the role that reads INI files and hands over effective specs. Exit status 0, or 78 with every error on stderr as
  * "file:line: [section] key: what is wrong (did you mean …?)".
  *
- *   coppice-engine compile -c FILE (--product FD | --check | --dump) [--container | --machine]
+ *   coppice-engine compile (--product FD | --check | --dump) [--container | --machine]
+ *       (-c FILE | [--set KEY=VALUE]… -- COMMAND [ARGUMENT]…)
  *   coppice-engine compile --keys        the table of keys, for people
  *   coppice-engine compile --example     etc/coppice.conf
  *
@@ -12,7 +13,7 @@
  * some file sets for the place, by key: the value as text that a file can hold, and where it stands.
  *
  * {"version": 2,
- *  "coppice": {"control_socket": "/run/coppice/control.sock", "control_mode": 432, "control_gid": null|n, "make_runtime_dir": bool,
+ *  "coppice": {"control_socket": null (none)|"/run/coppice/control.sock", "control_mode": 432, "control_gid": null|n, "make_runtime_dir": bool,
  *              "operator_uids": [0], "operator_gids": [], "shutdown_timeout": 90000, "event_history": 4096}}
  *   {"path": "shop", "kind": "supervisor",
  *     "restart": "permanent", "significant": false, "autostart": true, "backoff": "exponential", "backoff_delay": 100, "backoff_max": 30000,
@@ -24,7 +25,7 @@
  *     …the first eleven keys as above…,
  *     "ready": "spawn", "start_timeout": 10000, "stop": [["TERM", 5000], ["KILL", null]], "stop_group": false, "kill_mode": "tree",
  *     "success_exit": [0, "TERM"], "no_restart_exit": [], "escalate_exit": [],
- *     "program": {"argv": ["/srv/shop/web"], "env": ["NAME=value", …] (the child's own, after `user`'s, and its path), "clear_env": false,
+ *     "program": {"argv": ["/srv/shop/web"] ("given": true beside it: to show only; what runs is the command of the command line), "env": ["NAME=value", …] (the child's own, after `user`'s, and its path), "clear_env": false,
  *        "directory": null|"/srv", "stdin": "null"|"inherit"|"/path", "log": "inherit"|"null"|"file", "log_file": null|"/path",
  *        "log_stderr": "same"|"inherit"|"null"|"file"…, "log_stderr_file": null|"/path", "umask": 18,
  *        "identity": null | {"uid": 1000, "gid": 1000, "groups": [1000], "home": "/home/shop", "name": "shop", "shell": "/bin/sh"},

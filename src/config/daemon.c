@@ -99,6 +99,8 @@ read_socket(const struct build *build, struct daemon_settings *settings)
 	size_t room = sizeof((struct sockaddr_un *)NULL)->sun_path - 1;
 	char clip[DIAG_CLIP_SIZE];
 
+	if (str_equal(path, "none"))
+		return;
 	settings->control_socket =
 	    *path == '/' ? mem_strdup(path) : mem_printf("%s/%s", settings->runtime_dir, path);
 	settings->make_runtime_dir = is_in(settings->control_socket, settings->runtime_dir);

@@ -9,7 +9,7 @@
 #include <sys/types.h>
 
 struct daemon_settings {
-	char *runtime_dir, *control_socket, *log_dir;
+	char *runtime_dir, *control_socket, *log_dir; /* control_socket NULL: none */
 	/* the socket is in runtime_dir, which the daemon makes where it is missing */
 	bool make_runtime_dir;
 	int64_t control_mode, shutdown_timeout, event_history;

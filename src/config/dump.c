@@ -27,7 +27,9 @@ put_origin(struct dump *dump, const struct raw_entry *entry)
 {
 	buf_puts(dump->out, "# ");
 	diag_put(dump->out, entry->section->file);
-	buf_printf(dump->out, ":%" PRIu32 "\n", entry->line);
+	if (entry->line > 0)
+		buf_printf(dump->out, ":%" PRIu32, entry->line);
+	buf_puts(dump->out, "\n");
 }
 
 /* The lines of a value; all but the first are indented, to continue it. */

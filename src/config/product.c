@@ -215,6 +215,9 @@ put_program(const struct build_place *place, const char *log_dir, struct buf *ou
 	put_name("program", out);
 	buf_puts(out, "{\"argv\": ");
 	value_json(&keys_table[KEY_COMMAND], place->settings[KEY_COMMAND].value, out);
+	/* Whatever bytes it has: JSON does not hold all. */
+	if (place->settings[KEY_COMMAND].entry->line == 0)
+		buf_puts(out, ", \"given\": true");
 	put_environment(place, out);
 	put_setting(place, KEY_CLEAR_ENV, out);
 	put_setting(place, KEY_DIRECTORY, out);
@@ -235,7 +238,9 @@ put_origin(const struct build_setting *setting, const char *name, const char *su
 {
 	const struct raw_entry *entry = setting->entry;
 	char *key = mem_printf("%s%s", name, suffix);
-	char *origin = mem_printf("%s:%" PRIu32, entry->section->file, entry->line);
+	char *origin = entry->line > 0
+	    ? mem_printf("%s:%" PRIu32, entry->section->file, entry->line)
+	    : mem_strdup(entry->section->file);
 	struct buf text = { 0 };
 
 	buf_puts(&text, "");
@@ -299,7 +304,10 @@ static void
 put_daemon(const struct daemon_settings *settings, struct buf *out)
 {
 	buf_puts(out, "{\"control_socket\": ");
-	buf_json_string(out, settings->control_socket);
+	if (settings->control_socket != NULL)
+		buf_json_string(out, settings->control_socket);
+	else
+		buf_puts(out, "null");
 	buf_printf(out, ", \"control_mode\": %" PRId64, settings->control_mode);
 	if (settings->has_control_gid)
 		buf_printf(out, ", \"control_gid\": %u", settings->control_gid);

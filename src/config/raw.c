@@ -385,39 +385,49 @@ put_section(struct raw_file *file, struct raw_section *section)
 	file->sections[file->count++] = section;
 }
 
-static void
-add_section(struct raw_file *file, struct logical *logical)
+struct raw_section *
+raw_add_section(struct raw_file *file, char *title)
 {
 	struct raw_section *section = mem_zalloc(1, sizeof *section);
 
-	*section = (struct raw_section){
-		.file = file->name,
-		.title = logical->name,
-		.line = logical->line,
-		.broken = logical->bad,
-	};
-	logical->name = NULL;
+	*section = (struct raw_section){ .file = file->name, .title = title };
 	put_section(file, section);
+	return section;
+}
+
+static void
+add_section(struct raw_file *file, struct logical *logical)
+{
+	struct raw_section *section = raw_add_section(file, logical->name);
+
+	section->line = logical->line;
+	section->broken = logical->bad;
+	logical->name = NULL;
+}
+
+struct raw_entry *
+raw_add_entry(struct raw_section *section, char *key, char *value)
+{
+	struct raw_entry *entry = mem_zalloc(1, sizeof *entry);
+
+	*entry = (struct raw_entry){ .section = section, .key = key, .value = value };
+	if ((section->count & (section->count - 1)) == 0)
+		section->entries = mem_grow(section->entries,
+		    section->count > 0 ? section->count * 2 : 1, sizeof(struct raw_entry *));
+	section->entries[section->count++] = entry;
+	return entry;
 }
 
 static void
 add_entry(struct raw_section *section, struct logical *logical)
 {
-	struct raw_entry *entry = mem_zalloc(1, sizeof *entry);
+	char *value = logical->value.data != NULL ? logical->value.data : mem_strdup("");
+	struct raw_entry *entry = raw_add_entry(section, logical->name, value);
 
-	*entry = (struct raw_entry){
-		.section = section,
-		.key = logical->name,
-		.value = logical->value.data != NULL ? logical->value.data : mem_strdup(""),
-		.line = logical->line,
-		.reported = logical->bad,
-	};
+	entry->line = logical->line;
+	entry->reported = logical->bad;
 	logical->name = NULL;
 	logical->value = (struct buf){ 0 };
-	if ((section->count & (section->count - 1)) == 0)
-		section->entries = mem_grow(section->entries,
-		    section->count > 0 ? section->count * 2 : 1, sizeof(struct raw_entry *));
-	section->entries[section->count++] = entry;
 }
 
 #if INI_HANDLER_LINENO
@@ -449,12 +459,20 @@ take_stand_in(void *user, const char *section, const char *name, const char *val
 }
 
 struct raw_file *
-raw_parse(const char *name, char *text, size_t len, struct diag *diag)
+raw_new(const char *name)
 {
 	struct raw_file *file = mem_zalloc(1, sizeof *file);
-	struct reader reader = { .diag = diag, .file = file };
 
 	file->name = mem_strdup(name);
+	return file;
+}
+
+struct raw_file *
+raw_parse(const char *name, char *text, size_t len, struct diag *diag)
+{
+	struct raw_file *file = raw_new(name);
+	struct reader reader = { .diag = diag, .file = file };
+
 	read_lines(&reader, text, len);
 	if (ini_parse_stream(next_stand_in, &reader, take_stand_in, &reader) != 0)
 		error_at(&reader, 0, "inih cannot read what it was given");
@@ -538,7 +556,8 @@ raw_where(const struct raw_entry *entry)
 	return (struct diag_where){
 		.file = entry->section->file,
 		.line = entry->line,
-		.section = entry->section->title,
+		/* of a command line only the key was written */
+		.section = entry->line > 0 ? entry->section->title : NULL,
 		.key = entry->key,
 	};
 }

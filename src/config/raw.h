@@ -16,8 +16,8 @@ struct value;
 struct raw_entry {
 	const struct raw_section *section;
 	char *key;
-	char *value; /* trimmed; lines that continue it are joined with '\n' */
-	uint32_t line;
+	char *value;   /* trimmed; lines that continue it are joined with '\n' */
+	uint32_t line; /* 0: of a command line (given.h) */
 	bool reported; /* something is known to be wrong with it: one message is enough */
 
 	/* What build finds out about it. */
@@ -55,6 +55,10 @@ struct raw_file {
 struct raw_file *raw_read(const char *path, const char *because, struct diag *diag);
 /* The same from memory; the bytes are changed, and text[len], which must be a NUL. */
 struct raw_file *raw_parse(const char *name, char *text, size_t len, struct diag *diag);
+/* An empty one, and what is added to it; titles, keys and values are taken over. Line 0: of no file. */
+struct raw_file *raw_new(const char *name);
+struct raw_section *raw_add_section(struct raw_file *file, char *title);
+struct raw_entry *raw_add_entry(struct raw_section *section, char *key, char *value);
 /* Moves everything behind what `all` has; *file is freed. */
 void raw_append(struct raw_file *all, struct raw_file **file);
 /* Frees all but what `parsed` points to. */

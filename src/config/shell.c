@@ -55,7 +55,8 @@ shell_check(const struct build *build, const struct build_place *place)
 	size_t count = 0;
 	char **bare = NULL;
 
-	if (command->entry != NULL && command->value != NULL)
+	/* What came from a command line a shell has seen already. */
+	if (command->entry != NULL && command->value != NULL && command->entry->line > 0)
 		bare = words_bare(command->entry->value, &count);
 	for (size_t i = 0; i < count && wrong == NULL; i++) {
 		const char *word = command->value->words[i];

@@ -222,6 +222,7 @@ make(struct act *act, const struct job *start)
 	request.node = start->node;
 	request.incarnation = start->incarnation;
 	request.files = engine->files;
+	request.terminal = engine->terminal;
 	request.start_timeout = place->spec.start_timeout;
 	error = notify_begin(engine->notify, place, &request);
 	if (error) {

@@ -77,19 +77,25 @@ arguments_read(struct arguments *arguments, int argc, char **argv, const char **
 		*problem = argv[i];
 		if (str_equal(argv[i], "--hold"))
 			arguments->hold = true;
+		else if (str_equal(argv[i], "--terse"))
+			arguments->terse = true;
+		else if (str_equal(argv[i], "--terminal"))
+			arguments->terminal = true;
 		else if (i + 1 >= argc || read_pair(arguments, argv[i], argv[i + 1]))
 			return -EINVAL;
 		else
 			i++;
 	}
-	for (i++; i + 1 < argc; i += 2) {
-		*problem = argv[i];
-		if (!str_equal(argv[i], "-c"))
-			return -EINVAL;
-		arguments->config = argv[i + 1];
-	}
 	*problem = "it has to be started by coppiced";
-	if (!arguments->reaper || !arguments->generation || !arguments->config)
+	if (!arguments->reaper || !arguments->generation || i + 2 >= argc)
+		return -EINVAL;
+	arguments->given = argv + i + 1;
+	for (i++; i < argc && str_equal(argv[i], "--set"); i += 2)
+		;
+	*problem = "a file or a command is expected";
+	if (i + 1 < argc && str_equal(argv[i], "--"))
+		arguments->command = argv + i + 1;
+	else if (i + 1 >= argc || !str_equal(argv[i], "-c"))
 		return -EINVAL;
 	return 0;
 }

@@ -13,11 +13,15 @@ struct arguments {
 	int32_t reaper;
 	uint32_t generation;
 	bool hold;
+	bool terse;    /* nothing is said of what goes well */
+	bool terminal; /* no session of our own: the command's terminal is the reaper's */
 	/*
 	 * the soft RLIMIT_NOFILE that coppiced was started with; RLIM_INFINITY when it was not told
 	 */
 	rlim_t files;
-	const char *config;
+	/* what the compile role is told: "-c" and a file, or what a command line gives; NULL-ended */
+	char **given;
+	char **command; /* of `given` the command and its arguments; NULL: it is a file */
 	int checkpoint, specs, control; /* stored descriptors; -1: none */
 	int kept;                       /* a file of struct link_kept; -1: none */
 };

@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -62,13 +63,20 @@ own_descriptors(struct child_plan *plan)
 
 /*
  * A session of its own, so that neither `kill 0` nor the terminal's signals pass between children
- * and us (FIELD 2.C.10).
+ * and us (FIELD 2.C.10). A command that has the terminal needs our session for it, so it gets a group.
  */
 STEP_IN_CHILD
 new_session(struct child_plan *plan)
 {
-	(void)plan;
-	return raw(SYS_setsid, 0, 0, 0, 0);
+	int32_t own = (int32_t)raw(SYS_getpid, 0, 0, 0, 0);
+	long result;
+
+	if (!plan->request.terminal)
+		return raw(SYS_setsid, 0, 0, 0, 0);
+	/* TTOU is blocked here; a terminal that has hung up meanwhile is no reason not to run. */
+	result = raw(SYS_setpgid, 0, 0, 0, 0);
+	(void)raw(SYS_ioctl, STDIN_FILENO, TIOCSPGRP, address(&own), 0);
+	return result;
 }
 
 /* Makes `fd` the descriptor `target` and leaves it open over exec. */

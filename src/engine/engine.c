@@ -11,6 +11,7 @@
 #include "engine/notify.h"
 #include "engine/orphaned.h"
 #include "engine/process.h"
+#include "engine/program.h"
 #include "engine/resume.h"
 #include "engine/spawn.h"
 #include "engine/uplink.h"
@@ -23,8 +24,14 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
+
+/* What a command's end is to shells. */
+#define STATUS_NOT_RUN   126
+#define STATUS_NOT_FOUND 127
+#define STATUS_SIGNAL    128
 
 /* ---- the way of an event ---- */
 
@@ -78,16 +85,18 @@ engine_wall_ms(mono_ms at)
 
 /* Everything here is worth having and none of it worth ending for. */
 static void
-prepare_process(void)
+prepare_process(bool terminal)
 {
-	sigset_t pipe;
+	sigset_t writing;
 
-	sigemptyset(&pipe);
-	sigaddset(&pipe, SIGPIPE);
-	(void)sigprocmask(SIG_BLOCK, &pipe, NULL);
+	/* With a terminal we are in its background, and must be able to write to it all the same. */
+	sigemptyset(&writing);
+	sigaddset(&writing, SIGPIPE);
+	sigaddset(&writing, SIGTTOU);
+	(void)sigprocmask(SIG_BLOCK, &writing, NULL);
 	/* half-made children share our memory: nobody may trace them or have it dumped */
 	(void)prctl(PR_SET_DUMPABLE, 0);
-	if (getsid(0) != getpid())
+	if (!terminal && getsid(0) != getpid())
 		(void)setsid();
 	(void)fd_set_cloexec(LINK_FD, 1);
 }
@@ -199,7 +208,7 @@ begin(struct engine *engine, const struct arguments *arguments)
 	uint64_t seed = make_seed();
 	int status = 0, error;
 
-	engine->specs = load_compile(arguments->config, engine->mode, &status);
+	engine->specs = load_compile(arguments->given, engine->mode, &status);
 	if (engine->specs < 0)
 		return status;
 	error = load_read(&product, engine->specs, &problem);
@@ -221,8 +230,10 @@ begin(struct engine *engine, const struct arguments *arguments)
 		status = store_all(engine);
 	if (status)
 		return status;
-	log_line(NULL, "coppice %s begins: %u node%s, %s", COPPICE_VERSION,
-	    core_count(engine->core), core_count(engine->core) == 1 ? "" : "s", arguments->config);
+	if (!engine->terse)
+		log_line(NULL, "coppice %s begins: %u node%s, %s", COPPICE_VERSION,
+		    core_count(engine->core), core_count(engine->core) == 1 ? "" : "s",
+		    engine->is_command ? arguments->command[0] : arguments->given[1]);
 	if (engine->hold_requested)
 		engine_feed(engine, &hold);
 	engine_feed(engine, &boot);
@@ -284,15 +295,43 @@ way_out(const struct engine *engine, const struct core_action *exit)
 	return exit->automatic || asked <= 0 ? LEAVE_POWEROFF : (enum link_leave_how)asked;
 }
 
+/*
+ * A command's own status, also where it was asked to stop; what shells say of one that could not be
+ * run. But one that was restarted until that was too much has failed as a tree does.
+ */
+static int
+status_of_command(const struct engine *engine, const struct core_action *exit)
+{
+	const uint32_t command = 1; /* behind the root */
+	const struct image_process *process = &engine->processes[command];
+	struct core_view view;
+
+	if (exit->escalated || core_count(engine->core) <= command)
+		return exit->status;
+	core_view(engine->core, command, &view);
+	if (process->state == PROCESS_FAILED)
+		return process->step == STEP_EXEC && process->error == ENOENT ? STATUS_NOT_FOUND
+									      : STATUS_NOT_RUN;
+	if (!view.ended)
+		return exit->status;
+	if (view.status == CORE_STATUS_UNKNOWN)
+		return EX_OSERR;
+	return WIFSIGNALED(view.status) ? STATUS_SIGNAL + WTERMSIG(view.status)
+					: WEXITSTATUS(view.status);
+}
+
 static int
 leave(struct engine *engine)
 {
 	struct core_action exit = { .status = EX_OSERR };
 
 	(void)act_is_leaving(engine->act, &exit);
+	if (engine->is_command)
+		exit.status = status_of_command(engine, &exit);
 	control_free(&engine->control); /* before coppiced goes, so that no socket is left behind */
 	events_log(engine);
-	log_line(NULL, "everything is down, leaving with status %d", exit.status);
+	if (!engine->terse)
+		log_line(NULL, "everything is down, leaving with status %d", exit.status);
 	log_flush();
 	if (!engine->reaper_lost && uplink_leave(way_out(engine, &exit), exit.status))
 		log_line(NULL, "the reaper does not hear that everything is down");
@@ -326,11 +365,15 @@ engine_main(int argc, char **argv)
 	const char *problem;
 	int status;
 
-	prepare_process();
 	if (arguments_read(&arguments, argc, argv, &problem)) {
 		log_line(NULL, "the engine does not understand its arguments: %s", problem);
 		return EX_USAGE;
 	}
+	prepare_process(arguments.terminal);
+	program_set_given(arguments.command);
+	engine.is_command = arguments.command != NULL;
+	engine.terse = arguments.terse;
+	engine.terminal = arguments.terminal;
 	log_set_pid(arguments.reaper);
 	engine.reaper_pid = arguments.reaper;
 	engine.generation = arguments.generation;

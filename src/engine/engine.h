@@ -51,6 +51,9 @@ struct engine {
 	struct notify *notify; /* notify.h */
 	struct rlimit files;   /* RLIMIT_NOFILE for children: what coppiced was started with */
 	int specs;             /* the product of compile, a memory file */
+	bool is_command;       /* the tree is a command line's: its end is ours (coppiced(8)) */
+	bool terse;            /* nothing is said of what goes well */
+	bool terminal;         /* the command has our session's terminal */
 	bool reaper_lost;
 	struct orphaned *orphaned; /* orphaned.h; for when the reaper is lost */
 };

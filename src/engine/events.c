@@ -280,6 +280,8 @@ write_line(const struct engine *engine, const struct image_event *event)
 	 */
 	if (event->type >= RECORD_COUNT || event->node >= core_count(engine->core))
 		return;
+	if (engine->terse && event_severity_of(event) < EVENT_WARNING)
+		return;
 	LINES[event->type](engine, event, text);
 	if (text[0])
 		log_line_at(

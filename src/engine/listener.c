@@ -191,9 +191,12 @@ int
 listener_open(struct listener *listener, const struct settings *settings)
 {
 	struct sockaddr_un address;
+	int error;
 
 	*listener = (struct listener){ .fd = -1 };
-	int error = listener_address(&address, settings->control_socket);
+	if (settings->control_socket[0] == '\0')
+		return -ENOENT;
+	error = listener_address(&address, settings->control_socket);
 	if (error == 0 && settings->make_runtime_dir)
 		error = listener_make_directory(settings->control_socket);
 	if (error != 0)

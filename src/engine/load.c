@@ -1,5 +1,6 @@
 #include "engine/load.h"
 
+#include "config/compile.h"
 #include "lib/fd.h"
 #include "lib/log.h"
 #include "lib/span.h"
@@ -12,8 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -26,40 +27,25 @@
 /* ---- running compile ---- */
 
 /*
- * In the child: a new session, no signal blocked or ignored, the product's descriptor open over
- * exec.
- */
-static _Noreturn void
-become_compile(char *const *argv, int product)
-{
-	/* without /proc the name that we were started by must do, which coppiced gives whole */
-	const char *self = access("/proc/self/exe", X_OK) == 0
-	    ? "/proc/self/exe"
-	    : (const char *)getauxval(AT_EXECFN); // NOLINT(performance-no-int-to-ptr)
-	sigset_t none;
-
-	(void)setsid();
-	for (int number = 1; number <= SIGRTMAX; number++)
-		(void)signal(number, SIG_DFL); /* EINVAL for some */
-	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	(void)fd_set_cloexec(product, 0);
-	execv(self, argv);
-	log_line(NULL, "cannot run the compile role, %s: %s", self, strerror(errno));
-	_exit(EX_OSERR);
-}
-
-/*
- * 0 or a negative errno. Not posix_spawn: glibc's takes the EPERM of a filter that blocks clone3
- * for an answer; its fork does not ask for clone3, and nothing here is large or has threads yet.
+ * The child is a copy of us and not executed anew, which would cost a millisecond: we are small and
+ * have no threads yet. 0 or a negative errno.
  */
 static int
-start(pid_t *pid, char *const *argv, int product)
+start(pid_t *pid, int argc, char **argv)
 {
+	sigset_t none;
+
+	log_flush();
 	*pid = fork();
-	if (*pid == 0)
-		become_compile(argv, product);
-	return *pid < 0 ? -errno : 0;
+	if (*pid < 0)
+		return -errno;
+	if (*pid > 0)
+		return 0;
+	(void)setsid();
+	(void)prctl(PR_SET_NAME, "coppice-compile"); /* for ps; nothing depends on it */
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	exit(compile_main(argc, argv));
 }
 
 /*
@@ -112,27 +98,34 @@ judge(int status)
 }
 
 int
-load_compile(const char *config, enum link_mode mode, int *status)
+load_compile(char *const *given, enum link_mode mode, int *status)
 {
-	char number[16], name[] = "coppice-engine", role[] = "compile", c[] = "-c",
-			 product[] = "--product";
+	char number[16], role[] = "compile", product[] = "--product";
 	char container[] = "--container", machine[] = "--machine";
-	char *file = strdup(config);
-	char *argv[] = { name, role, c, file, product, number, NULL, NULL };
-	int fd = memfd_create("coppice-specs", MFD_CLOEXEC);
-	int error;
+	int count = 0, argc = 0, error, fd = memfd_create("coppice-specs", MFD_CLOEXEC);
+	char **argv;
 	pid_t pid = -1;
 
-	if (mode != MODE_SERVICE)
-		argv[6] = mode == MODE_CONTAINER ? container : machine;
+	while (given[count])
+		count++;
+	argv = calloc((size_t)count + 5, sizeof(*argv));
 	(void)snprintf(number, sizeof(number), "%d", fd);
-	error = fd < 0 ? -errno : !file ? -ENOMEM : start(&pid, argv, fd);
+	error = fd < 0 ? -errno : !argv ? -ENOMEM : 0;
+	if (!error) {
+		argv[argc++] = role;
+		argv[argc++] = product;
+		argv[argc++] = number;
+		if (mode != MODE_SERVICE)
+			argv[argc++] = mode == MODE_CONTAINER ? container : machine;
+		memcpy(argv + argc, given, (size_t)count * sizeof(*argv));
+		error = start(&pid, argc + count, argv);
+	}
 	if (error)
 		log_line(NULL, "cannot run the compile role: %s", strerror(-error));
 	*status = error ? EX_OSERR : judge(wait_for(pid));
 	if (*status)
 		fd_close(&fd);
-	free(file);
+	free(argv);
 	return fd;
 }
 

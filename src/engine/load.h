@@ -12,10 +12,10 @@
 #include <stddef.h>
 
 /*
- * Runs `coppice-engine compile` on the configuration. The descriptor of its product (CLOEXEC), or
+ * Runs the compile role on the configuration, as the command line `given` has it (arguments.h). The descriptor of its product (CLOEXEC), or
  * −1 and in *status what the daemon is to exit with; everything has been said on stderr then.
  */
-int load_compile(const char *config, enum link_mode mode, int *status);
+int load_compile(char *const *given, enum link_mode mode, int *status);
 
 struct load_product {
 	char *text; /* mapped */

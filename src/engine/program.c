@@ -32,6 +32,9 @@ static struct {
 	size_t size;
 } arena;
 
+/* NULL: none. */
+static const char *const *given;
+
 /* --- reading ---------------------------------------------------------------------------------- */
 
 /* The object being read; `problem` is the first thing wrong. */
@@ -355,6 +358,8 @@ read_program(struct reader *reader, struct program *program)
 	if (program == NULL)
 		return;
 	argv[argc] = NULL;
+	if (given != NULL && json_is_true(json_object_get(reader->object, "given")))
+		request.argv = given;
 	program->request = request;
 }
 
@@ -401,6 +406,12 @@ program_new(const json_t *object, const char **problem)
 	program->is_marked = is_marked(program);
 	program->request.search_path = search_path(program->request.envp);
 	return program;
+}
+
+void
+program_set_given(char *const *command)
+{
+	given = (const char *const *)command;
 }
 
 void

@@ -17,6 +17,8 @@ struct program;
  * From the "program" object of the compile product. NULL on error, with a static text in *problem.
  */
 struct program *program_new(const json_t *object, const char **problem);
+/* The command of our own command line, which a product may name; NULL: there is none. */
+void program_set_given(char *const *command);
 void program_free(struct program **program);
 /*
  * The request for an instance (0: no template); node, incarnation, files and start_timeout are left

@@ -54,6 +54,8 @@ settings_socket(const json_t *object, char path[sizeof((struct settings *)NULL)-
 	const json_t *value = json_object_get(object, "control_socket");
 	size_t len = json_string_length(value);
 
+	if (json_is_null(value))
+		return true;
 	if (!json_is_string(value) || len == 0 ||
 	    len >= sizeof((struct settings *)NULL)->control_socket)
 		return false;

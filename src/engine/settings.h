@@ -14,7 +14,7 @@
 #define SETTINGS_MAX_OPERATORS 64
 
 struct settings {
-	char control_socket[108];
+	char control_socket[108]; /* "": none */
 	mode_t control_mode;
 	gid_t control_gid; /* (gid_t)-1: unchanged */
 	/*

@@ -60,11 +60,27 @@ shut_down(struct engine *engine, int number, enum link_leave_how how)
 	 */
 	if (number == SIGINT)
 		event.now = next->interrupts++ > 0;
-	log_line(
-	    NULL, "SIG%s: shutting down%s", names_signal_text(number), event.now ? " at once" : "");
+	if (!engine->terse)
+		log_line(NULL, "SIG%s: shutting down%s", names_signal_text(number),
+		    event.now ? " at once" : "");
 	if (!core_is_leaving(engine->core)) /* how it leaves is settled by who asks first */
 		engine_set_leave(engine, how);
 	engine_submit(engine, &event);
+}
+
+/* What init would do nothing with is for the command: it may mean something by it. */
+static void
+pass_on(struct engine *engine, int number)
+{
+	uint32_t count = core_count(engine->core);
+
+	for (uint32_t node = 1; node < count; node++) {
+		int error = engine_signal(
+		    engine, node, number, core_spec_of(engine->core, node)->stop_group);
+		if (error < 0 && !engine->terse)
+			log_line(NULL, "SIG%s: the command does not get it: %s",
+			    names_signal_text(number), strerror(-error));
+	}
 }
 
 void
@@ -74,6 +90,8 @@ signals_handle(struct engine *engine, int number)
 
 	if (how >= 0)
 		shut_down(engine, number, (enum link_leave_how)how);
+	else if (engine->is_command)
+		pass_on(engine, number);
 	else if (number == SIGHUP)
 		log_line(NULL, "SIGHUP: reload is not supported yet; nothing has changed");
 	else if (number == SIGUSR1)

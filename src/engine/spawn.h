@@ -103,6 +103,8 @@ struct spawn_request {
 	/* RLIMIT_NOFILE of the child: what the daemon was started with; rlim_max 0: as it is */
 	struct rlimit files;
 	struct contract contract;
+	/* no session of its own: it stays in ours and becomes the terminal's foreground */
+	bool terminal;
 	/* ready_fd, of ours, becomes ready_number in the child; number 0: none does */
 	int ready_fd, ready_number;
 	span_ms start_timeout;

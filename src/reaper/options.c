@@ -5,24 +5,32 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-static const char *const names[] = { "-c", "--check", "--dump", "--hold", "--help", "--version" };
+static const char *const names[] = { "-c", "--check", "--dump", "--hold", "--set", "--verbose",
+	"--help", "--version" };
 
 static const char usage[] = "Usage: coppiced [-c FILE] [--check | --dump] [--hold]\n"
+			    "       coppiced [--set KEY=VALUE]... [--verbose] [--check | --dump] "
+			    "-- COMMAND [ARGUMENT]...\n"
 			    "       coppiced --help [keys] | --version\n";
 static const char help[] =
-    "Keeps a tree of programs alive, as the configuration says. Stays in the foreground.\n\n"
+    "Keeps a tree of programs alive, as the configuration says. Stays in the foreground.\n"
+    "With a COMMAND it runs that alone, without any file, and ends as it ends.\n\n"
     "  -c FILE      the configuration (/etc/coppice/coppice.conf; without root\n"
     "               $XDG_CONFIG_HOME/coppice/coppice.conf or ~/.config/coppice/coppice.conf)\n"
     "  --check      read the configuration, print every error and warning, start nothing\n"
     "  --dump       print the configuration as it takes effect, start nothing\n"
     "  --hold       start nothing by itself; `coppicectl start /` ends that\n"
+    "  --set K=V    for the COMMAND: a key as in a file, such as restart=transient\n"
+    "  --verbose    with a COMMAND: say also what goes well\n"
     "  --help       this text; --help keys: every key of the configuration\n"
     "  --version    print the version\n\n"
     "Exit status: 0 asked to stop, 64 usage, 70 the root gave up, 71 system error, 78 configuration;\n"
-    "a significant child's own where it ends the tree. See coppiced(8).\n";
+    "a significant child's own where it ends the tree, the COMMAND's own, 128 + N for signal N.\n"
+    "See coppiced(8).\n";
 
 static void
 quit(struct options *options, int status)
@@ -70,8 +78,38 @@ unknown(struct options *options, const char *word)
 	    word[0] == '-' ? "option" : "argument", word);
 	if (nearest)
 		dprintf(STDERR_FILENO, " (did you mean \"%s\"?)", nearest);
+	else if (word[0] != '-')
+		dprintf(STDERR_FILENO, ": a command stands behind \"--\"");
 	dprintf(STDERR_FILENO, "\n%s", usage);
 	quit(options, EX_USAGE);
+}
+
+static void
+wrong(struct options *options, const char *problem)
+{
+	dprintf(STDERR_FILENO, "coppiced: %s\n%s", problem, usage);
+	quit(options, EX_USAGE);
+}
+
+/* Where the word has been is room for it: `given` never outruns what is read. */
+static void
+give(struct options *options, char *word)
+{
+	options->given[options->given_count++] = word;
+}
+
+/* "--", the command and its arguments: all that is left. Returns how many words that was. */
+static int
+take_command(struct options *options, char **argv)
+{
+	int count = 0;
+
+	options->is_command = true;
+	if (!argv[1] || !argv[1][0])
+		wrong(options, "a command is expected behind \"--\"");
+	for (; argv[count]; count++)
+		give(options, argv[count]);
+	return count;
 }
 
 /* One option and its argument; returns how many words of argv that was. */
@@ -80,13 +118,23 @@ read_one(struct options *options, char **argv)
 {
 	const char *word = argv[0];
 
+	if (str_equal(word, "--"))
+		return take_command(options, argv);
+	if (str_equal(word, "--set") && argv[1] && strchr(argv[1], '=')) {
+		give(options, argv[0]);
+		give(options, argv[1]);
+		return 2;
+	}
 	if (str_equal(word, "-c") && argv[1] && argv[1][0]) {
 		set_config(options, argv[1], "");
 		return 2;
 	}
 	if (str_equal(word, "-c")) {
-		dprintf(STDERR_FILENO, "coppiced: -c needs a FILE\n%s", usage);
-		quit(options, EX_USAGE);
+		wrong(options, "-c needs a FILE");
+	} else if (str_equal(word, "--set")) {
+		wrong(options, "--set needs KEY=VALUE, such as --set restart=transient");
+	} else if (str_equal(word, "--verbose")) {
+		options->terse = false;
 	} else if (str_equal(word, "--check") || str_equal(word, "--dump")) {
 		options->action = OPTIONS_COMPILE;
 		options->compile_to = word;
@@ -113,12 +161,19 @@ read_one(struct options *options, char **argv)
 void
 options_read(struct options *options, int argc, char **argv, bool lenient)
 {
-	*options = (struct options){ .action = OPTIONS_RUN };
+	static char c[] = "-c";
+
+	*options = (struct options){ .action = OPTIONS_RUN, .terse = true, .given = argv };
 	for (int i = 1; i < argc && options->action != OPTIONS_QUIT;
 	     i += read_one(options, argv + i)) {
 		;
 	}
-	if (!options->config[0] && options->action != OPTIONS_QUIT &&
+	if (options->action != OPTIONS_QUIT && options->is_command && options->config[0])
+		wrong(options, "a command has no file: take -c away, or \"--\" with what follows");
+	if (options->action != OPTIONS_QUIT && !options->is_command && options->given_count > 0)
+		wrong(options,
+		    "--set is for a command, behind \"--\"; other settings stand in the file");
+	if (!options->config[0] && options->action != OPTIONS_QUIT && !options->is_command &&
 	    !(options->action == OPTIONS_COMPILE && str_equal(options->compile_to, "--keys")))
 		default_config(options);
 	if (lenient && options->action != OPTIONS_RUN) {
@@ -126,5 +181,15 @@ options_read(struct options *options, int argc, char **argv, bool lenient)
 		options->action = OPTIONS_RUN;
 		if (!options->config[0])
 			set_config(options, "/etc", "/coppice/coppice.conf");
+		options->is_command = false;
 	}
+	options->terse = options->terse && options->is_command;
+	if (options->is_command) {
+		options->given[options->given_count] = NULL;
+		return;
+	}
+	options->file[0] = options->config[0] ? c : NULL;
+	options->file[1] = options->config;
+	options->given = options->file;
+	options->given_count = options->config[0] ? 2 : 0;
 }

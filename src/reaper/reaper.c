@@ -221,6 +221,19 @@ hand_on(struct reaper *reaper)
 		send_all(reaper);
 }
 
+/*
+ * The command had the terminal: when it has ended, Ctrl-C is for us, and for whoever comes after us. TTOU
+ * is blocked.
+ */
+static void
+take_terminal_back(void)
+{
+	pid_t foreground = tcgetpgrp(STDIN_FILENO);
+
+	if (foreground > 0 && foreground != getpgrp() && kill(-foreground, 0) < 0 && errno == ESRCH)
+		tcsetpgrp(STDIN_FILENO, getpgrp());
+}
+
 static void
 turn(struct reaper *reaper)
 {
@@ -250,6 +263,8 @@ turn(struct reaper *reaper)
 			ended |= reap_sweep(&reaper->reap, reaper->respawn.pid, &status);
 		hand_on(reaper);
 	}
+	if (reaper->respawn.terminal)
+		take_terminal_back();
 	if (wait[1].revents & POLLIN)
 		read_link(reaper);
 	if (ended)
@@ -260,10 +275,11 @@ turn(struct reaper *reaper)
 
 /*
  * Whatever started us may have left signals ignored or blocked: a SIGCHLD ignored would lose every
- * exit status. Returns the signalfd or a negative errno.
+ * exit status. `all`: also what is not for us is told the engine, which passes it
+ * on. Returns the signalfd or a negative errno.
  */
 static int
-take_signals(void)
+take_signals(bool all)
 {
 	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP };
 	/* the kernel's own struct sigaction: SIG_DFL, no flags */
@@ -284,7 +300,8 @@ take_signals(void)
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
 		sigdelset(&set, faults[i]);
 	sigprocmask(SIG_SETMASK, &set, NULL);
-	link_signals(&set);
+	if (!all)
+		link_signals(&set);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return fd < 0 ? -errno : fd;
 }
@@ -365,12 +382,12 @@ main(int argc, char **argv)
 	if (mode == MODE_MACHINE)
 		machine_prepare();
 	fd_fill_standard();
-	reaper.signals = take_signals();
 	options_read(&options, argc, argv, mode == MODE_MACHINE);
+	reaper.signals = take_signals(options.is_command);
 	if (options.action == OPTIONS_QUIT)
 		return options.status;
 	leave_init(&reaper.leave, mode);
-	respawn_init(&reaper.respawn, options.config, options.hold, mode == MODE_MACHINE);
+	respawn_init(&reaper.respawn, &options, mode == MODE_MACHINE);
 	if (options.action == OPTIONS_COMPILE)
 		return respawn_compile(&reaper.respawn, options.compile_to,
 		    mode == MODE_CONTAINER     ? "--container"

@@ -4,6 +4,7 @@
 #include "lib/log.h"
 #include "lib/must.h"
 #include "lib/names.h"
+#include "reaper/options.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +12,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/syscall.h>
@@ -33,7 +35,7 @@
 #define FAULTS_TO_HOLD 3
 #define DEATHS_TO_HOLD 10
 
-/* Words for execv, in memory of the caller's frame. */
+/* Words for execv, in memory of the caller's frame; behind them stands what is given (options.h). */
 struct words {
 	size_t count;
 	char *word[STORE_SLOTS * 2 + 24];
@@ -56,7 +58,7 @@ find_self(char *out, size_t size)
 }
 
 void
-respawn_init(struct respawn *respawn, char *config, bool hold, bool keep_trying)
+respawn_init(struct respawn *respawn, const struct options *options, bool keep_trying)
 {
 	static const char beside[] = "/../libexec/coppice/coppice-engine";
 	char *slash;
@@ -71,8 +73,12 @@ respawn_init(struct respawn *respawn, char *config, bool hold, bool keep_trying)
 		if (!slash || access(installed, X_OK) == 0)
 			memcpy(respawn->engine, installed, sizeof(installed));
 	}
-	respawn->config = config;
-	respawn->hold = hold;
+	respawn->given = options->given;
+	respawn->given_count = options->given_count;
+	respawn->terse = options->terse;
+	/* In the background it is another's. */
+	respawn->terminal = options->is_command && tcgetpgrp(STDIN_FILENO) == getpgrp();
+	respawn->hold = options->hold;
 	respawn->keep_trying = keep_trying;
 	respawn->reaper = getpid();
 	respawn->pidfd = -1;
@@ -92,15 +98,26 @@ add_word(struct words *words, const char *format, ...)
 	must(words->count < sizeof(words->word) / sizeof(words->word[0]));
 }
 
-/* The only way into the other program: nothing blocked, and every disposition was made the default at start. */
+/*
+ * The only way into the other program: nothing blocked, and every disposition was made the default at
+ * start. It allocates, which the reaper itself never does: here that one is no more.
+ */
 static int
-become(const char *program, struct words *words)
+become(const struct respawn *respawn, const struct words *words)
 {
+	const char *program = respawn->engine;
+	char **argv = calloc(words->count + respawn->given_count + 1, sizeof(*argv));
 	sigset_t none;
 
+	if (argv == NULL) {
+		log_line(NULL, "cannot run %s: %s", program, strerror(errno));
+		return EX_OSERR;
+	}
+	memcpy(argv, words->word, words->count * sizeof(*argv));
+	memcpy(argv + words->count, respawn->given, respawn->given_count * sizeof(*argv));
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	execv(program, words->word);
+	execv(program, argv);
 	log_line(NULL, "cannot run %s: %s; it belongs to this coppiced, install both", program,
 	    strerror(errno));
 	return EX_OSERR;
@@ -113,14 +130,10 @@ respawn_compile(const struct respawn *respawn, const char *to, const char *mode)
 
 	add_word(&words, "coppice-engine");
 	add_word(&words, "compile");
-	if (strcmp(to, "--keys") != 0) {
-		add_word(&words, "-c");
-		words.word[words.count++] = respawn->config;
-	}
 	add_word(&words, "%s", to);
 	if (mode)
 		add_word(&words, "%s", mode);
-	return become(respawn->engine, &words);
+	return become(respawn, &words);
 }
 
 /* In the child. */
@@ -130,8 +143,11 @@ become_engine(const struct respawn *respawn, bool hold, int link, const struct s
 	struct words words = { 0 };
 	int kept, error;
 
-	/* A session of its own: Ctrl-C reaches the reaper alone. dup2 leaves the copy open over exec. */
-	if (setsid() < 0 || dup2(link, LINK_FD) < 0) {
+	/*
+	 * A session of its own: Ctrl-C reaches the reaper alone. Or a group of its own, so that it
+	 * reaches the command alone. dup2 leaves the copy open over exec.
+	 */
+	if ((respawn->terminal ? setpgid(0, 0) : setsid()) < 0 || dup2(link, LINK_FD) < 0) {
 		log_line(NULL, "cannot prepare the engine: %s", strerror(errno));
 		_exit(EX_OSERR);
 	}
@@ -147,6 +163,10 @@ become_engine(const struct respawn *respawn, bool hold, int link, const struct s
 	add_word(&words, "%ju", (uintmax_t)respawn->files.rlim_cur);
 	if (hold)
 		add_word(&words, "--hold");
+	if (respawn->terse)
+		add_word(&words, "--terse");
+	if (respawn->terminal)
+		add_word(&words, "--terminal");
 	for (size_t i = 0; i < store->count; i++) {
 		fd_set_cloexec(store->entry[i].fd, 0);
 		add_word(&words, "--store");
@@ -162,9 +182,7 @@ become_engine(const struct respawn *respawn, bool hold, int link, const struct s
 		add_word(&words, "%d", kept);
 	}
 	add_word(&words, "--");
-	add_word(&words, "-c");
-	words.word[words.count++] = respawn->config;
-	_exit(become(respawn->engine, &words));
+	_exit(become(respawn, &words));
 }
 
 static bool

@@ -15,10 +15,15 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+struct options;
+
 struct respawn {
 	/* its program, found once, so that a replaced file of that name is what runs next */
 	char engine[PATH_MAX];
-	char *config;
+	char **given; /* what it is told of the configuration (options.h) */
+	size_t given_count;
+	bool terse;       /* it is to say nothing of what goes well */
+	bool terminal;    /* it stays in our session, whose terminal the command has */
 	bool hold;        /* asked for on the command line: holds for the first start of a tree */
 	bool keep_trying; /* machine: also an engine that never committed is started again */
 	struct rlimit files; /* RLIMIT_NOFILE as we found it */
@@ -34,10 +39,10 @@ struct respawn {
 };
 
 /*
- * Finds the engine's program; `config` must live as long as *respawn. The first engine is due at
+ * Finds the engine's program; `options` must live as long as *respawn. The first engine is due at
  * once.
  */
-void respawn_init(struct respawn *respawn, char *config, bool hold, bool keep_trying);
+void respawn_init(struct respawn *respawn, const struct options *options, bool keep_trying);
 /*
  * Replaces this program by the compile role; `mode` is NULL, "--container" or "--machine". Returns
  * the exit status on failure.

@@ -5,8 +5,9 @@
  * installations.
  *
  * The engine gets its end as descriptor LINK_FD, and stored descriptors by inheritance:
- *   coppice-engine engine --link VERSION --reaper PID --generation N --files N [--hold]
- *                         [--store KEY=FD]… [--kept FD] -- -c CONFIGURATION
+ *   coppice-engine engine --link VERSION --reaper PID --generation N --files N [--hold] [--terse]
+ *                         [--terminal] [--store KEY=FD]… [--kept FD] -- CONFIGURATION
+ * where CONFIGURATION is "-c FILE" or "[--set KEY=VALUE]… -- COMMAND [ARGUMENT]…".
  */
 #ifndef COPPICE_WIRE_LINK_H
 #define COPPICE_WIRE_LINK_H

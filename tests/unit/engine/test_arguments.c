@@ -20,7 +20,8 @@ static int
 read_line(struct arguments *arguments, const char *line, const char **problem)
 {
 	static char text[512];
-	char *argv[MAX_WORDS + 1], *rest = text;
+	static char *argv[MAX_WORDS + 1];
+	char *rest = text;
 	int argc = 0;
 
 	(void)snprintf(text, sizeof(text), "%s", line);
@@ -51,7 +52,11 @@ what_the_reaper_writes(void **state)
 	assert_int_equal(arguments.generation, 1);
 	assert_int_equal(arguments.files, 1024);
 	assert_false(arguments.hold);
-	assert_string_equal(arguments.config, "/etc/c.conf");
+	assert_string_equal(arguments.given[0], "-c");
+	assert_string_equal(arguments.given[1], "/etc/c.conf");
+	assert_null(arguments.given[2]);
+	assert_null(arguments.command);
+	assert_false(arguments.terse || arguments.terminal);
 	assert_int_equal(arguments.checkpoint, -1);
 	assert_int_equal(arguments.control, -1);
 	assert_int_equal(arguments.kept, -1);
@@ -79,6 +84,31 @@ what_the_reaper_writes(void **state)
 	fd_close(&control);
 }
 
+/* Options of the command's own are nothing to us. */
+static void
+a_command_line(void **state)
+{
+	struct arguments arguments;
+	const char *problem;
+
+	(void)state;
+	assert_int_equal(read_line(&arguments,
+			     "engine --link 2 --reaper 1 --generation 1 --terse --terminal -- "
+			     "--set a=b --set c=d -- ls -c --set",
+			     &problem),
+	    0);
+	assert_true(arguments.terse && arguments.terminal);
+	assert_string_equal(arguments.given[0], "--set");
+	assert_string_equal(arguments.given[4], "--");
+	assert_string_equal(arguments.command[0], "ls");
+	assert_string_equal(arguments.command[2], "--set");
+	assert_null(arguments.command[3]);
+	assert_int_equal(
+	    read_line(&arguments, "engine --link 2 --reaper 1 --generation 1 -- -- ls", &problem),
+	    0);
+	assert_string_equal(arguments.command[0], "ls");
+}
+
 static void
 anything_else_is_refused(void **state)
 {
@@ -93,6 +123,9 @@ anything_else_is_refused(void **state)
 		"engine --link 2 --reaper 1 --generation 1",
 		"engine --link 2 --reaper 1 --generation 1 --",
 		"engine --link 2 --reaper 1 --generation 1 -- -x y",
+		"engine --link 2 --reaper 1 --generation 1 -- --set a=b --",
+		"engine --link 2 --reaper 1 --generation 1 -- --set a=b ls",
+		"engine --link 2 --reaper 1 --generation 1 -- --set a=b",
 		"engine --link 2 --reaper 1 --generation 1 --store",
 		"engine --link 2 --reaper 1 --generation 1 --store specs -- -c x",
 		"engine --link 2 --reaper 1 --generation 1 --store specs=2 -- -c x",
@@ -116,6 +149,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_the_reaper_writes),
+		cmocka_unit_test(a_command_line),
 		cmocka_unit_test(anything_else_is_refused),
 	};
 

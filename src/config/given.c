@@ -1,0 +1,154 @@
+#include "config/given.h"
+
+#include "config/keys.h"
+#include "config/value.h"
+#include "lib/mem.h"
+#include "lib/str.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define NAME "coppiced --set"
+
+/* The sections, by who knows a key; the nearest to the command first. */
+static const struct {
+	unsigned in;
+	const char *title;
+} sections[] = {
+	{ IN_CHILD, "child:main" },
+	{ IN_SUPERVISOR, "supervisor:/" },
+	{ IN_COPPICE, "coppice" },
+};
+enum {
+	CHILD,
+	ROOT,
+	COPPICE,
+	SECTIONS
+};
+
+/* Where a key belongs, or, of one that nobody knows, would if it were spelt right. */
+static size_t
+section_of(const char *key)
+{
+	const char *suffix;
+
+	for (size_t i = 0; i < SECTIONS; i++)
+		if (keys_find(key, sections[i].in, &suffix) != NULL)
+			return i;
+	for (size_t i = 0; i < SECTIONS; i++)
+		if (keys_nearest(key, sections[i].in) != NULL)
+			return i;
+	return CHILD;
+}
+
+static struct raw_entry *
+find(const struct raw_file *file, size_t section, const char *key)
+{
+	const struct raw_section *in = file->sections[section];
+
+	for (size_t i = 0; i < in->count; i++)
+		if (str_equal(in->entries[i]->key, key))
+			return in->entries[i];
+	return NULL;
+}
+
+static struct raw_entry *
+set(struct raw_file *file, size_t section, const char *key, char *value)
+{
+	struct raw_entry *entry = find(file, section, key);
+
+	if (entry == NULL)
+		return raw_add_entry(file->sections[section], mem_strdup(key), value);
+	free(entry->value);
+	entry->value = value;
+	return entry;
+}
+
+static void
+set_default(struct raw_file *file, size_t section, enum keys_id id, const char *value)
+{
+	if (find(file, section, keys_table[id].name) == NULL)
+		set(file, section, keys_table[id].name, mem_strdup(value));
+}
+
+static void
+take_option(struct raw_file *file, const char *option, struct diag *diag)
+{
+	size_t len = strcspn(option, "=");
+	char *key = mem_strndup(option, len);
+	struct raw_entry *entry =
+	    set(file, section_of(key), key, mem_strdup(option[len] == '=' ? option + len + 1 : ""));
+
+	if (str_equal(key, keys_table[KEY_COMMAND].name))
+		raw_entry_error(entry, diag, "it stands behind \"--\": take this away");
+	else if (str_equal(key, keys_table[KEY_INCLUDE].name) ||
+	    str_equal(key, keys_table[KEY_PROFILE].name))
+		raw_entry_error(
+		    entry, diag, "a command line has none: write a file and use -c FILE");
+	free(key);
+}
+
+/* As a file would have it; the engine runs the words themselves. */
+static char *
+command_text(char **words)
+{
+	struct value command = { .words = words };
+	struct buf text = { 0 };
+
+	while (words[command.word_count] != NULL)
+		command.word_count++;
+	buf_puts(&text, "");
+	value_print(&keys_table[KEY_COMMAND], &command, &text);
+	char *copy = mem_strdup(text.failed ? "" : text.data);
+	buf_free(&text);
+	return copy;
+}
+
+/* What a command expects that is run as it would be without us. */
+static void
+set_defaults(struct raw_file *file)
+{
+	const struct raw_entry *restart = find(file, CHILD, keys_table[KEY_RESTART].name);
+	mode_t mask = umask(0);
+	char *octal = mem_printf("%04o", (unsigned)mask);
+
+	(void)umask(mask);
+	set_default(file, CHILD, KEY_UMASK, octal);
+	free(octal);
+	set_default(file, CHILD, KEY_STDIN, "inherit");
+	set_default(file, CHILD, KEY_RESTART, "temporary");
+	set_default(file, COPPICE, KEY_CONTROL_SOCKET, "none");
+	/* What is always restarted has no end that could be ours. */
+	if (restart != NULL && str_equal(restart->value, "permanent"))
+		return;
+	set_default(file, CHILD, KEY_SIGNIFICANT, "yes");
+	set_default(file, ROOT, KEY_AUTO_SHUTDOWN, "any_significant");
+}
+
+const char *
+given_problem(char *const *words)
+{
+	size_t i = 0;
+
+	while (words[i] != NULL && str_equal(words[i], "--set") && words[i + 1] != NULL)
+		i += 2;
+	if (words[i] == NULL || !str_equal(words[i], "--") || words[i + 1] == NULL)
+		return "a command is expected behind \"--\"";
+	return NULL;
+}
+
+struct raw_file *
+given_read(char **words, struct diag *diag)
+{
+	struct raw_file *file = raw_new(NAME);
+
+	for (size_t i = 0; i < SECTIONS; i++)
+		raw_add_section(file, mem_strdup(sections[i].title));
+	for (; str_equal(*words, "--set"); words += 2)
+		take_option(file, words[1], diag);
+	if (find(file, CHILD, keys_table[KEY_COMMAND].name) == NULL)
+		set(file, CHILD, keys_table[KEY_COMMAND].name, command_text(words + 1));
+	set_defaults(file);
+	return file;
+}
