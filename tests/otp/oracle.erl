@@ -38,8 +38,11 @@ play_file(File, Out, Order) ->
 		lists:foreach(fun({N, Alternative}) -> write(Out, File, N, play(Alternative, Order)) end,
 			      alternatives(Order, Scenario))
 	catch
+		error:{badmatch, {error, Reason}} ->
+			io:format(standard_error, "oracle: ~ts: ~ts~n", [File, file:format_error(Reason)]),
+			exit(failed);
 		Class:Reason:Stack ->
-			io:format(standard_error, "~ts: ~0tp: ~0tp~n~0tp~n", [File, Class, Reason, Stack]),
+			io:format(standard_error, "oracle: ~ts: no scenario: ~0tp ~0tP in ~0tP~n", [File, Class, Reason, 20, hd(Stack), 20]),
 			exit(failed)
 	end.
 

@@ -329,8 +329,10 @@ supervisor_begins(struct stage *stage, uint32_t node)
 	struct actor *actor = &stage->actors[node];
 
 	for (uint32_t child = 0; child < stage->count; child++) {
-		if (stage->actors[child].parent == node)
-			stage->actors[child].forgotten = stage->actors[child].added;
+		if (stage->actors[child].parent != node)
+			continue;
+		stage->actors[child].forgotten = stage->actors[child].added;
+		stage->actors[child].parked = false; /* what was in the queue is lost (OTP 33) */
 	}
 	if (is_hidden(stage, node)) {
 		will_stop(stage, node);
