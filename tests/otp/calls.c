@@ -1,4 +1,4 @@
-/* calls: terminate_child, restart_child, start_child and delete_child, as OTP.md §9 says. */
+/* calls: terminate_child, restart_child, start_child and delete_child, as OTP 34 to 37 say. */
 #include "scenario.h"
 #include "stage.h"
 

@@ -1,6 +1,6 @@
 /*
  * stage: a core, the virtual processes of a scenario, and what is on its way between them. It lets
- * happen what OTP.md describes with nothing but the core's ordinary events: an Erlang supervisor
+ * happen what Erlang does with nothing but the core's ordinary events: an Erlang supervisor
  * has one queue and handles one message after the other, so what is for a supervisor waits here
  * until that has nothing else in hand.
  */
@@ -96,6 +96,11 @@ bool stage_is_up(const struct stage *stage, uint32_t node);
 /* A worker's process ends; its supervisor has that in its queue. False: it does not run. */
 bool stage_kill(struct stage *stage, const char *id, bool crash);
 void stage_queue(struct stage *stage, struct items *items, struct item item);
+/* failed_start.c: tells the core of a failed start, or puts it into the queue of who retries it. */
+void stage_fail(struct stage *stage, struct item item);
+/* Whether the supervisor is being stopped because it, or one above it, has failed to start. */
+bool stage_is_stopped_by_failure(const struct stage *stage, uint32_t super);
+bool stage_has_mail(const struct stage *stage, uint32_t super);
 /* Of a group: who was to be started after the one that could not be stays down until the retry. */
 void stage_stop_waiting(struct stage *stage, uint32_t super);
 /* Takes a failed start out of its supervisor's queue: it is told now. */
