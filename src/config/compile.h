@@ -25,6 +25,7 @@
  *     …the first eleven keys as above…,
  *     "ready": "spawn", "start_timeout": 10000, "stop": [["TERM", 5000], ["KILL", null]], "stop_group": false, "kill_mode": "tree",
  *     "success_exit": [0, "TERM"], "no_restart_exit": [], "escalate_exit": [],
+ *     …and only where they are set, "after": ["shop/db"] and "on_demand": true,
  *     "program": {"argv": ["/srv/shop/web"] ("given": true beside it: to show only; what runs is the command of the command line), "env": ["NAME=value", …] (the child's own, after `user`'s, and its path), "clear_env": false,
  *        "directory": null|"/srv", "stdin": "null"|"inherit"|"/path", "log": "inherit"|"null"|"file", "log_file": null|"/path",
  *        "log_stderr": "same"|"inherit"|"null"|"file"…, "log_stderr_file": null|"/path", "umask": 18,

@@ -277,6 +277,17 @@ put_settings(const struct build_place *place, struct buf *out)
 
 /* --- all ------------------------------------------------------------------------------------ */
 
+/* What few ask for is left out where it is not asked for. */
+static bool
+is_asked_for(const struct build_place *place, enum keys_id id)
+{
+	const struct value *value = place->settings[id].value;
+
+	if (id == KEY_AFTER)
+		return value != NULL && value->word_count > 0;
+	return id != KEY_ON_DEMAND || value->number != 0;
+}
+
 /*
  * What the core decides by: every key of the kind but those of the program, which are those that
  * need a restart, and the profile, which has given what it had.
@@ -292,7 +303,8 @@ put_node(const struct build_place *place, const char *log_dir, struct buf *out)
 	put_string("kind", is_child ? "child" : "supervisor", out);
 	for (size_t i = 0; i < KEY_COUNT; i++)
 		if ((keys_table[i].in & in) != 0 && !keys_table[i].later &&
-		    !keys_table[i].respawn && i != KEY_PROFILE)
+		    !keys_table[i].respawn && i != KEY_PROFILE &&
+		    is_asked_for(place, (enum keys_id)i))
 			put_setting(place, (enum keys_id)i, out);
 	if (is_child)
 		put_program(place, log_dir, out);

@@ -294,7 +294,8 @@ node_put_reason(struct buf *out, const struct node *node, size_t start)
 	    scan_text_is(&node->reason, "exited"))
 		return;
 	node_put_separator(out, start);
-	if (node->waits_for.len > 0 && scan_text_is(&node->reason, "turn")) {
+	if (node->waits_for.len > 0 &&
+	    (scan_text_is(&node->reason, "turn") || scan_text_is(&node->reason, "after"))) {
 		buf_puts(out, "waits for ");
 		text_put(out, &node->waits_for);
 		return;

@@ -270,6 +270,7 @@ read_child(struct place *place, const json_t *object)
 	    !read_exit_set(object, "no_restart_exit", &spec->no_restart_exit) ||
 	    !read_exit_set(object, "escalate_exit", &spec->escalate_exit))
 		return "a value of a child is missing or impossible in the specs";
+	spec->on_demand = json_is_true(json_object_get(object, "on_demand"));
 	return NULL;
 }
 
@@ -364,6 +365,7 @@ add_place(struct nodes *nodes, struct core *core, const json_t *object, uint32_t
 		place->program = program_new(json_object_get(object, "program"), &problem);
 		if (!place->program)
 			return problem;
+		place->after = json_incref(json_object_get(object, "after"));
 	}
 	enter(nodes, index);
 	error = core_add(core, parent, &place->spec, place->count, NULL);
@@ -420,6 +422,29 @@ add_lines(struct nodes *nodes, struct core *core, const char *product, size_t si
 	return problem;
 }
 
+/* Now that all are there: who comes after whom. What is said for many leaves out the one it names. */
+static const char *
+add_order(struct nodes *nodes, struct core *core)
+{
+	for (uint32_t i = 0; i < nodes->count; i++) {
+		struct place *place = &nodes->places[i];
+
+		/* from the last: the newest gate is the first that is told of */
+		for (size_t n = json_array_size(place->after); n > 0; n--) {
+			const char *path = json_string_value(json_array_get(place->after, n - 1));
+			const struct place *other = path ? nodes_find_place(nodes, path) : NULL;
+			if (!other)
+				return "a node of the specs comes after one that is not there";
+			if (other != place && place->count > 0 && other->count > 0 &&
+			    core_add_after(core, place->first, other->first))
+				return "out of memory";
+		}
+		json_decref(place->after);
+		place->after = NULL;
+	}
+	return NULL;
+}
+
 struct nodes *
 nodes_new(struct core *core, const char *product, size_t size, size_t at, const char **problem)
 {
@@ -433,6 +458,8 @@ nodes_new(struct core *core, const char *product, size_t size, size_t at, const 
 		*problem = "out of memory";
 	else
 		*problem = add_lines(nodes, core, product, size, at);
+	if (!*problem)
+		*problem = add_order(nodes, core);
 	if (*problem)
 		nodes_free(&nodes);
 	return nodes;
@@ -448,6 +475,7 @@ nodes_free(struct nodes **nodes)
 		return;
 	for (uint32_t i = 0; i < old->count; i++) {
 		free(old->places[i].path);
+		json_decref(old->places[i].after);
 		program_free(&old->places[i].program);
 	}
 	free(old->places);

@@ -22,6 +22,7 @@ struct place {
 	uint32_t first, count; /* node ids first … first+count−1 */
 	uint32_t specs_len;    /* its line in the compile product, without the line end, and … */
 	size_t specs_at;       /* … where it begins */
+	json_t *after;         /* while nodes_new runs: the paths of what it comes after */
 };
 
 struct nodes;

@@ -99,6 +99,8 @@ view_waits_for(struct view *view, uint32_t node, const struct core_view *facts)
 
 	if (facts->state != STATE_WAITING || facts->parent == CORE_NONE)
 		return CORE_NONE;
+	if (facts->reason == REASON_AFTER)
+		return core_held_by(view->engine->core, node);
 	holder = &view->holders[facts->parent % VIEW_HOLDERS];
 	if (holder->supervisor != facts->parent || holder->reason != facts->reason)
 		*holder = (struct view_holder){ .supervisor = facts->parent,

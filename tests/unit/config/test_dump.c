@@ -405,7 +405,8 @@ put_entries(struct maker *maker, unsigned in, const char *prefix, uint32_t rare)
 		const struct keys_key *key = &keys_table[i];
 		/* Those that need others to be good, or that the caller puts. */
 		bool is_odd = i == KEY_COMMAND || i == KEY_SIGNIFICANT || i == KEY_INSTANCES ||
-		    i == KEY_PROFILE || i == KEY_INCLUDE || i == KEY_RUNTIME_DIR;
+		    i == KEY_PROFILE || i == KEY_INCLUDE || i == KEY_RUNTIME_DIR ||
+		    i == KEY_AFTER || i == KEY_LISTEN || i == KEY_ON_DEMAND;
 		bool is_identity = i == KEY_USER || i == KEY_GROUP || i == KEY_GROUPS;
 		if ((key->in & in) == 0 || key->later || is_odd || below(maker, rare) != 0 ||
 		    (is_identity && geteuid() != 0))
@@ -442,7 +443,8 @@ put_configuration(struct maker *maker)
 		for (size_t k = 0; k < KEY_COUNT; k++)
 			if (keys_table[k].in == IN_CHILD && !keys_table[k].later &&
 			    keys_table[k].respawn && k != KEY_COMMAND && k != KEY_USER &&
-			    k != KEY_GROUP && k != KEY_GROUPS && below(maker, 6) == 0)
+			    k != KEY_GROUP && k != KEY_GROUPS && k != KEY_LISTEN &&
+			    below(maker, 6) == 0)
 				put_entry(maker, &keys_table[k], "",
 				    keys_is_prefix(&keys_table[k]) ? "P" : "");
 	}
