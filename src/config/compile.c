@@ -19,7 +19,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -197,8 +196,5 @@ compile_main(int argc, char **argv)
 		say(STDERR_FILENO, usage, sizeof usage - 1);
 		return EX_USAGE;
 	}
-	/* the daemon starts also where nobody reads its warnings any more */
-	if (request.product >= 0)
-		(void)signal(SIGPIPE, SIG_IGN);
 	return request.manual != NULL ? print_manual(request.manual) : run(&request);
 }

@@ -4,6 +4,7 @@
 #include "lib/fd.h"
 #include "lib/log.h"
 #include "lib/span.h"
+#include "lib/str.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -28,13 +29,12 @@
 
 /*
  * The child is a copy of us and not executed anew, which would cost a millisecond: we are small and
- * have no threads yet. 0 or a negative errno.
+ * have no threads yet. It keeps PIPE blocked, for the daemon starts also where nobody reads its
+ * warnings any more. 0 or a negative errno.
  */
 static int
 start(pid_t *pid, int argc, char **argv)
 {
-	sigset_t none;
-
 	log_flush();
 	*pid = fork();
 	if (*pid < 0)
@@ -43,8 +43,6 @@ start(pid_t *pid, int argc, char **argv)
 		return 0;
 	(void)setsid();
 	(void)prctl(PR_SET_NAME, "coppice-compile"); /* for ps; nothing depends on it */
-	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	exit(compile_main(argc, argv));
 }
 
@@ -97,6 +95,13 @@ judge(int status)
 	return EX_OSERR;
 }
 
+/* Whether all there is to read is a command: no file, no value, no name that somebody has to look up. */
+static bool
+is_plain_command(char *const *given)
+{
+	return str_equal(given[0], "--");
+}
+
 int
 load_compile(char *const *given, enum link_mode mode, int *status)
 {
@@ -118,11 +123,17 @@ load_compile(char *const *given, enum link_mode mode, int *status)
 		if (mode != MODE_SERVICE)
 			argv[argc++] = mode == MODE_CONTAINER ? container : machine;
 		memcpy(argv + argc, given, (size_t)count * sizeof(*argv));
-		error = start(&pid, argc + count, argv);
 	}
+	if (!error && is_plain_command(given)) {
+		*status = compile_main(argc + count, argv);
+		goto out;
+	}
+	if (!error)
+		error = start(&pid, argc + count, argv);
 	if (error)
 		log_line(NULL, "cannot run the compile role: %s", strerror(-error));
 	*status = error ? EX_OSERR : judge(wait_for(pid));
+out:
 	if (*status)
 		fd_close(&fd);
 	free(argv);
