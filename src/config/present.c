@@ -35,20 +35,20 @@ look(const struct build *build, const struct build_place *place, enum keys_id id
 }
 
 static void
-check_program(const struct build *build, const struct build_place *place)
+check_program(const struct build *build, const struct build_place *place, enum keys_id id)
 {
-	const struct value *command = place->settings[KEY_COMMAND].value;
+	const struct value *command = place->settings[id].value;
 	char clip[DIAG_CLIP_SIZE];
 	struct stat st;
 
-	if (command == NULL || !look(build, place, KEY_COMMAND, command->words[0], &st))
+	if (command == NULL || !look(build, place, id, command->words[0], &st))
 		return;
 	if (S_ISDIR(st.st_mode))
-		inherit_warning(build, place, KEY_COMMAND,
+		inherit_warning(build, place, id,
 		    "\"%s\" is a directory: add the name of a program",
 		    diag_clip(command->words[0], clip));
 	else if ((st.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) == 0)
-		inherit_warning(build, place, KEY_COMMAND, "\"%s\" is not executable: chmod +x %s",
+		inherit_warning(build, place, id, "\"%s\" is not executable: chmod +x %s",
 		    diag_clip(command->words[0], clip), clip);
 }
 
@@ -124,7 +124,10 @@ present_check(const struct build *build)
 		const struct build_place *place = build->places[i];
 		if (place->kind != KIND_CHILD)
 			continue;
-		check_program(build, place);
+		for (size_t id = 0; id < KEY_COUNT; id++)
+			if (keys_table[id].type == TYPE_COMMAND)
+				check_program(build, place, (enum keys_id)id);
+
 		check_path(build, place, KEY_DIRECTORY, true);
 		check_env_file(build, place);
 		check_path(build, place, KEY_STDIN, false);

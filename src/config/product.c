@@ -194,6 +194,7 @@ put_contract(const struct build_place *place, struct buf *out)
 {
 	static const enum keys_id plain[] = { KEY_NICE, KEY_OOM_SCORE_ADJ, KEY_CPU_AFFINITY,
 		KEY_CAPABILITIES };
+	static const enum keys_id hooks[] = { KEY_PRE_START, KEY_STOP_COMMAND, KEY_POST_STOP };
 	const struct value *file = place->settings[KEY_ENV_FILE].value;
 
 	if (file != NULL) {
@@ -202,6 +203,9 @@ put_contract(const struct build_place *place, struct buf *out)
 		buf_printf(out, ", \"env_file_optional\": %s", optional ? "true" : "false");
 	}
 	put_limits(place, out);
+	for (size_t i = 0; i < sizeof hooks / sizeof hooks[0]; i++)
+		if (place->settings[hooks[i]].value != NULL)
+			put_setting(place, hooks[i], out);
 	for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
 		if (place->settings[plain[i]].value != NULL)
 			put_setting(place, plain[i], out);
@@ -289,8 +293,8 @@ is_asked_for(const struct build_place *place, enum keys_id id)
 }
 
 /*
- * What the core decides by: every key of the kind but those of the program, which are those that
- * need a restart, and the profile, which has given what it had.
+  * What the core decides by: every key of the kind but those of the program, which are commands and
+ * those that need a restart, and the profile, which has given what it had.
  */
 static void
 put_node(const struct build_place *place, const char *log_dir, struct buf *out)
@@ -303,8 +307,8 @@ put_node(const struct build_place *place, const char *log_dir, struct buf *out)
 	put_string("kind", is_child ? "child" : "supervisor", out);
 	for (size_t i = 0; i < KEY_COUNT; i++)
 		if ((keys_table[i].in & in) != 0 && !keys_table[i].later &&
-		    !keys_table[i].respawn && i != KEY_PROFILE &&
-		    is_asked_for(place, (enum keys_id)i))
+		    !keys_table[i].respawn && keys_table[i].type != TYPE_COMMAND &&
+		    i != KEY_PROFILE && is_asked_for(place, (enum keys_id)i))
 			put_setting(place, (enum keys_id)i, out);
 	if (is_child)
 		put_program(place, log_dir, out);

@@ -46,10 +46,10 @@ shell_syntax(const char *word)
 	return NULL;
 }
 
-void
-shell_check(const struct build *build, const struct build_place *place)
+static void
+check_command(const struct build *build, const struct build_place *place, enum keys_id id)
 {
-	const struct build_setting *command = &place->settings[KEY_COMMAND];
+	const struct build_setting *command = &place->settings[id];
 	const char *wrong = NULL;
 	char clip[DIAG_CLIP_SIZE];
 	size_t count = 0;
@@ -66,7 +66,15 @@ shell_check(const struct build *build, const struct build_place *place)
 			wrong = shell_syntax(bare[i]);
 		if (wrong != NULL)
 			inherit_warning(
-			    build, place, KEY_COMMAND, "\"%s\" %s", diag_clip(word, clip), wrong);
+			    build, place, id, "\"%s\" %s", diag_clip(word, clip), wrong);
 	}
 	words_free(bare);
+}
+
+void
+shell_check(const struct build *build, const struct build_place *place)
+{
+	for (size_t id = 0; id < KEY_COUNT; id++)
+		if (keys_table[id].type == TYPE_COMMAND)
+			check_command(build, place, (enum keys_id)id);
 }

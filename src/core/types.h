@@ -61,8 +61,8 @@ struct core_event {
 	int32_t pid;         /* SPAWNED (only for the record) */
 	int32_t status;      /* EXITED, HOOK_DONE: as of wait(2), or CORE_STATUS_UNKNOWN */
 	enum core_hook hook; /* HOOK_DONE */
-	/* SPAWN_FAILED: where and why (errno), only for the record. HOOK_DONE: error is 0, or why it could not be started;
-	 * step is what a failed start by pre_start is recorded as */
+	/* SPAWN_FAILED: where and why (errno), only for the record. HOOK_DONE: error is 0, or why it
+	 * could not be started, then status is where; step is what a failed start by pre_start is recorded as */
 	int32_t step, error;
 	bool now; /* STOP SHUTDOWN */
 	/* STOP: the wish stays, so the next restart of its set or supervisor starts it again (OTP 12) */

@@ -157,10 +157,13 @@ words_hook(struct buf *out, json_t *event)
 {
 	member_put(out, member_text(event, "hook"));
 	buf_puts(out, ": ");
-	if (json_object_get(event, "error") != NULL)
+	if (json_object_get(event, "error") != NULL) {
+		member_put(out, member_text(event, "step"));
+		buf_puts(out, ": ");
 		member_put(out, member_text(event, "error"));
-	else
+	} else {
 		put_end(out, event);
+	}
 	put_start(out, event);
 }
 

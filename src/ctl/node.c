@@ -96,6 +96,7 @@ static const struct member text_members[] = {
 	MEMBER(strategy),
 	MEMBER(status_text),
 	MEMBER(waits_for),
+	MEMBER(hook),
 };
 static const struct member number_members[] = {
 	MEMBER(pid),
@@ -353,9 +354,14 @@ node_put_why(struct buf *out, const struct node *node, bool brief)
 		node_put_running(out, node);
 		return;
 	}
+	if (node->hook.len > 0) {
+		text_put(out, &node->hook);
+		buf_puts(out, " is running");
+		node_put_separator(out, start);
+	}
 	if (node->start_step.len > 0) {
 		text_put(out, &node->start_step);
-		buf_puts(out, ": ");
+		buf_puts(out, node->start_error.len > 0 ? ": " : "");
 		text_put(out, &node->start_error);
 	} else if (!stopped && !scan_text_is(&node->state, "starting")) {
 		node_put_end(out, node, brief);

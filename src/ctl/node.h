@@ -13,6 +13,7 @@
 struct node {
 	struct scan_text path, kind, state, reason, strategy;
 	struct scan_text waits_for;   /* the path of another */
+	struct scan_text hook;        /* that runs */
 	struct scan_text status_text; /* what a program says of itself (STATUS=) */
 	struct scan_text exit_signal; /* "KILL"; empty: none */
 	/* where and why the last start came to nothing: a text, ENOENT */

@@ -5,6 +5,7 @@
 #include "engine/engine.h"
 #include "engine/events.h"
 #include "engine/exits.h"
+#include "engine/hooks.h"
 #include "engine/notify.h"
 #include "engine/process.h"
 #include "lib/log.h"
@@ -22,8 +23,8 @@
 
 /* What takes a system call or more, and is done a little at a time. */
 struct job {
-	uint32_t node, incarnation;
-	int32_t signal; /* 0: a start */
+	uint32_t slot, incarnation; /* of the table of processes (hooks.h) */
+	int32_t signal;             /* 0: a start */
 	bool group;
 };
 
@@ -38,11 +39,11 @@ struct act {
 	size_t count, cap;
 	bool carrying;
 
-	struct ring starts; /* a node has at most one in it that is not stale */
+	struct ring starts; /* a slot has at most one in it that is not stale */
 	struct ring signals;
-	uint32_t *pending; /* nodes whose start is not over */
+	uint32_t *pending; /* slots whose start is not over */
 	uint32_t pending_count;
-	/* [node] to be sent once the start is over: number and GROUP_FLAG; 0: none */
+	/* [slot] to be sent once the start is over: number and GROUP_FLAG; 0: none */
 	uint8_t *held_signals;
 
 	bool leaving;
@@ -81,7 +82,7 @@ ring_pop(struct ring *ring)
 struct act *
 act_new(struct engine *engine)
 {
-	uint32_t nodes = core_count(engine->core);
+	uint32_t nodes = core_count(engine->core), slots = hooks_slots(engine->hooks);
 	struct act *act = calloc(1, sizeof(*act));
 	void *list;
 
@@ -89,12 +90,12 @@ act_new(struct engine *engine)
 		return NULL;
 	act->engine = engine;
 	act->cap = (size_t)nodes * 16 + 4096;
-	act->pending = calloc(nodes, sizeof(*act->pending));
-	act->held_signals = calloc(nodes, sizeof(*act->held_signals));
+	act->pending = calloc(slots, sizeof(*act->pending));
+	act->held_signals = calloc(slots, sizeof(*act->held_signals));
 	list = mmap(NULL, act->cap * sizeof(*act->list), PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	act->list = list == MAP_FAILED ? NULL : list;
-	if (!ring_init(&act->starts, 2 * nodes + 16) || !ring_init(&act->signals, nodes + 16) ||
+	if (!ring_init(&act->starts, 2 * slots + 16) || !ring_init(&act->signals, slots + 16) ||
 	    !act->pending || !act->held_signals || !act->list)
 		act_free(&act);
 	return act;
@@ -128,7 +129,9 @@ is_wanted(const struct act *act, const struct job *start)
 {
 	struct core_view view;
 
-	core_view(act->engine->core, start->node, &view);
+	if (hooks_has(act->engine->hooks, start->slot))
+		return hooks_is_wanted(act->engine, start->slot, start->incarnation);
+	core_view(act->engine->core, start->slot, &view);
 	return view.spawning && view.incarnation == start->incarnation;
 }
 
@@ -138,37 +141,43 @@ is_told_to_end(const struct act *act, const struct job *start)
 {
 	struct core_view view;
 
-	core_view(act->engine->core, start->node, &view);
-	return act->held_signals[start->node] || view.state == STATE_STOPPING;
+	core_view(act->engine->core, hooks_node(act->engine->hooks, start->slot), &view);
+	return act->held_signals[start->slot] ||
+	    (view.state == STATE_STOPPING && !hooks_has(act->engine->hooks, start->slot));
 }
 
 static void
-answer_failed(struct act *act, uint32_t node, uint32_t incarnation, int32_t step, int32_t error)
+answer_failed(struct act *act, uint32_t slot, uint32_t incarnation, int32_t step, int32_t error)
 {
 	struct core_event event = { .type = ON_SPAWN_FAILED,
-		.node = node,
+		.node = slot,
 		.incarnation = incarnation,
 		.step = step,
 		.error = error };
 
-	act->held_signals[node] = 0;
-	notify_end(act->engine->notify, node);
+	act->held_signals[slot] = 0;
+	if (hooks_has(act->engine->hooks, slot))
+		event = hooks_failed(act->engine, slot, incarnation, step, error);
+	else
+		notify_end(act->engine->notify, slot);
 	engine_submit(act->engine, &event);
 }
 
 static void
-answer_spawned(struct act *act, uint32_t node, uint32_t incarnation)
+answer_spawned(struct act *act, uint32_t slot, uint32_t incarnation)
 {
-	const struct image_process *process = &act->engine->processes[node];
+	const struct image_process *process = &act->engine->processes[slot];
 	struct core_event event = {
-		.type = ON_SPAWNED, .node = node, .incarnation = incarnation, .pid = process->pid
+		.type = ON_SPAWNED, .node = slot, .incarnation = incarnation, .pid = process->pid
 	};
-	uint8_t signal = act->held_signals[node];
+	uint8_t signal = act->held_signals[slot];
 
-	act->held_signals[node] = 0;
-	exits_track(act->engine->exits, process->pid, node);
-	engine_submit(act->engine, &event);
-	notify_spawned(act->engine->notify, node);
+	act->held_signals[slot] = 0;
+	exits_track(act->engine->exits, process->pid, slot);
+	if (!hooks_has(act->engine->hooks, slot)) { /* of a hook the core hears its end */
+		engine_submit(act->engine, &event);
+		notify_spawned(act->engine->notify, slot);
+	}
 	/* asked for while there was no process to send it to; gone already is as good */
 	if (signal)
 		(void)process_signal(process, signal & ~GROUP_FLAG, signal & GROUP_FLAG);
@@ -178,12 +187,12 @@ answer_spawned(struct act *act, uint32_t node, uint32_t incarnation)
 static void
 answer_from_table(struct act *act, const struct job *start)
 {
-	const struct image_process *process = &act->engine->processes[start->node];
+	const struct image_process *process = &act->engine->processes[start->slot];
 
 	if (process->state == PROCESS_FAILED)
-		answer_failed(act, start->node, start->incarnation, process->step, process->error);
+		answer_failed(act, start->slot, start->incarnation, process->step, process->error);
 	else
-		answer_spawned(act, start->node, start->incarnation);
+		answer_spawned(act, start->slot, start->incarnation);
 }
 
 /*
@@ -192,60 +201,88 @@ answer_from_table(struct act *act, const struct job *start)
  * by a second one that hangs.
  */
 static bool
-is_left_over(const struct act *act, uint32_t node)
+is_left_over(const struct act *act, uint32_t slot)
 {
-	const struct image_process *process = &act->engine->processes[node];
+	const struct image_process *process = &act->engine->processes[slot];
 
-	return spawn_is_pending(act->engine->spawner, node) ||
+	return spawn_is_pending(act->engine->spawner, slot) ||
 	    (process->state == PROCESS_FAILED && process->step == STEP_HUNG &&
 		process_look(process) != PROCESS_GONE);
+}
+
+static int
+request_for(const struct engine *engine, const struct job *start, struct spawn_request *out)
+{
+	const struct place *place =
+	    nodes_place(engine->nodes, hooks_node(engine->hooks, start->slot));
+	int error;
+
+	if (hooks_has(engine->hooks, start->slot))
+		return hooks_request(engine, start->slot, start->incarnation, out);
+	error = program_request(place->program, nodes_instance(engine->nodes, start->slot), out);
+	out->start_timeout = place->spec.start_timeout;
+	return error;
 }
 
 static void
 make(struct act *act, const struct job *start)
 {
 	struct engine *engine = act->engine;
-	const struct place *place = nodes_place(engine->nodes, start->node);
 	struct spawn_request request;
-	int error =
-	    program_request(place->program, nodes_instance(engine->nodes, start->node), &request);
+	int error = request_for(engine, start, &request);
 
 	if (error) {
-		answer_failed(act, start->node, start->incarnation, STEP_PREPARE, -error);
+		answer_failed(act, start->slot, start->incarnation, STEP_PREPARE, -error);
 		return;
 	}
-	if (is_left_over(act, start->node)) {
-		engine->processes[start->node].incarnation = start->incarnation;
+	if (is_left_over(act, start->slot)) {
+		engine->processes[start->slot].incarnation = start->incarnation;
 		answer_from_table(act, start);
 		return;
 	}
-	request.node = start->node;
+	request.node = start->slot;
 	request.incarnation = start->incarnation;
 	request.files = engine->files;
 	request.terminal = engine->terminal;
-	request.start_timeout = place->spec.start_timeout;
-	error = notify_begin(engine->notify, place, &request);
+	if (!hooks_has(engine->hooks, start->slot))
+		error =
+		    notify_begin(engine->notify, nodes_place(engine->nodes, start->slot), &request);
 	if (error) {
-		answer_failed(act, start->node, start->incarnation, STEP_READY, -error);
+		answer_failed(act, start->slot, start->incarnation, STEP_READY, -error);
 		return;
 	}
-	if (spawn_start(engine->spawner, &request, &engine->processes[start->node]))
+	if (spawn_start(engine->spawner, &request, &engine->processes[start->slot]))
 		answer_from_table(act, start);
 	else
-		act->pending[act->pending_count++] = start->node;
+		act->pending[act->pending_count++] = start->slot;
 }
 
-/* During a hold nothing starts by itself; but what is told to end before it has begun must end. */
+/* The next start of the ring: made, unless it is stale, or is to end before it has begun. */
 static void
-cancel_some(struct act *act)
+take_start(struct act *act, const struct job *start)
+{
+	if (!is_wanted(act, start))
+		return;
+	if (is_told_to_end(act, start))
+		answer_failed(act, start->slot, start->incarnation, STEP_PREPARE, ECANCELED);
+	else
+		make(act, start);
+}
+
+/*
+ * During a hold nothing starts by itself; but what is told to end before it has begun must end, and
+ * who has ended, or is told to, has its hooks.
+ */
+static void
+start_few(struct act *act)
 {
 	for (uint32_t left = act->starts.count; left > 0; left--) {
 		struct job start = ring_pop(&act->starts);
-		if (!is_wanted(act, &start))
-			continue;
-		if (is_told_to_end(act, &start))
-			answer_failed(act, start.node, start.incarnation, STEP_PREPARE, ECANCELED);
-		else
+		bool ends =
+		    hooks_has(act->engine->hooks, start.slot) && hooks_ends(start.incarnation);
+		if (ends || is_told_to_end(act, &start))
+			take_start(act, &start);
+		else if (is_wanted(act, &start))
 			ring_push(&act->starts, &start);
 	}
 }
@@ -254,7 +291,8 @@ static bool
 start_some(struct act *act, int64_t until_us)
 {
 	if (core_is_holding(act->engine->core)) {
-		cancel_some(act);
+		if (act->starts.count && exits_poll(act->engine->exits))
+			start_few(act);
 		return false;
 	}
 	for (bool first = true; act->starts.count; first = false) {
@@ -267,31 +305,26 @@ start_some(struct act *act, int64_t until_us)
 		if (!act->starts.count)
 			break;
 		start = ring_pop(&act->starts);
-		if (!is_wanted(act, &start))
-			continue;
-		if (is_told_to_end(act, &start))
-			answer_failed(act, start.node, start.incarnation, STEP_PREPARE, ECANCELED);
-		else
-			make(act, &start);
+		take_start(act, &start);
 	}
 	return act->starts.count && !exits_is_deferred(act->engine->exits);
 }
 
 void
-act_on_spawn_done(void *context, uint32_t node, uint32_t incarnation, int32_t step, int32_t error)
+act_on_spawn_done(void *context, uint32_t slot, uint32_t incarnation, int32_t step, int32_t error)
 {
 	struct engine *engine = context;
 	struct act *act = engine->act;
 	uint32_t i = 0;
 
-	while (i < act->pending_count && act->pending[i] != node)
+	while (i < act->pending_count && act->pending[i] != slot)
 		i++;
 	must(i < act->pending_count);
 	act->pending[i] = act->pending[--act->pending_count];
 	if (step)
-		answer_failed(act, node, incarnation, step, error);
+		answer_failed(act, slot, incarnation, step, error);
 	else
-		answer_spawned(act, node, incarnation);
+		answer_spawned(act, slot, incarnation);
 	exits_resume(engine->exits);
 }
 
@@ -299,11 +332,11 @@ uint32_t
 act_pending_by_pid(const struct act *act, int32_t pid, uint32_t *from)
 {
 	while (*from < act->pending_count) {
-		uint32_t node = act->pending[(*from)++];
+		uint32_t slot = act->pending[(*from)++];
 		/* the kernel or another thread may be writing it right now */
-		const volatile struct image_process *process = &act->engine->processes[node];
+		const volatile struct image_process *process = &act->engine->processes[slot];
 		if (process->pid == pid)
-			return node;
+			return slot;
 	}
 	return CORE_NONE;
 }
@@ -313,7 +346,9 @@ static bool
 answer_made_start(struct act *act, const struct job *start)
 {
 	struct engine *engine = act->engine;
-	struct image_process *process = &engine->processes[start->node];
+	struct image_process *process = &engine->processes[start->slot];
+	const struct core_spec *spec =
+	    core_spec_of(engine->core, hooks_node(engine->hooks, start->slot));
 
 	if (process->incarnation != start->incarnation || process->state == PROCESS_NONE)
 		return false;
@@ -326,9 +361,9 @@ answer_made_start(struct act *act, const struct job *start)
 	/* before exec, through it, failed or dead: the spawner finds out which, and tells */
 	if (process->start_max == UINT64_MAX)
 		process->start_max = process_ticks_now();
-	act->pending[act->pending_count++] = start->node;
-	spawn_adopt(engine->spawner, start->node, process,
-	    core_spec_of(engine->core, start->node)->start_timeout);
+	act->pending[act->pending_count++] = start->slot;
+	spawn_adopt(engine->spawner, start->slot, process,
+	    hooks_has(engine->hooks, start->slot) ? spec->hook_timeout : spec->start_timeout);
 	return true;
 }
 
@@ -351,20 +386,23 @@ act_answer_made_starts(struct act *act)
 static void
 send_signal(struct act *act, const struct job *job)
 {
-	const struct image_process *process = &act->engine->processes[job->node];
+	const struct image_process *process = &act->engine->processes[job->slot];
 	const volatile int32_t *pid = &process->pid; /* the kernel writes it */
+	uint32_t node = hooks_node(act->engine->hooks, job->slot);
+	bool is_hook = hooks_has(act->engine->hooks, job->slot);
 	char path[NODES_PATH_SIZE];
 	struct core_view view;
 	int error;
 
-	core_view(act->engine->core, job->node, &view);
-	if (!view.has_process || view.incarnation != job->incarnation)
+	core_view(act->engine->core, node, &view);
+	if (is_hook ? !hooks_is_wanted(act->engine, job->slot, job->incarnation)
+		    : !view.has_process || view.incarnation != job->incarnation)
 		return;
 	if (process->incarnation != job->incarnation ||
 	    (process->state == PROCESS_STARTING && *pid == 0)) {
 		/* no process yet; KILL is not weakened again */
-		if ((act->held_signals[job->node] & ~GROUP_FLAG) != SIGKILL)
-			act->held_signals[job->node] =
+		if ((act->held_signals[job->slot] & ~GROUP_FLAG) != SIGKILL)
+			act->held_signals[job->slot] =
 			    (uint8_t)(job->signal | (job->group ? GROUP_FLAG : 0));
 		return;
 	}
@@ -372,21 +410,19 @@ send_signal(struct act *act, const struct job *job)
 		return;
 	error = process_signal(process, job->signal, job->group);
 	if (error && error != -ESRCH)
-		log_line(nodes_path(act->engine->nodes, job->node, path), "cannot send SIG%s: %s",
+		log_line(nodes_path(act->engine->nodes, node, path), "cannot send SIG%s: %s",
 		    names_signal_text(job->signal), strerror(-error));
 }
 
 /* In the order in which they were decided, also where more come than there is room for. */
 static void
-queue_signal(struct act *act, const struct core_action *action)
+queue_signal(struct act *act, const struct job *job)
 {
-	struct job job = { action->node, action->incarnation, action->signal, action->group };
-
 	if (act->signals.count == act->signals.cap) {
 		struct job oldest = ring_pop(&act->signals);
 		send_signal(act, &oldest);
 	}
-	ring_push(&act->signals, &job);
+	ring_push(&act->signals, job);
 }
 
 static void
@@ -447,15 +483,23 @@ act_collect(struct act *act)
 static void
 do_one(struct act *act, const struct core_action *action)
 {
+	struct job job = { action->node, action->incarnation, action->signal, action->group };
+
 	switch (action->type) {
-	case DO_SPAWN:
-		ring_push(&act->starts,
-		    &(struct job){ .node = action->node, .incarnation = action->incarnation });
-		break;
-	case DO_SIGNAL: queue_signal(act, action); break;
+	case DO_SPAWN: ring_push(&act->starts, &job); break;
+	case DO_SIGNAL: queue_signal(act, &job); break;
 	case DO_KILL_TREE: /* with the commit */ break;
 	case DO_HOOK:
-	case DO_END_HOOK: must(false); /* no configuration has hooks yet */
+	case DO_END_HOOK:
+		job.slot = hooks_slot(act->engine->hooks, action->node);
+		job.incarnation = hooks_incarnation(action->incarnation, action->hook);
+		job.group = true;
+		job.signal = action->type == DO_HOOK ? 0 : SIGKILL;
+		if (action->type == DO_HOOK)
+			ring_push(&act->starts, &job);
+		else
+			queue_signal(act, &job);
+		break;
 	case DO_RECORD:
 		if (act->engine->control)
 			control_on_record(act->engine->control, &action->record);

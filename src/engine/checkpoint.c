@@ -63,15 +63,14 @@ place(struct image_head *head, struct image_area *area, uint64_t count, uint64_t
  * be killed.
  */
 static void
-lay_out(struct image_head *head, const struct core *core, uint32_t events)
+lay_out(struct image_head *head, const struct core *core, uint32_t slots, uint32_t events)
 {
-	uint32_t nodes = core_count(core);
 	uint64_t journal =
-	    sizeof(struct image_journal) + 2 * (uint64_t)nodes * sizeof(struct image_entry);
+	    sizeof(struct image_journal) + 2 * (uint64_t)slots * sizeof(struct image_entry);
 
 	head->size = IMAGE_HEAD_SIZE;
-	head->nodes = nodes;
-	place(head, &head->processes, nodes, sizeof(struct image_process));
+	head->nodes = core_count(core);
+	place(head, &head->processes, slots, sizeof(struct image_process));
 	place(head, &head->events, events, sizeof(struct image_event));
 	for (uint32_t i = 0; i < CORE_AREAS; i++) {
 		uint32_t count = core_area_count(core, (enum core_area)i);
@@ -109,7 +108,7 @@ copy_core(struct checkpoint *checkpoint, const struct core *core)
 }
 
 int
-checkpoint_new(struct checkpoint **out, const struct core *core, uint64_t seed,
+checkpoint_new(struct checkpoint **out, const struct core *core, uint32_t slots, uint64_t seed,
     const struct checkpoint_specs *specs, uint32_t events)
 {
 	struct image_head head = {
@@ -124,7 +123,7 @@ checkpoint_new(struct checkpoint **out, const struct core *core, uint64_t seed,
 	head.specs_size = specs->size;
 	head.specs_hash = specs->hash;
 	head.state.leave = -1;
-	lay_out(&head, core, events);
+	lay_out(&head, core, slots, events);
 	checkpoint->fd = fd_memfile("coppice-checkpoint", head.size);
 	error = checkpoint->fd < 0 ? checkpoint->fd : map(checkpoint, head.size);
 	if (error) {
@@ -158,7 +157,7 @@ judge(const struct image_head *head, uint64_t size, const struct checkpoint_spec
 		return "it was written by another version";
 	if (head->size != size || !fits(head, &head->processes, sizeof(struct image_process)) ||
 	    !fits(head, &head->events, sizeof(struct image_event)) ||
-	    !fits(head, &head->journal, 64) || head->processes.count != head->nodes ||
+	    !fits(head, &head->journal, 64) || head->processes.count < head->nodes ||
 	    head->events.count == 0)
 		return "it is damaged (its layout)";
 	for (int i = 0; i < IMAGE_CORE_AREAS; i++)
@@ -374,6 +373,12 @@ checkpoint_processes(struct checkpoint *checkpoint)
 {
 	return (
 	    struct image_process *)(void *)(checkpoint->base + checkpoint->head->processes.offset);
+}
+
+uint32_t
+checkpoint_slots(const struct checkpoint *checkpoint)
+{
+	return checkpoint->head->processes.count;
 }
 
 int

@@ -35,9 +35,10 @@ struct checkpoint_specs {
 struct checkpoint_specs checkpoint_specs_of(const void *text, size_t size);
 
 /*
- * A new one for the core as it stands (all added), with nothing committed. 0 or a negative errno.
+  * A new one for the core as it stands (all added), with so many slots for processes (hooks.h) and
+ * nothing committed. 0 or a negative errno.
  */
-int checkpoint_new(struct checkpoint **out, const struct core *core, uint64_t seed,
+int checkpoint_new(struct checkpoint **out, const struct core *core, uint32_t slots, uint64_t seed,
     const struct checkpoint_specs *specs, uint32_t events);
 /*
  * Takes over that of a dead engine (the descriptor passes) and applies what was committed but not
@@ -61,6 +62,7 @@ struct image_process *checkpoint_processes(struct checkpoint *checkpoint);
  * tree, or damaged: the core is of no use then.
  */
 int checkpoint_load(const struct checkpoint *checkpoint, struct core *core);
+uint32_t checkpoint_slots(const struct checkpoint *checkpoint);
 
 /* What the next commit will commit; change it freely before. */
 struct image_state *checkpoint_state(struct checkpoint *checkpoint);

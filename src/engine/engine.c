@@ -6,6 +6,7 @@
 #include "engine/control.h"
 #include "engine/events.h"
 #include "engine/exits.h"
+#include "engine/hooks.h"
 #include "engine/load.h"
 #include "engine/loop.h"
 #include "engine/notify.h"
@@ -128,6 +129,8 @@ build_tree(struct engine *engine, struct load_product *product, uint64_t seed)
 	}
 	load_release(product);
 	if (engine->nodes)
+		engine->hooks = hooks_new(engine->core);
+	if (engine->hooks)
 		return 0;
 	log_line(NULL, "cannot begin: %s", problem);
 	return EX_OSERR;
@@ -218,8 +221,8 @@ begin(struct engine *engine, const struct arguments *arguments)
 		if (status)
 			return status;
 		problem = "no memory for the checkpoint";
-		error = checkpoint_new(
-		    &engine->checkpoint, engine->core, seed, &specs, ring_size(engine));
+		error = checkpoint_new(&engine->checkpoint, engine->core,
+		    hooks_slots(engine->hooks), seed, &specs, ring_size(engine));
 	}
 	if (error) {
 		log_line(NULL, "cannot begin: %s: %s", problem, strerror(-error));
@@ -261,7 +264,9 @@ take_over(struct engine *engine, const struct arguments *arguments)
 		status = build_tree(engine, &product, checkpoint_seed(engine->checkpoint));
 		if (status)
 			return status;
-		error = checkpoint_load(engine->checkpoint, engine->core);
+		error = checkpoint_slots(engine->checkpoint) == hooks_slots(engine->hooks)
+		    ? checkpoint_load(engine->checkpoint, engine->core)
+		    : -EINVAL;
 		problem = "the checkpoint is of another tree, or damaged";
 	}
 	if (error) {
@@ -352,6 +357,7 @@ free_all(struct engine *engine)
 	if (engine->loop)
 		ev_loop_destroy(engine->loop);
 	checkpoint_free(&engine->checkpoint);
+	hooks_free(&engine->hooks);
 	nodes_free(&engine->nodes);
 	core_free(&engine->core);
 	fd_close(&engine->specs);

@@ -20,6 +20,8 @@ struct auth_peer;
 struct checkpoint;
 struct control;
 struct exits;
+struct hooks;
+
 struct loop;
 struct notify;
 struct orphaned;
@@ -30,7 +32,8 @@ struct engine {
 	struct core *core;
 	struct nodes *nodes;
 	struct checkpoint *checkpoint;
-	struct image_process *processes; /* [node], in the checkpoint */
+	struct image_process *processes; /* [slot], in the checkpoint; those of nodes come first */
+	struct hooks *hooks;
 	struct spawner *spawner;
 	struct control *control;
 	struct settings settings;

@@ -133,10 +133,12 @@ event_hook(struct pen *pen, const struct engine *engine, const struct image_even
 	(void)engine;
 	pen_string(
 	    pen, ",\"hook\":", core_hook_text((enum core_hook)(event->b % RECORD_HOOK_ERROR)));
-	if (error > 0)
+	if (error > 0) {
+		pen_string(pen, ",\"step\":", spawn_step_text(event->a));
 		pen_string(pen, ",\"error\":", names_errno((int)error));
-	else
+	} else {
 		pen_exit(pen, event->a);
+	}
 }
 
 static void

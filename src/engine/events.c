@@ -5,6 +5,7 @@
 #include "engine/engine.h"
 #include "engine/event.h"
 #include "engine/process.h"
+#include "engine/spawn.h"
 #include "lib/log.h"
 #include "lib/names.h"
 
@@ -151,12 +152,12 @@ line_hook(const struct engine *engine, const struct image_event *event, char *te
 {
 	const char *hook = core_hook_text((enum core_hook)(event->b % RECORD_HOOK_ERROR));
 	int64_t error = event->b / RECORD_HOOK_ERROR;
-	char how[PROCESS_END_SIZE];
+	char how[PROCESS_END_SIZE], why[SPAWN_FAILURE_SIZE];
 
 	(void)engine;
 	if (error > 0)
-		(void)snprintf(text, TEXT_SIZE, "could not run %s: %s (%s) (start %u)", hook,
-		    strerror((int)error), names_errno((int)error), event->incarnation);
+		(void)snprintf(text, TEXT_SIZE, "could not run %s: %s (start %u)", hook,
+		    spawn_failure_text(event->a, error, why), event->incarnation);
 	else if (event->a != 0)
 		(void)snprintf(text, TEXT_SIZE, "%s %s (start %u)", hook,
 		    process_end_text(event->a, how), event->incarnation);

@@ -3,6 +3,7 @@
 #include "engine/act.h"
 #include "engine/checkpoint.h"
 #include "engine/engine.h"
+#include "engine/hooks.h"
 #include "engine/notify.h"
 #include "engine/orphaned.h"
 #include "engine/process.h"
@@ -19,8 +20,8 @@
 #define SHARE_US 1000 /* of a turn, for messages of up to 64 exits */
 
 /*
- * PID → node, open addressing; empty where pid is 0. At most three quarters full: a node has one
- * process.
+  * PID → node (or slot of a node's hooks), open addressing; empty where pid is 0. At most three
+ * quarters full: each has one process.
  */
 struct entry {
 	int32_t pid;
@@ -144,9 +145,20 @@ feed_end(struct exits *exits, uint32_t at, int32_t status)
 		.status = status };
 
 	forget(exits, at);
-	notify_end(engine->notify, node);
+	if (hooks_has(engine->hooks, node))
+		event = hooks_ended(engine, node, status);
+	else
+		notify_end(engine->notify, node);
 	checkpoint_add_ended(engine->checkpoint, node);
 	engine_feed(engine, &event);
+}
+
+/* What it has said; a hook says nothing. */
+static void
+hear(struct exits *exits, uint32_t node)
+{
+	if (!hooks_has(exits->engine->hooks, node))
+		notify_hear(exits->engine->notify, node);
 }
 
 /* The slot of that process of the node; the capacity when there is none. */
@@ -168,7 +180,7 @@ exits_end(struct exits *exits, uint32_t node, int32_t status)
 
 	if (at > exits->mask)
 		return;
-	notify_hear(exits->engine->notify, node);
+	hear(exits, node);
 	/* the same slot, unless what was heard is that another process is the main one now */
 	at = find_tracked(exits, exits->engine->processes[node].pid, node);
 	if (at <= exits->mask)
@@ -200,7 +212,7 @@ exits_hear(struct exits *exits, const struct link_exit *exit)
 	uint32_t at = exit->pid > 0 ? find_ended(exits, exit) : exits->mask + 1;
 
 	if (at <= exits->mask)
-		notify_hear(exits->engine->notify, exits->slots[at].node);
+		hear(exits, exits->slots[at].node);
 }
 
 /* In place and before the commit: an engine that sees this exit again writes the same again. */
@@ -401,7 +413,7 @@ exits_new(struct engine *engine)
 
 	if (!exits)
 		return NULL;
-	while (cap / 4 * 3 < core_count(engine->core))
+	while (cap / 4 * 3 < hooks_slots(engine->hooks))
 		cap *= 2;
 	exits->engine = engine;
 	exits->mask = cap - 1;

@@ -254,6 +254,15 @@ read_ready(struct place *place, const json_t *object)
 	return NULL;
 }
 
+/* Their words are the program's. */
+static void
+read_hooks(struct core_spec *spec, const json_t *program)
+{
+	spec->pre_start = json_is_array(json_object_get(program, "pre_start"));
+	spec->stop_command = json_is_array(json_object_get(program, "stop_command"));
+	spec->post_stop = json_is_array(json_object_get(program, "post_stop"));
+}
+
 static const char *
 read_child(struct place *place, const json_t *object)
 {
@@ -266,10 +275,12 @@ read_child(struct place *place, const json_t *object)
 		return problem;
 	if (!read_span(object, "start_timeout", &spec->start_timeout) || !read_stop(object, spec) ||
 	    !read_bool(object, "stop_group", &spec->stop_group) ||
+	    !read_span(object, "hook_timeout", &spec->hook_timeout) ||
 	    !read_exit_set(object, "success_exit", &spec->success_exit) ||
 	    !read_exit_set(object, "no_restart_exit", &spec->no_restart_exit) ||
 	    !read_exit_set(object, "escalate_exit", &spec->escalate_exit))
 		return "a value of a child is missing or impossible in the specs";
+	read_hooks(spec, json_object_get(object, "program"));
 	spec->on_demand = json_is_true(json_object_get(object, "on_demand"));
 	return NULL;
 }

@@ -4,6 +4,7 @@
 #include "engine/clone.h"
 #include "engine/engine.h"
 #include "engine/exits.h"
+#include "engine/hooks.h"
 #include "engine/process.h"
 #include "engine/signals.h"
 #include "engine/spawn.h"
@@ -56,7 +57,8 @@ struct watch {
 
 struct orphaned {
 	struct engine *engine;
-	struct watch *watches; /* [node]; NULL: no memory, then everything is looked at */
+	struct watch
+	    *watches; /* [node or slot of hooks]; NULL: no memory, then everything is looked at */
 	struct ev_timer walk;
 	uint32_t next;      /* node of the walk */
 	uint32_t unwatched; /* met in this walk: alive, and without a pidfd */
@@ -272,7 +274,7 @@ static void
 on_walk(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
 	struct orphaned *orphaned = timer->data;
-	uint32_t count = core_count(orphaned->engine->core);
+	uint32_t count = hooks_slots(orphaned->engine->hooks);
 
 	(void)loop;
 	(void)events;
@@ -437,7 +439,7 @@ void
 orphaned_begin(struct orphaned *orphaned)
 {
 	struct engine *engine = orphaned->engine;
-	uint32_t count = core_count(engine->core);
+	uint32_t count = hooks_slots(engine->hooks);
 
 	engine->reaper_lost = true;
 	/* who takes signals now, and whom the log and `ping` name */
@@ -462,7 +464,7 @@ orphaned_free(struct orphaned **orphaned)
 	*orphaned = NULL;
 	if (!old)
 		return;
-	count = core_count(old->engine->core);
+	count = hooks_slots(old->engine->hooks);
 	for (uint32_t node = 0; old->watches && node < count; node++) {
 		if (old->watches[node].pidfd >= 0)
 			close_watch(&old->watches[node]);

@@ -1,6 +1,7 @@
 #include "engine/program.h"
 
 #include "engine/room.h"
+#include "lib/must.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,9 +18,10 @@
  * of memory.
  */
 struct program {
-	struct spawn_request request; /* as for an instance whose number is named nowhere */
-	size_t size;                  /* of the block */
-	bool is_marked;               /* some string of ours holds PROGRAM_INSTANCE_MARK */
+	struct spawn_request request;   /* as for an instance whose number is named nowhere */
+	const char **hooks[HOOK_COUNT]; /* their argv; NULL: it has none */
+	size_t size;                    /* of the block */
+	bool is_marked;                 /* some string of ours holds PROGRAM_INSTANCE_MARK */
 };
 
 /*
@@ -79,14 +81,20 @@ is_texts(const json_t *array)
 }
 
 static const char **
-read_argv(struct reader *reader, const char **to)
+room_for(struct reader *reader, const json_t *array)
 {
-	const json_t *array = json_object_get(reader->object, "argv");
+	return room_take(&reader->room, (json_array_size(array) + 1) * sizeof(const char *));
+}
+
+/* The words of a command, to where there is room for them; NULL while counting. */
+static void
+read_words(struct reader *reader, const json_t *array, const char **to)
+{
 	size_t count = json_array_size(array);
 
 	if (!is_texts(array) || count == 0) {
-		reader->problem = "program: argv is expected";
-		return NULL;
+		reader->problem = "program: the words of a command are expected";
+		return;
 	}
 	for (size_t i = 0; i < count; i++) {
 		const char *text =
@@ -95,7 +103,14 @@ read_argv(struct reader *reader, const char **to)
 		if (to != NULL)
 			to[i] = text;
 	}
-	return to;
+	if (to != NULL)
+		to[count] = NULL;
+}
+
+static const json_t *
+hook_words(const struct reader *reader, int hook)
+{
+	return json_object_get(reader->object, core_hook_text((enum core_hook)hook));
 }
 
 static bool
@@ -170,7 +185,9 @@ static bool
 is_ours(const char *variable)
 {
 	static const char *const names[] = {
-		"NOTIFY_SOCKET=", "COPPICE_PATH=", "COPPICE_INSTANCE="
+		"NOTIFY_SOCKET=", "COPPICE_PATH=", "COPPICE_INSTANCE=", "COPPICE_HOOK=",
+		"COPPICE_PID=", "COPPICE_EXIT_CODE=", "COPPICE_EXIT_SIGNAL=", "COPPICE_REASON="
+
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -319,6 +336,9 @@ is_marked(const struct program *program)
 {
 	const struct spawn_request *request = &program->request;
 
+	for (int hook = HOOK_NONE + 1; hook < HOOK_COUNT; hook++)
+		if (program->hooks[hook] != NULL && any_marked(program, program->hooks[hook]))
+			return true;
 	return any_marked(program, request->argv) || any_marked(program, request->envp) ||
 	    has_mark(program, request->directory) || has_mark(program, request->input_path) ||
 	    has_mark(program, request->output_path) || has_mark(program, request->error_path) ||
@@ -330,19 +350,27 @@ static void
 read_program(struct reader *reader, struct program *program)
 {
 	struct spawn_request request = { 0 };
-	size_t argc = json_array_size(json_object_get(reader->object, "argv"));
-	const char **argv, **envp, *wrong;
+	const json_t *words = json_object_get(reader->object, "argv");
+	const char **hooks[HOOK_COUNT] = { NULL }, **argv, **envp, *wrong;
 	gid_t *groups;
 
 	room_take(&reader->room, sizeof(*program));
-	argv = room_take(&reader->room, (argc + 1) * sizeof(*argv));
+	argv = room_for(reader, words);
+	for (int hook = HOOK_NONE + 1; hook < HOOK_COUNT; hook++)
+		if (hook_words(reader, hook) != NULL)
+			hooks[hook] = room_for(reader, hook_words(reader, hook));
 	envp = room_take(&reader->room, environment_room(reader) * sizeof(*envp));
 	wrong = contract_read(reader->object, &reader->room, &request.contract);
 	if (wrong != NULL)
 		reader->problem = wrong;
 	groups = room_take(&reader->room,
 	    json_array_size(json_object_get(reader->identity, "groups")) * sizeof(*groups));
-	request.argv = read_argv(reader, argv);
+	read_words(reader, words, argv);
+	request.argv = argv;
+	for (int hook = HOOK_NONE + 1; hook < HOOK_COUNT; hook++)
+		if (hook_words(reader, hook) != NULL)
+			read_words(reader, hook_words(reader, hook), hooks[hook]);
+
 	request.envp_own = read_environment(reader, envp);
 	request.envp = envp;
 	request.contract.env_file = room_text(&reader->room, request.contract.env_file);
@@ -357,10 +385,10 @@ read_program(struct reader *reader, struct program *program)
 	read_identity(reader, &request, groups);
 	if (program == NULL)
 		return;
-	argv[argc] = NULL;
 	if (given != NULL && json_is_true(json_object_get(reader->object, "given")))
 		request.argv = given;
 	program->request = request;
+	memcpy(program->hooks, hooks, sizeof(hooks));
 }
 
 /* The PATH that the child will have; a child without one is not one without commands. */
@@ -475,14 +503,14 @@ replace_all(struct room *room, const struct program *program, const char *const 
 
 /* Twice, as read_program. */
 static void
-make_instance(
-    struct room *room, const struct program *program, const char *number, struct spawn_request *out)
+make_instance(struct room *room, const struct program *program, const char *const *words,
+    const char *number, struct spawn_request *out)
 {
 	const struct spawn_request *shared = &program->request;
-	const char **argv = room_vector(room, shared->argv);
+	const char **argv = room_vector(room, words);
 	const char **envp = room_vector(room, shared->envp);
 
-	out->argv = replace_all(room, program, shared->argv, argv, number);
+	out->argv = replace_all(room, program, words, argv, number);
 	out->envp = replace_all(room, program, shared->envp, envp, number);
 	out->directory = replace_marks(room, program, shared->directory, number);
 	out->input_path = replace_marks(room, program, shared->input_path, number);
@@ -491,16 +519,18 @@ make_instance(
 	out->contract.env_file = replace_marks(room, program, shared->contract.env_file, number);
 }
 
-int
-program_request(struct program *program, uint32_t instance, struct spawn_request *out)
+static int
+request_for(
+    struct program *program, const char *const *words, uint32_t instance, struct spawn_request *out)
 {
 	struct room room = { NULL, 0 };
 	char number[16];
 
 	*out = program->request;
+	out->argv = words;
 	if (program->is_marked) {
 		snprintf(number, sizeof(number), "%u", (unsigned)instance);
-		make_instance(&room, program, number, out);
+		make_instance(&room, program, words, number, out);
 		if (room.used > arena.size) {
 			char *grown = realloc(arena.memory, room.used);
 
@@ -510,8 +540,22 @@ program_request(struct program *program, uint32_t instance, struct spawn_request
 			arena.size = room.used;
 		}
 		room = (struct room){ .base = arena.memory };
-		make_instance(&room, program, number, out);
+		make_instance(&room, program, words, number, out);
 		out->search_path = search_path(out->envp);
 	}
 	return 0;
+}
+
+int
+program_request(struct program *program, uint32_t instance, struct spawn_request *out)
+{
+	return request_for(program, program->request.argv, instance, out);
+}
+
+int
+program_hook(
+    struct program *program, enum core_hook hook, uint32_t instance, struct spawn_request *out)
+{
+	must(program->hooks[hook] != NULL);
+	return request_for(program, program->hooks[hook], instance, out);
 }

@@ -6,6 +6,7 @@
 #ifndef COPPICE_ENGINE_PROGRAM_H
 #define COPPICE_ENGINE_PROGRAM_H
 
+#include "core/types.h"
 #include "engine/spawn.h"
 
 #include <jansson.h>
@@ -26,5 +27,8 @@ void program_free(struct program **program);
  * program_request for any program. 0 or -ENOMEM.
  */
 int program_request(struct program *program, uint32_t instance, struct spawn_request *out);
+/* The same for a hook that it has, which differs in its words alone. */
+int program_hook(
+    struct program *program, enum core_hook hook, uint32_t instance, struct spawn_request *out);
 
 #endif

@@ -5,6 +5,7 @@
 #include "engine/engine.h"
 #include "engine/events.h"
 #include "engine/exits.h"
+#include "engine/hooks.h"
 #include "engine/process.h"
 #include "lib/log.h"
 
@@ -14,11 +15,11 @@ track_started(struct engine *engine)
 {
 	uint32_t count = 0;
 
-	for (uint32_t node = 0; node < core_count(engine->core); node++) {
-		const struct image_process *process = &engine->processes[node];
+	for (uint32_t slot = 0; slot < hooks_slots(engine->hooks); slot++) {
+		const struct image_process *process = &engine->processes[slot];
 		if (process->state != PROCESS_STARTED || process->pid <= 0)
 			continue;
-		exits_track(engine->exits, process->pid, node);
+		exits_track(engine->exits, process->pid, slot);
 		count++;
 	}
 	return count;

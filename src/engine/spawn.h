@@ -51,7 +51,8 @@ struct ev_loop;
 	X(STEP_AFFINITY, "setting the CPUs that it may run on")                   \
 	X(STEP_BOUNDING, "giving up capabilities")                                \
 	X(STEP_CAPABILITIES, "setting capabilities")                              \
-	X(STEP_NO_NEW_PRIVILEGES, "forbidding new privileges")
+	X(STEP_NO_NEW_PRIVILEGES, "forbidding new privileges")                    \
+	X(STEP_PRE_START, "running pre_start")
 #define X(name, text) name,
 enum spawn_step {
 	SPAWN_STEPS(X) SPAWN_STEP_COUNT

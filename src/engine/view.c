@@ -51,6 +51,8 @@ view_child(const struct view *view, struct pen *pen, uint32_t node, const struct
 	bool ready = facts->state == STATE_RUNNING || (facts->state == STATE_FINISHED && one_shot);
 
 	pen_text(pen, ready ? ",\"ready\":true" : ",\"ready\":false");
+	if (facts->hook != HOOK_NONE)
+		pen_string(pen, ",\"hook\":", core_hook_text(facts->hook));
 	/* Why the last start came to nothing, for as long as nothing newer is known. */
 	if (process->state == PROCESS_FAILED && process->incarnation == facts->incarnation) {
 		pen_string(pen, ",\"start_error\":{\"step\":", spawn_step_text(process->step));

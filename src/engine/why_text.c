@@ -100,6 +100,22 @@ say_word(struct text *text, const struct place *place)
 		    place->ready_fd, place->ready_fd);
 }
 
+/* Which of its hooks runs. */
+static void
+say_hook(struct text *text)
+{
+	const struct why *why = text->why;
+	char span[SPAN_TEXT_SIZE];
+
+	if (why->facts.hook == HOOK_NONE)
+		return;
+	if (why->spec->hook_timeout == SPAN_INFINITE)
+		say(text, "Its %s is running.", core_hook_text(why->facts.hook));
+	else
+		say(text, "Its %s is running; it has %s (hook_timeout).",
+		    core_hook_text(why->facts.hook), span_about(why->spec->hook_timeout, span));
+}
+
 static void
 say_starting(struct text *text)
 {
@@ -112,6 +128,7 @@ say_starting(struct text *text)
 		say_below(text);
 		return;
 	}
+	say_hook(text);
 	if (why->spec->ready == READY_EXIT)
 		say(text, "It is ready when it has ended well (ready = exit).");
 	else if (why->spec->ready == READY_TOLD)
@@ -197,8 +214,9 @@ say_state(struct text *text)
 	case STATE_STOPPING:
 		say(text, "%s has been stopping for %s: %s.", subject, why_since(text->why, span),
 		    why_because(text->why, reason));
-		if (why->facts.kind == KIND_CHILD)
+		if (why->facts.hook == HOOK_NONE && why->facts.kind == KIND_CHILD)
 			say_sequence(text);
+		say_hook(text);
 		break;
 	case STATE_RESTARTING:
 		say(text, "%s has been waiting to be restarted for %s: %s.", subject,

@@ -1,6 +1,6 @@
 /*
  * image: the checkpoint, a shared memory file that outlives the engine. Layout: one page of struct
- * image_head, then the table of processes (one a node), then the areas of the core, then the
+ * image_head, then the table of processes (one a node, then one for the hooks of each node that has some), then the areas of the core, then the
  * journal; offsets are in the head.
  *
  * The table of processes is written in place, without the journal: the kernel itself writes the PID
@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC   0x434f5050U
-#define IMAGE_VERSION 3U
+#define IMAGE_VERSION 4U
 
 enum image_process_state {
 	PROCESS_NONE,     /* nothing was ever started */
@@ -25,7 +25,7 @@ enum image_process_state {
 };
 
 /*
- * The last process of a node. Start times in clock ticks since boot, as field 22 of /proc/PID/stat.
+  * The last process of a node, or the last of its hooks. Start times in clock ticks since boot, as field 22 of /proc/PID/stat.
  */
 struct image_process {
 	uint32_t incarnation;

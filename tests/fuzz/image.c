@@ -73,7 +73,7 @@ make_image(void)
 	struct checkpoint *checkpoint;
 	int fd;
 
-	must(checkpoint_new(&checkpoint, core, SEED, &specs, EVENTS) == 0);
+	must(checkpoint_new(&checkpoint, core, core_count(core), SEED, &specs, EVENTS) == 0);
 	core_handle(core, 1000, &(struct core_event){ .type = ON_BOOT });
 	drain(core);
 	core_handle(core, 1001,

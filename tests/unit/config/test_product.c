@@ -86,7 +86,7 @@ static const char shop[] =
 static const char web[] =
     "{\"path\": \"shop/web\", \"kind\": \"child\", \"instances\": 4, " MEMBER
     ", \"ready\": \"spawn\", \"start_timeout\": 10000, \"stop\": [[\"TERM\", 10000], [\"KILL\", null]], "
-    "\"stop_group\": false, \"kill_mode\": \"tree\", \"success_exit\": [0, \"TERM\"], \"no_restart_exit\": [78], "
+    "\"stop_group\": false, \"hook_timeout\": 10000, \"kill_mode\": \"tree\", \"success_exit\": [0, \"TERM\"], \"no_restart_exit\": [78], "
     "\"escalate_exit\": [], \"program\": {\"argv\": [\"/srv/web\", \"--port\", \"80\\u0001\", \"--name=web@\\u0001\"], "
     "\"env\": [\"WHO=shop/web@\\u0001\", \"TZ=UTC\", \"COPPICE_PATH=shop/web@\\u0001\", \"COPPICE_INSTANCE=\\u0001\"], \"clear_env\": false, \"directory\": null, \"stdin\": \"null\", "
     "\"log\": \"file\", \"log_file\": \"/logs/shop.web@\\u0001.log\", \"log_stderr\": \"file\", "
@@ -100,7 +100,7 @@ static const char web[] =
 static const char job[] =
     "{\"path\": \"job\", \"kind\": \"child\", \"instances\": null, " MEMBER
     ", \"ready\": \"exit\", \"start_timeout\": null, \"stop\": [[\"KILL\", null]], "
-    "\"stop_group\": false, \"kill_mode\": \"tree\", \"success_exit\": [0], \"no_restart_exit\": [], "
+    "\"stop_group\": false, \"hook_timeout\": 10000, \"kill_mode\": \"tree\", \"success_exit\": [0], \"no_restart_exit\": [], "
     "\"escalate_exit\": [], \"program\": {\"argv\": [\"job\"], "
     "\"env\": [\"TZ=UTC\", \"COPPICE_PATH=job\"], \"clear_env\": false, \"directory\": null, \"stdin\": \"null\", "
     "\"log\": \"file\", \"log_file\": \"/logs/jobs/job.log\", \"log_stderr\": \"null\", "

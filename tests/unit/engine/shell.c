@@ -3,6 +3,7 @@
 #include "engine/checkpoint.h"
 #include "engine/control.h"
 #include "engine/events.h"
+#include "engine/hooks.h"
 #include "engine/spawn.h"
 #include "lib/buf.h"
 #include "lib/fd.h"
@@ -27,14 +28,14 @@
 	" \"on_limit\": \"escalate\", \"intensity\": 5, \"period\": 60000, \"auto_shutdown\": \"never\"," \
 	" \"start_order\": \"ordered\", \"stop_order\": \"ordered\", \"max_starting\": 0,"                \
 	" \"start_queue_timeout\": null, \"on_start_failure\": \"retry\"}"
-#define CHILD                                                                                            \
-	"{\"path\": \"%s\", \"kind\": \"child\", \"instances\": %s, " COMMON                             \
-	", \"ready\": \"%s\","                                                                           \
-	" \"start_timeout\": 10000, \"stop\": [[\"TERM\", 5000], [\"KILL\", null]],"                     \
-	" \"stop_group\": false, \"kill_mode\": \"tree\", \"success_exit\": [0],"                        \
-	" \"no_restart_exit\": [], \"escalate_exit\": [], \"program\": {\"argv\": [\"x\"], \"env\": []," \
-	" \"clear_env\": false, \"directory\": null, \"stdin\": \"null\", \"log\": \"null\","            \
-	" \"log_file\": null, \"log_stderr\": \"same\", \"log_stderr_file\": null, \"umask\": 18,"       \
+#define CHILD                                                                                              \
+	"{\"path\": \"%s\", \"kind\": \"child\", \"instances\": %s, " COMMON                               \
+	", \"ready\": \"%s\","                                                                             \
+	" \"start_timeout\": 10000, \"stop\": [[\"TERM\", 5000], [\"KILL\", null]],"                       \
+	" \"stop_group\": false, \"hook_timeout\": 10000, \"kill_mode\": \"tree\", \"success_exit\": [0]," \
+	" \"no_restart_exit\": [], \"escalate_exit\": [], \"program\": {\"argv\": [\"x\"], \"env\": [],"   \
+	" \"clear_env\": false, \"directory\": null, \"stdin\": \"null\", \"log\": \"null\","              \
+	" \"log_file\": null, \"log_stderr\": \"same\", \"log_stderr_file\": null, \"umask\": 18,"         \
 	" \"identity\": null}}"
 
 static struct shell *
@@ -196,9 +197,12 @@ shell_new(const char *const *rows)
 	};
 	shell->engine.core = core_new(1);
 	shell->engine.nodes = make_nodes(shell, rows);
-	assert_true(core_count(shell->engine.core) <= SHELL_NODES);
-	assert_int_equal(checkpoint_new(&shell->engine.checkpoint, shell->engine.core, 1,
-			     &(struct checkpoint_specs){ 0 }, SHELL_EVENTS),
+	shell->engine.hooks = hooks_new(shell->engine.core);
+	assert_non_null(shell->engine.hooks);
+	assert_true(hooks_slots(shell->engine.hooks) <= SHELL_NODES);
+	assert_int_equal(
+	    checkpoint_new(&shell->engine.checkpoint, shell->engine.core,
+		hooks_slots(shell->engine.hooks), 1, &(struct checkpoint_specs){ 0 }, SHELL_EVENTS),
 	    0);
 	return shell;
 }
@@ -207,6 +211,7 @@ void
 shell_free(struct shell *shell)
 {
 	checkpoint_free(&shell->engine.checkpoint);
+	hooks_free(&shell->engine.hooks);
 	nodes_free(&shell->engine.nodes);
 	core_free(&shell->engine.core);
 	fd_close(&shell->engine.specs);

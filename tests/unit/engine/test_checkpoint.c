@@ -60,8 +60,9 @@ setup(void **state)
 	memset(&fixture, 0, sizeof(fixture));
 	fixture.core = make_core();
 	fixture.specs = checkpoint_specs_of("specs", 5);
-	assert_int_equal(
-	    checkpoint_new(&fixture.checkpoint, fixture.core, SEED, &fixture.specs, EVENTS), 0);
+	assert_int_equal(checkpoint_new(&fixture.checkpoint, fixture.core, core_count(fixture.core),
+			     SEED, &fixture.specs, EVENTS),
+	    0);
 	fixture.fd = dup(checkpoint_fd(fixture.checkpoint));
 	assert_true(fixture.fd >= 0);
 	fixture.head =

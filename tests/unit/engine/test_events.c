@@ -28,13 +28,13 @@
 	",\"strategy\":\"one_for_one\",\"on_limit\":\"backoff\",\"intensity\":5,\"period\":60000," \
 	"\"auto_shutdown\":\"never\",\"start_order\":\"ordered\",\"stop_order\":\"ordered\","      \
 	"\"max_starting\":0,\"start_queue_timeout\":null,\"on_start_failure\":\"retry\"}"
-#define CHILD(path, ready)                                                                            \
-	"{\"path\":\"" path "\",\"kind\":\"child\",\"instances\":null," COMMON                        \
-	",\"ready\":\"" ready "\","                                                                   \
-	"\"start_timeout\":1,\"stop\":[[\"TERM\",null]],\"stop_group\":false,\"kill_mode\":\"tree\"," \
-	"\"success_exit\":[0],\"no_restart_exit\":[],\"escalate_exit\":[],"                           \
-	"\"program\":{\"argv\":[\"/bin/true\"],\"env\":[],\"clear_env\":false,\"directory\":null,"    \
-	"\"stdin\":\"null\",\"log\":\"inherit\",\"log_file\":null,\"log_stderr\":\"same\","           \
+#define CHILD(path, ready)                                                                                                     \
+	"{\"path\":\"" path "\",\"kind\":\"child\",\"instances\":null," COMMON                                                 \
+	",\"ready\":\"" ready "\","                                                                                            \
+	"\"start_timeout\":1,\"stop\":[[\"TERM\",null]],\"stop_group\":false, \"hook_timeout\": 10000,\"kill_mode\":\"tree\"," \
+	"\"success_exit\":[0],\"no_restart_exit\":[],\"escalate_exit\":[],"                                                    \
+	"\"program\":{\"argv\":[\"/bin/true\"],\"env\":[],\"clear_env\":false,\"directory\":null,"                             \
+	"\"stdin\":\"null\",\"log\":\"inherit\",\"log_file\":null,\"log_stderr\":\"same\","                                    \
 	"\"log_stderr_file\":null,\"umask\":18,\"identity\":null}}"
 
 struct fixture {
@@ -55,8 +55,9 @@ setup(void **state)
 	fixture.engine.nodes =
 	    nodes_new(fixture.engine.core, product, sizeof(product) - 1, 0, &problem);
 	assert_non_null(fixture.engine.nodes);
-	assert_int_equal(
-	    checkpoint_new(&fixture.engine.checkpoint, fixture.engine.core, 1, &specs, EVENTS), 0);
+	assert_int_equal(checkpoint_new(&fixture.engine.checkpoint, fixture.engine.core,
+			     core_count(fixture.engine.core), 1, &specs, EVENTS),
+	    0);
 	fixture.log = memfd_create("log", MFD_CLOEXEC);
 	fixture.saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
 	assert_true(fixture.log >= 0 && fixture.saved >= 0);

@@ -19,13 +19,13 @@
 	",\"strategy\":\"rest_for_one\",\"on_limit\":\"give_up\",\"intensity\":3,\"period\":500,"        \
 	"\"auto_shutdown\":\"any_significant\",\"start_order\":\"parallel\",\"stop_order\":\"ordered\"," \
 	"\"max_starting\":2,\"start_queue_timeout\":null,\"on_start_failure\":\"abort\"}"
-#define CHILD(path, instances)                                                                     \
-	"{\"path\":\"" path "\",\"kind\":\"child\",\"instances\":" instances "," COMMON            \
-	",\"ready\":\"exit\",\"start_timeout\":123,\"stop\":[[\"INT\",50],[\"KILL\",null]],"       \
-	"\"stop_group\":true,\"kill_mode\":\"group\",\"success_exit\":[0,7,\"TERM\"],"             \
-	"\"no_restart_exit\":[255],\"escalate_exit\":[\"SEGV\"],"                                  \
-	"\"program\":{\"argv\":[\"/bin/true\"],\"env\":[],\"clear_env\":false,\"directory\":null," \
-	"\"stdin\":\"null\",\"log\":\"inherit\",\"log_file\":null,\"log_stderr\":\"same\","        \
+#define CHILD(path, instances)                                                                                  \
+	"{\"path\":\"" path "\",\"kind\":\"child\",\"instances\":" instances "," COMMON                         \
+	",\"ready\":\"exit\",\"start_timeout\":123,\"stop\":[[\"INT\",50],[\"KILL\",null]],"                    \
+	"\"stop_group\":true, \"hook_timeout\": 10000,\"kill_mode\":\"group\",\"success_exit\":[0,7,\"TERM\"]," \
+	"\"no_restart_exit\":[255],\"escalate_exit\":[\"SEGV\"],"                                               \
+	"\"program\":{\"argv\":[\"/bin/true\"],\"env\":[],\"clear_env\":false,\"directory\":null,"              \
+	"\"stdin\":\"null\",\"log\":\"inherit\",\"log_file\":null,\"log_stderr\":\"same\","                     \
 	"\"log_stderr_file\":null,\"umask\":18,\"identity\":null}}"
 static const char *const PLACES[] = { SUPER("/"), CHILD("one", "null"), SUPER("shop"),
 	CHILD("shop/none", "0"), CHILD("shop/web", "3"), SUPER("shop/deep"),
