@@ -2,6 +2,7 @@
 
 #include "config/keys.h"
 #include "config/value.h"
+#include "config/words.h"
 #include "lib/mem.h"
 #include "lib/str.h"
 
@@ -89,17 +90,25 @@ take_option(struct raw_file *file, const char *option, struct diag *diag)
 	free(key);
 }
 
-/* As a file would have it; the engine runs the words themselves. */
+/* As a file would have it, for people; the engine runs the words themselves. */
 static char *
 command_text(char **words)
 {
-	struct value command = { .words = words };
 	struct buf text = { 0 };
 
-	while (words[command.word_count] != NULL)
-		command.word_count++;
 	buf_puts(&text, "");
-	value_print(&keys_table[KEY_COMMAND], &command, &text);
+	for (; *words != NULL; words++) {
+		char *word = mem_strdup(*words);
+		struct value one = { .words = &word, .word_count = 1 };
+		/* Bytes that have a meaning of their own in values and stand in no file. */
+		for (char *p = word; *p != '\0'; p++)
+			if (*p == EXPAND_INSTANCE || *p == WORDS_DOLLAR || *p == WORDS_QUOTED)
+				*p = '?';
+		if (text.len > 0)
+			buf_puts(&text, " ");
+		value_print(&keys_table[KEY_COMMAND], &one, &text);
+		free(word);
+	}
 	char *copy = mem_strdup(text.failed ? "" : text.data);
 	buf_free(&text);
 	return copy;
