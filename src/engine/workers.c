@@ -139,18 +139,45 @@ out:
 	return 0;
 }
 
+static bool
+has_room(const struct workers *workers)
+{
+	size_t serving = 0;
+
+	for (size_t i = 0; i < workers->count; i++)
+		serving += !workers->worker[i].left;
+	return serving < WORKERS_MAX && workers->count < WORKERS_ROOM;
+}
+
 /* Whether another thread would do some good and may be made. */
 static bool
 wants_worker(const struct workers *workers)
 {
-	size_t serving = 0;
-
 	for (size_t i = 0; i < workers->count; i++) {
 		if (!workers->worker[i].slow && !workers->worker[i].left)
 			return false;
-		serving += !workers->worker[i].left;
 	}
-	return serving < WORKERS_MAX && workers->count < WORKERS_ROOM;
+	return has_room(workers);
+}
+
+/*
+ * With the lock held: one for each job that waits, at most twice as many as before, so that a short
+ * stall makes few. Where none can be made the queue waits for those there are; the next look tries
+ * again.
+ */
+static void
+add_workers(struct workers *workers)
+{
+	const struct workers_job *waiting = workers->queue;
+	size_t most = workers->count;
+
+	if (!wants_worker(workers))
+		return;
+	for (; waiting != NULL && most > 0 && has_room(workers); most--) {
+		if (add_worker(workers) != 0)
+			return;
+		waiting = waiting->next;
+	}
 }
 
 struct workers *
@@ -245,12 +272,7 @@ workers_slow(struct workers *workers, mono_ms before, struct workers_job *out[WO
 		worker->slow = true;
 		out[count++] = worker->job;
 	}
-	/*
-	 * Where no thread can be made the queue waits for those there are; the next look tries
-	 * again.
-	 */
-	if (workers->queue != NULL && wants_worker(workers))
-		(void)add_worker(workers);
+	add_workers(workers);
 	unlock(workers);
 	return count;
 }

@@ -1,9 +1,10 @@
 /*
  * workers: the spawner threads. A thread that clones is suspended until its child is through exec
- * or gone, which may take for ever; so at most 8 threads serve one queue, one of them as long as
- * all goes well. One that has been busy for too long counts as slow, and when all are slow and
- * somebody waits another is made. One whose child cannot even be killed (a call to a file system
- * that never answers) is left to it and is none of the 8 until it comes back.
+ * or gone, which may take for ever; so up to 64 threads serve one queue, one of them as long as all
+ * goes well. One that has been busy for too long counts as slow, and when all are slow and somebody
+ * waits others are made: a whole template on a dead mount must not hold up the starts of the rest.
+ * One whose child cannot even be killed (a call to a file system that never answers) is left to it
+ * and is none of the 64 until it comes back.
  */
 #ifndef COPPICE_ENGINE_WORKERS_H
 #define COPPICE_ENGINE_WORKERS_H
@@ -13,8 +14,8 @@
 
 #include <stddef.h>
 
-#define WORKERS_MAX  8U
-#define WORKERS_ROOM 64U /* with those that are left to their children */
+#define WORKERS_MAX  64U
+#define WORKERS_ROOM 256U /* with those that are left to their children */
 
 /*
  * One start. From workers_submit until workers_collect gives it back it belongs to the workers, but

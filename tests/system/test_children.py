@@ -267,6 +267,22 @@ def test_directory_on_a_hung_mount(daemon):
         assert d.family() == []
 
 
+def test_many_on_a_hung_mount(daemon):
+    """A whole template that hangs does not keep others from the threads: a start that needs one succeeds at once."""
+    d = daemon(start=False)
+    with hung_mount(d.dir / "hung", "deaf"):
+        d.write_config(ROOMY + "start_order = parallel\n"
+                       + section("hung", directory=d.dir / "hung/%i", instances=40, start_timeout="1h", stop="KILL")
+                       + section("elsewhere", directory=d.dir))
+        d.start()
+        node = d.wait_node("elsewhere", state="running")
+        assert node["restarts"] == 0, node
+        assert d.node("hung@40")["state"] == "starting"
+        os.kill(node["pid"], signal.SIGKILL)
+        d.wait_node("elsewhere", state="running", restarts=1)
+        assert d.stop() == 0
+
+
 def test_stop_of_a_start_that_hangs(daemon):
     """The stop sequence holds for what is not through exec too (FIELD 1.C.18)."""
     d = daemon(start=False)
