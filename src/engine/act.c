@@ -1,5 +1,6 @@
 #include "engine/act.h"
 
+#include "engine/cgroup_tree.h"
 #include "engine/checkpoint.h"
 #include "engine/control.h"
 #include "engine/engine.h"
@@ -156,6 +157,7 @@ answer_failed(struct act *act, uint32_t slot, uint32_t incarnation, int32_t step
 		.error = error };
 
 	act->held_signals[slot] = 0;
+	cgroup_tree_doubt(act->engine->cgroups, hooks_node(act->engine->hooks, slot));
 	if (hooks_has(act->engine->hooks, slot))
 		event = hooks_failed(act->engine, slot, incarnation, step, error);
 	else
@@ -244,6 +246,12 @@ make(struct act *act, const struct job *start)
 	request.incarnation = start->incarnation;
 	request.files = engine->files;
 	request.terminal = engine->terminal;
+	error = cgroup_tree_enter(engine->cgroups, hooks_node(engine->hooks, start->slot),
+	    &request.cgroup, &request.joins_cgroup);
+	if (error) {
+		answer_failed(act, start->slot, start->incarnation, STEP_CGROUP, -error);
+		return;
+	}
 	if (!hooks_has(engine->hooks, start->slot))
 		error =
 		    notify_begin(engine->notify, nodes_place(engine->nodes, start->slot), &request);
@@ -444,16 +452,20 @@ act_some(struct act *act, int64_t share_us)
 
 	signal_some(act, span_mono_now_us() + share_us);
 	starts = start_some(act, span_mono_now_us() + share_us);
-	return starts || act->signals.count;
+	return cgroup_tree_some(act->engine->cgroups) || starts || act->signals.count;
 }
 
 /*
- * What is left of the group, with the commit to come. Of a child whose main process was another in
+ * What is left of the group, and in the cgroup, with the commit to come. Of a child whose main process was another in
  * the end: at once, since the commit has room for one group; its end is a fact already.
  */
 static void
-kill_tree(const struct engine *engine, const struct image_process *process)
+kill_tree(const struct engine *engine, uint32_t node)
 {
+	const struct image_process *process = &engine->processes[node];
+
+	if (core_spec_of(engine->core, node)->kill_mode == KILL_TREE)
+		checkpoint_add_kill_tree(engine->checkpoint, node);
 	if (process->first != 0)
 		process_kill_replaced(process);
 	checkpoint_add_kill(
@@ -468,7 +480,7 @@ act_collect(struct act *act)
 	while (act->count < act->cap && core_next_action(engine->core, &act->list[act->count])) {
 		const struct core_action *action = &act->list[act->count];
 		if (action->type == DO_KILL_TREE)
-			kill_tree(engine, &engine->processes[action->node]);
+			kill_tree(engine, action->node);
 		else if (action->type == DO_RECORD)
 			events_add(engine, &action->record);
 		act->count++;
@@ -501,6 +513,7 @@ do_one(struct act *act, const struct core_action *action)
 			queue_signal(act, &job);
 		break;
 	case DO_RECORD:
+		cgroup_tree_note(act->engine->cgroups, &action->record);
 		if (act->engine->control)
 			control_on_record(act->engine->control, &action->record);
 		break;

@@ -19,6 +19,7 @@ read_store(struct arguments *arguments, const char *text)
 		{ LINK_KEY_CHECKPOINT "=", &arguments->checkpoint },
 		{ LINK_KEY_SPECS "=", &arguments->specs },
 		{ LINK_KEY_CONTROL "=", &arguments->control },
+		{ LINK_KEY_CGROUP "=", &arguments->cgroup },
 	};
 	const char *equals = strchr(text, '=');
 	int64_t number;
@@ -70,9 +71,12 @@ arguments_read(struct arguments *arguments, int argc, char **argv, const char **
 {
 	int i = 1;
 
-	*arguments = (struct arguments){
-		.files = RLIM_INFINITY, .checkpoint = -1, .specs = -1, .control = -1, .kept = -1
-	};
+	*arguments = (struct arguments){ .files = RLIM_INFINITY,
+		.checkpoint = -1,
+		.specs = -1,
+		.control = -1,
+		.cgroup = -1,
+		.kept = -1 };
 	for (; i < argc && !str_equal(argv[i], "--"); i++) {
 		*problem = argv[i];
 		if (str_equal(argv[i], "--hold"))

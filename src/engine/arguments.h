@@ -22,8 +22,8 @@ struct arguments {
 	/* what the compile role is told: "-c" and a file, or what a command line gives; NULL-ended */
 	char **given;
 	char **command; /* of `given` the command and its arguments; NULL: it is a file */
-	int checkpoint, specs, control; /* stored descriptors; -1: none */
-	int kept;                       /* a file of struct link_kept; -1: none */
+	int checkpoint, specs, control, cgroup; /* stored descriptors; -1: none */
+	int kept;                               /* a file of struct link_kept; -1: none */
 };
 
 /*

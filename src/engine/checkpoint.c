@@ -59,14 +59,14 @@ place(struct image_head *head, struct image_area *area, uint64_t count, uint64_t
 }
 
 /*
- * The journal has room for everything at once: each item dirty, each process ended and its group to
- * be killed.
+ * The journal has room for everything at once: each item dirty, each process ended, its group and
+ * its cgroup to be killed.
  */
 static void
 lay_out(struct image_head *head, const struct core *core, uint32_t slots, uint32_t events)
 {
 	uint64_t journal =
-	    sizeof(struct image_journal) + 2 * (uint64_t)slots * sizeof(struct image_entry);
+	    sizeof(struct image_journal) + 3 * (uint64_t)slots * sizeof(struct image_entry);
 
 	head->size = IMAGE_HEAD_SIZE;
 	head->nodes = core_count(core);
@@ -208,8 +208,10 @@ journal_is_sound(const struct checkpoint *checkpoint)
 		uint64_t size = entry_size(head, entry->kind);
 		bool known = entry->kind < IMAGE_CORE_AREAS
 		    ? entry->index < head->areas[entry->kind].count
-		    : entry->kind == IMAGE_ENTRY_ENDED ? entry->index < head->nodes
-						       : entry->kind == IMAGE_ENTRY_KILL;
+		    : entry->kind == IMAGE_ENTRY_KILL ||
+			(entry->index < head->nodes &&
+			    (entry->kind == IMAGE_ENTRY_ENDED ||
+				entry->kind == IMAGE_ENTRY_KILL_TREE));
 		if (!known || size > left)
 			return false;
 		at += size;
@@ -263,6 +265,12 @@ void
 checkpoint_add_kill(struct checkpoint *checkpoint, int32_t pid)
 {
 	append(checkpoint, IMAGE_ENTRY_KILL, (uint32_t)pid, NULL, 0);
+}
+
+void
+checkpoint_add_kill_tree(struct checkpoint *checkpoint, uint32_t node)
+{
+	append(checkpoint, IMAGE_ENTRY_KILL_TREE, node, NULL, 0);
 }
 
 /* Writes the journal's content into its places; doing it twice changes nothing. */
@@ -430,7 +438,8 @@ checkpoint_commit(struct checkpoint *checkpoint, struct core *core)
 }
 
 void
-checkpoint_act_kills(struct checkpoint *checkpoint, void (*kill)(int32_t pid))
+checkpoint_act_kills(struct checkpoint *checkpoint, void (*kill)(int32_t pid),
+    void (*kill_tree)(void *context, uint32_t node), void *context)
 {
 	struct image_head *head = checkpoint->head;
 	const struct image_journal *journal = journal_of(checkpoint);
@@ -443,6 +452,8 @@ checkpoint_act_kills(struct checkpoint *checkpoint, void (*kill)(int32_t pid))
 		const struct image_entry *entry = (const void *)at;
 		if (entry->kind == IMAGE_ENTRY_KILL)
 			kill((int32_t)entry->index);
+		else if (entry->kind == IMAGE_ENTRY_KILL_TREE)
+			kill_tree(context, entry->index);
 		at += entry_size(head, entry->kind);
 	}
 	atomic_thread_fence(memory_order_release);

@@ -67,18 +67,20 @@ uint32_t checkpoint_slots(const struct checkpoint *checkpoint);
 /* What the next commit will commit; change it freely before. */
 struct image_state *checkpoint_state(struct checkpoint *checkpoint);
 /*
- * With the next commit: the node's process has ended; what is left of the group is to be killed
- * (checkpoint_act_kills).
+ * With the next commit: the node's process has ended; what is left of the group, or in the node's
+ * cgroup, is to be killed (checkpoint_act_kills).
  */
 void checkpoint_add_ended(struct checkpoint *checkpoint, uint32_t node);
 void checkpoint_add_kill(struct checkpoint *checkpoint, int32_t pid);
+void checkpoint_add_kill_tree(struct checkpoint *checkpoint, uint32_t node);
 void checkpoint_commit(struct checkpoint *checkpoint, struct core *core);
 
 /*
- * Calls kill for each checkpoint_add_kill of the last commit, unless that has been done, and notes
- * that it is done.
+ * Calls kill for each checkpoint_add_kill of the last commit, and kill_tree for each
+ * checkpoint_add_kill_tree, unless that has been done, and notes that it is done.
  */
-void checkpoint_act_kills(struct checkpoint *checkpoint, void (*kill)(int32_t pid));
+void checkpoint_act_kills(struct checkpoint *checkpoint, void (*kill)(int32_t pid),
+    void (*kill_tree)(void *context, uint32_t node), void *context);
 
 /* The slot of an event, whether written or not; the ring has checkpoint_events slots. */
 struct image_event *checkpoint_event(struct checkpoint *checkpoint, uint64_t number);

@@ -38,6 +38,16 @@ close_others(long first, long kept)
 }
 
 /*
+ * Where the kernel could not make it in its cgroup it goes there by itself (FIELD 2.C.12), before
+ * it has done anything that counts.
+ */
+STEP_IN_CHILD
+join_cgroup(struct child_plan *plan)
+{
+	return plan->join_fd == 0 ? 0 : raw(SYS_write, plan->join_fd, address("0"), 1, 0);
+}
+
+/*
  * The table of descriptors is the engine's until this call has given the child its own; nothing may
  * be opened or closed before. Of the engine's descriptors only those below 32 are copied, so the
  * cost does not grow with them. A child that may hang, in the very next
@@ -306,6 +316,7 @@ struct setup_step {
  * and last comes the program.
  */
 static const struct setup_step steps[] = {
+	{ STEP_CGROUP, join_cgroup },
 	{ STEP_DESCRIPTORS, own_descriptors },
 	{ STEP_SESSION, new_session },
 	{ STEP_ENV_FILE, child_env_read },

@@ -16,8 +16,9 @@
 /* All that the child reads. It stays as it is until the clone is over. */
 struct child_plan {
 	struct spawn_request request;
-	const char *const *envp;       /* what is executed has; env_file may make it another */
-	char *scratch;                 /* CLONE_SCRATCH_SIZE bytes (clone.h) */
+	int join_fd;             /* cgroup.procs, to write itself into; 0: it is there already */
+	const char *const *envp; /* what is executed has; env_file may make it another */
+	char *scratch;           /* CLONE_SCRATCH_SIZE bytes (clone.h) */
 	const char *const *commands;   /* what to try to execute, in order; NULL-terminated */
 	struct image_process *process; /* step and error of a failure go here */
 	uint64_t signals; /* those not at their default in the engine; bit n−1 is signal n */

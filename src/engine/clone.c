@@ -67,7 +67,8 @@ clone_plainly(clone_fn *function, void *argument, void *stack, int32_t *pid, uin
 }
 
 int
-clone_child(clone_fn *function, void *argument, void *stack, int32_t *pid, bool copy_files)
+clone_child(
+    clone_fn *function, void *argument, void *stack, int32_t *pid, bool copy_files, int cgroup)
 {
 	uint64_t flags = CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID;
 	int result;
@@ -78,9 +79,12 @@ clone_child(clone_fn *function, void *argument, void *stack, int32_t *pid, bool 
 		flags |= CLONE_PARENT;
 
 	if (!__atomic_load_n(&clone3_refused, __ATOMIC_RELAXED)) {
-		result = clone_x86_64(function, argument, stack, CLONE_STACK_SIZE, pid, flags);
+		result =
+		    clone_x86_64(function, argument, stack, CLONE_STACK_SIZE, pid, flags, cgroup);
 		if (!is_refusal(result))
 			return result;
+		if (cgroup != 0)
+			return -EOPNOTSUPP;
 		/*
 		 * A kernel that knows our flags gives none of these for another reason; clone tells
 		 * if it is not clone3's fault.
@@ -90,7 +94,7 @@ clone_child(clone_fn *function, void *argument, void *stack, int32_t *pid, bool 
 			__atomic_store_n(&clone3_refused, true, __ATOMIC_RELAXED);
 		return result;
 	}
-	return clone_plainly(function, argument, stack, pid, flags);
+	return cgroup != 0 ? -EOPNOTSUPP : clone_plainly(function, argument, stack, pid, flags);
 }
 
 void

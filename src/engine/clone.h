@@ -31,11 +31,14 @@ void *clone_scratch(void *stack);
 
 /*
  * Runs function(argument) in the child, which ends with its result unless it execs. The kernel
- * writes the child's PID to *pid before the child runs. Any thread may call it, with a stack that
+ * writes the child's PID to *pid before the child runs, and puts it into the
+ * cgroup of that directory (0: ours) if it can. Any thread may call it, with a stack that
  * no other is using, and with all signals blocked: a handler that ran in the child would run in our
- * memory. With copy_files the child has a table of descriptors of its own. 0 or a negative errno.
+ * memory. With copy_files the child has a table of descriptors of its own. 0 or a negative errno;
+ * -EOPNOTSUPP where no child can be made in another cgroup.
  */
-int clone_child(clone_fn *function, void *argument, void *stack, int32_t *pid, bool copy_files);
+int clone_child(
+    clone_fn *function, void *argument, void *stack, int32_t *pid, bool copy_files, int cgroup);
 
 /*
  * From now on children are our own: for when our parent, who would have waited for them, has gone.
@@ -47,7 +50,7 @@ void clone_keep_children(void);
  * elsewhere. Without CLONE_PARENT among the flags the child is ours and not our parent's. The rest
  * of the interface is as above.
  */
-int clone_x86_64(
-    clone_fn *function, void *argument, void *stack, size_t size, int32_t *pid, uint64_t flags);
+int clone_x86_64(clone_fn *function, void *argument, void *stack, size_t size, int32_t *pid,
+    uint64_t flags, int cgroup);
 
 #endif

@@ -7,7 +7,10 @@
 
 #ifdef __x86_64__
 
-/* What clone3(2) takes, first version: 64 bytes, so that kernels from 5.3 on accept it. */
+/*
+ * What clone3(2) takes, third version. Without a cgroup only the first 64 bytes are given, so that
+ * kernels from 5.3 on accept it.
+ */
 struct clone3_arguments {
 	uint64_t flags;
 	uint64_t pidfd;
@@ -17,8 +20,11 @@ struct clone3_arguments {
 	uint64_t stack;
 	uint64_t stack_size;
 	uint64_t tls;
+	uint64_t set_tid;
+	uint64_t set_tid_size;
+	uint64_t cgroup;
 };
-_Static_assert(sizeof(struct clone3_arguments) == CLONE_ARGS_SIZE_VER0, "clone3(2)");
+_Static_assert(sizeof(struct clone3_arguments) == CLONE_ARGS_SIZE_VER2, "clone3(2)");
 
 /*
  * long clone_x86_64_shim(arguments: rdi, size: rsi, function: rdx, argument: rcx): glibc has no
@@ -61,21 +67,23 @@ __asm__(
 /* clang-format on */
 
 int
-clone_x86_64(
-    clone_fn *function, void *argument, void *stack, size_t size, int32_t *pid, uint64_t flags)
+clone_x86_64(clone_fn *function, void *argument, void *stack, size_t size, int32_t *pid,
+    uint64_t flags, int cgroup)
 {
 	/*
 	 * exit_signal 0: with CLONE_PARENT clone3 takes no other; the kernel gives the child the
 	 * exit signal of our own leader.
 	 */
 	struct clone3_arguments arguments = {
-		.flags = flags,
+		.flags = flags | (cgroup != 0 ? CLONE_INTO_CGROUP : 0),
 		.parent_tid = (uint64_t)(uintptr_t)pid,
 		.exit_signal = (flags & CLONE_PARENT) != 0 ? 0 : SIGCHLD,
 		.stack = (uint64_t)(uintptr_t)stack,
 		.stack_size = size,
+		.cgroup = (uint64_t)cgroup,
 	};
-	long result = clone_x86_64_shim(&arguments, sizeof(arguments), function, argument);
+	long result = clone_x86_64_shim(
+	    &arguments, cgroup != 0 ? sizeof(arguments) : CLONE_ARGS_SIZE_VER0, function, argument);
 
 	return result < 0 ? (int)result : 0;
 }
@@ -83,11 +91,11 @@ clone_x86_64(
 #else
 
 int
-clone_x86_64(
-    clone_fn *function, void *argument, void *stack, size_t size, int32_t *pid, uint64_t flags)
+clone_x86_64(clone_fn *function, void *argument, void *stack, size_t size, int32_t *pid,
+    uint64_t flags, int cgroup)
 {
-	(void)function, (void)argument, (void)stack, (void)size, (void)flags,
-	    (void)pid; /* only clone_plain's way here */
+	(void)function, (void)argument, (void)stack, (void)size, (void)flags, (void)pid,
+	    (void)cgroup; /* only clone_plain's way here */
 	return -ENOSYS;
 }
 

@@ -2,6 +2,7 @@
 
 #include "engine/act.h"
 #include "engine/arguments.h"
+#include "engine/cgroup_tree.h"
 #include "engine/checkpoint.h"
 #include "engine/control.h"
 #include "engine/events.h"
@@ -48,7 +49,7 @@ engine_commit(struct engine *engine)
 {
 	checkpoint_commit(engine->checkpoint, engine->core);
 	engine->event_number = checkpoint_state(engine->checkpoint)->event_number;
-	checkpoint_act_kills(engine->checkpoint, process_kill_leftovers);
+	cgroup_tree_act_kills(engine);
 	act_carry_out(engine->act);
 }
 
@@ -153,9 +154,10 @@ make_parts(struct engine *engine, int listener)
 	engine->exits = exits_new(engine);
 	engine->orphaned = orphaned_new(engine);
 	engine->notify = engine->loop ? notify_new(engine) : NULL;
+	engine->cgroups = cgroup_tree_new(engine);
 	engine->driver = engine->loop ? loop_new(engine) : NULL;
 	if (engine->spawner && engine->act && engine->exits && engine->orphaned && engine->notify &&
-	    engine->driver)
+	    engine->cgroups && engine->driver)
 		engine->control = control_new(engine, listener);
 	if (engine->control)
 		return 0;
@@ -174,6 +176,8 @@ store_all(const struct engine *engine)
 		error = uplink_store(LINK_KEY_CHECKPOINT, checkpoint_fd(engine->checkpoint));
 	if (!error && listener >= 0)
 		error = uplink_store(LINK_KEY_CONTROL, listener);
+	if (!error && engine->cgroup.home >= 0)
+		error = uplink_store(LINK_KEY_CGROUP, engine->cgroup.home);
 	if (!error)
 		return 0;
 	log_line(NULL, "cannot begin: the reaper does not take descriptors: %s", strerror(-error));
@@ -228,6 +232,9 @@ begin(struct engine *engine, const struct arguments *arguments)
 		log_line(NULL, "cannot begin: %s: %s", problem, strerror(-error));
 		return EX_OSERR;
 	}
+	/* what a command leaves ends with it, and to move there takes longer than many a command */
+	cgroup_begin(&engine->cgroup, engine->is_command ? "none" : engine->settings.cgroup_root,
+	    engine->reaper_pid);
 	status = make_parts(engine, -1);
 	if (!status)
 		status = store_all(engine);
@@ -274,6 +281,7 @@ take_over(struct engine *engine, const struct arguments *arguments)
 		    NULL, "cannot take over the running tree: %s (%s)", problem, strerror(-error));
 		return EX_OSERR;
 	}
+	cgroup_resume(&engine->cgroup, arguments->cgroup);
 	status = make_parts(engine, arguments->control);
 	if (status)
 		return status;
@@ -334,6 +342,8 @@ leave(struct engine *engine)
 	if (engine->is_command)
 		exit.status = status_of_command(engine, &exit);
 	control_free(&engine->control); /* before coppiced goes, so that no socket is left behind */
+	cgroup_tree_end(engine->cgroups);
+	cgroup_leave(&engine->cgroup, engine->reaper_pid);
 	events_log(engine);
 	if (!engine->terse)
 		log_line(NULL, "everything is down, leaving with status %d", exit.status);
@@ -351,6 +361,8 @@ free_all(struct engine *engine)
 	orphaned_free(&engine->orphaned);
 	loop_free(&engine->driver);
 	notify_free(&engine->notify);
+	cgroup_tree_free(&engine->cgroups);
+	cgroup_close(&engine->cgroup);
 	exits_free(&engine->exits);
 	act_free(&engine->act);
 	spawner_free(&engine->spawner);
@@ -366,7 +378,7 @@ free_all(struct engine *engine)
 int
 engine_main(int argc, char **argv)
 {
-	struct engine engine = { .specs = -1 };
+	struct engine engine = { .specs = -1, .cgroup = { .home = -1, .tree = -1 } };
 	struct arguments arguments;
 	const char *problem;
 	int status;

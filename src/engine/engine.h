@@ -7,6 +7,7 @@
 #define COPPICE_ENGINE_ENGINE_H
 
 #include "core/core.h"
+#include "engine/cgroup.h"
 #include "engine/nodes.h"
 #include "engine/settings.h"
 #include "wire/image.h"
@@ -17,6 +18,7 @@
 
 struct act;
 struct auth_peer;
+struct cgroup_tree;
 struct checkpoint;
 struct control;
 struct exits;
@@ -52,11 +54,13 @@ struct engine {
 	struct act *act;       /* act.h */
 	struct exits *exits;   /* exits.h */
 	struct notify *notify; /* notify.h */
-	struct rlimit files;   /* RLIMIT_NOFILE for children: what coppiced was started with */
-	int specs;             /* the product of compile, a memory file */
-	bool is_command;       /* the tree is a command line's: its end is ours (coppiced(8)) */
-	bool terse;            /* nothing is said of what goes well */
-	bool terminal;         /* the command has our session's terminal */
+	struct cgroup cgroup;  /* where ours are */
+	struct cgroup_tree *cgroups;
+	struct rlimit files; /* RLIMIT_NOFILE for children: what coppiced was started with */
+	int specs;           /* the product of compile, a memory file */
+	bool is_command;     /* the tree is a command line's: its end is ours (coppiced(8)) */
+	bool terse;          /* nothing is said of what goes well */
+	bool terminal;       /* the command has our session's terminal */
 	bool reaper_lost;
 	struct orphaned *orphaned; /* orphaned.h; for when the reaper is lost */
 };

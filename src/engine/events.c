@@ -1,6 +1,7 @@
 #include "engine/events.h"
 
 #include "engine/auth.h"
+#include "engine/cgroup_tree.h"
 #include "engine/checkpoint.h"
 #include "engine/engine.h"
 #include "engine/event.h"
@@ -33,7 +34,7 @@ make_room(struct engine *engine)
 		return;
 	next->event_number--; /* its slot is not written yet */
 	checkpoint_commit(engine->checkpoint, engine->core);
-	checkpoint_act_kills(engine->checkpoint, process_kill_leftovers);
+	cgroup_tree_act_kills(engine);
 	engine->event_number = next->event_number;
 	events_log(engine);
 	next->event_number++;

@@ -319,6 +319,8 @@ read_spec(struct place *place, const json_t *object)
 	    !read_uint32(object, "backoff_jitter_ppm", &spec->backoff_jitter_ppm) ||
 	    !read_span(object, "stable_after", &spec->stable_after))
 		return "a value of a node is missing or impossible in the specs";
+	if (!cgroup_limit_read(object, &place->limits))
+		return "a limit of a node is impossible in the specs";
 	problem = child ? read_child(place, object) : read_super(spec, object);
 	return problem ? problem : spec_problem(spec);
 }

@@ -7,6 +7,7 @@
 #define COPPICE_ENGINE_NODES_H
 
 #include "core/core.h"
+#include "engine/cgroup_limit.h"
 #include "engine/program.h"
 
 #define NODES_PATH_SIZE 272 /* 255 bytes, @65535, NUL */
@@ -17,6 +18,7 @@ struct place {
 	struct core_spec spec;
 	struct program *program; /* NULL for a supervisor */
 	bool is_template;
+	struct cgroup_limits limits;
 	bool ready_notify;     /* READY_TOLD by NOTIFY_SOCKET, or … */
 	int ready_fd;          /* … by this descriptor of the child; 0: not so */
 	uint32_t first, count; /* node ids first … first+count−1 */

@@ -3,9 +3,12 @@
 #include "engine/clone.h"
 #include "engine/process.h"
 #include "engine/room.h"
+#include "lib/fd.h"
 #include "lib/must.h"
 #include "lib/span.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -155,6 +158,29 @@ be_born(void *argument)
 	return child_setup(plan);
 }
 
+/*
+ * In its cgroup from its first moment on; where that is not to be had it is asked to go there by
+ * itself, and finds out why it cannot.
+ */
+static int
+clone_into(struct child_plan *plan, void *stack)
+{
+	int32_t *pid = &plan->process->pid;
+	bool copy = plan->request.ready_number != 0;
+	int result = -EOPNOTSUPP;
+
+	if (!plan->request.joins_cgroup)
+		result = clone_child(be_born, plan, stack, pid, copy, plan->request.cgroup);
+	if (result != -EOPNOTSUPP || plan->request.cgroup == 0)
+		return result;
+	plan->join_fd = openat(plan->request.cgroup, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+	if (plan->join_fd < 0)
+		return -errno;
+	result = clone_child(be_born, plan, stack, pid, copy, 0);
+	fd_close(&plan->join_fd);
+	return result;
+}
+
 int
 plan_run(struct child_plan *plan, void *stack)
 {
@@ -165,10 +191,11 @@ plan_run(struct child_plan *plan, void *stack)
 
 	plan->reached = STEP_CLONE;
 	plan->scratch = clone_scratch(stack);
+	plan->join_fd = 0;
 	__atomic_store_n(&process->born_us, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&process->start_min, process_ticks_now(), __ATOMIC_RELAXED);
 	set_mask(&all, &old);
-	result = clone_child(be_born, plan, stack, &process->pid, plan->request.ready_number != 0);
+	result = clone_into(plan, stack);
 	set_mask(&old, NULL);
 	__atomic_store_n(&process->start_max, process_ticks_now(), __ATOMIC_RELAXED);
 	return result;

@@ -1,12 +1,12 @@
 #include "engine/resume.h"
 
 #include "engine/act.h"
+#include "engine/cgroup_tree.h"
 #include "engine/checkpoint.h"
 #include "engine/engine.h"
 #include "engine/events.h"
 #include "engine/exits.h"
 #include "engine/hooks.h"
-#include "engine/process.h"
 #include "lib/log.h"
 
 /* Every process through exec whose end is not committed: it lives, or its exit is in the link. */
@@ -35,7 +35,7 @@ resume_tree(struct engine *engine)
 	};
 	uint32_t count = track_started(engine);
 
-	checkpoint_act_kills(engine->checkpoint, process_kill_leftovers);
+	cgroup_tree_act_kills(engine);
 	if (engine->hold_requested)
 		engine_feed(engine, &hold);
 	events_add(engine, &recovered);

@@ -63,6 +63,17 @@ settings_socket(const json_t *object, char path[sizeof((struct settings *)NULL)-
 	return true;
 }
 
+static bool
+settings_cgroup(const json_t *object, char path[sizeof((struct settings *)NULL)->cgroup_root])
+{
+	const json_t *value = json_object_get(object, "cgroup_root");
+	size_t len = json_string_length(value);
+
+	if (json_is_string(value) && len < sizeof((struct settings *)NULL)->cgroup_root)
+		memcpy(path, json_string_value(value), len + 1);
+	return value == NULL || json_is_null(value) || path[0] != '\0';
+}
+
 int
 settings_read(struct settings *settings, const json_t *object, const char **problem)
 {
@@ -89,6 +100,8 @@ settings_read(struct settings *settings, const json_t *object, const char **prob
 	else if (!json_is_null(timeout) &&
 	    !settings_number(object, "shutdown_timeout", SPAN_INFINITE - 1, &timeout_ms))
 		*problem = "shutdown_timeout is neither null nor milliseconds";
+	else if (!settings_cgroup(object, settings->cgroup_root))
+		*problem = "cgroup_root is neither null nor a path of 1 to 1023 bytes";
 	else if (!settings_number(object, "event_history", UINT32_MAX, &history))
 		*problem = "event_history is no number";
 	if (*problem != NULL)

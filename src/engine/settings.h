@@ -15,6 +15,7 @@
 
 struct settings {
 	char control_socket[108]; /* "": none */
+	char cgroup_root[1024];   /* "": where we are; "none" */
 	mode_t control_mode;
 	gid_t control_gid; /* (gid_t)-1: unchanged */
 	/*

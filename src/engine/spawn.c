@@ -114,6 +114,24 @@ drop_pending(struct spawner *spawner, uint32_t node)
 	spawner->pending_count--;
 }
 
+/* The caller's holds until its next start only. */
+static int
+keep_cgroup(struct spawn_request *request)
+{
+	int copy = request->cgroup == 0 ? 0 : fcntl(request->cgroup, F_DUPFD_CLOEXEC, 3);
+
+	request->cgroup = copy < 0 ? 0 : copy;
+	return copy < 0 ? -errno : 0;
+}
+
+static void
+free_start(struct start *start)
+{
+	if (start->job.plan.request.cgroup != 0)
+		fd_close(&start->job.plan.request.cgroup);
+	free(start);
+}
+
 /* The slot has its result; tells it. `done` may begin new starts. */
 static void
 end_start(struct spawner *spawner, struct start *start)
@@ -122,7 +140,7 @@ end_start(struct spawner *spawner, struct start *start)
 	struct image_process result = *start->job.plan.process;
 
 	drop_pending(spawner, node);
-	free(start);
+	free_start(start);
 	spawner->done(spawner->context, node, result.incarnation, result.step, result.error);
 }
 
@@ -167,6 +185,9 @@ hand_over(
 		return -ENOMEM;
 	plan_lay_out(&start->job.plan, request, true, (char *)start + header);
 	start->job.plan.process = process;
+	result = keep_cgroup(&start->job.plan.request);
+	if (result != 0)
+		goto out;
 	start->job.plan.signals = spawner->signals;
 	start->job.plan.null_fd = -1;
 	start->job.plan.may_hang = true;
@@ -184,7 +205,7 @@ hand_over(
 		look_in(spawner, LOOK_MS);
 	return 0;
 out:
-	free(start);
+	free_start(start);
 	return result;
 }
 
@@ -200,7 +221,8 @@ static bool
 is_direct(const struct spawn_request *request)
 {
 	/* nor must it wait for a CPU that others are busy on, as one that is nice might */
-	return !request->set_identity && request->directory == NULL &&
+	/* and to go to a cgroup takes milliseconds */
+	return !request->set_identity && request->directory == NULL && !request->joins_cgroup &&
 	    request->contract.env_file == NULL && !request->contract.sets_nice &&
 	    request->contract.cpus == NULL && request->input != INPUT_FILE &&
 	    request->output != OUTPUT_FILE && request->error_output != OUTPUT_FILE;
@@ -298,7 +320,7 @@ on_over(struct ev_loop *loop, ev_io *watcher, int events)
 		next = job->next;
 		if (start->left) {
 			spawner->pending[job->plan.request.node] = NULL;
-			free(start);
+			free_start(start);
 			continue;
 		}
 		slot_judge(&job->plan, job->clone_error, start->verdict);

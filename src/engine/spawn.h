@@ -52,7 +52,8 @@ struct ev_loop;
 	X(STEP_BOUNDING, "giving up capabilities")                                \
 	X(STEP_CAPABILITIES, "setting capabilities")                              \
 	X(STEP_NO_NEW_PRIVILEGES, "forbidding new privileges")                    \
-	X(STEP_PRE_START, "running pre_start")
+	X(STEP_PRE_START, "running pre_start")                                    \
+	X(STEP_CGROUP, "entering its cgroup")
 #define X(name, text) name,
 enum spawn_step {
 	SPAWN_STEPS(X) SPAWN_STEP_COUNT
@@ -108,6 +109,8 @@ struct spawn_request {
 	bool terminal;
 	/* ready_fd, of ours, becomes ready_number in the child; number 0: none does */
 	int ready_fd, ready_number;
+	bool joins_cgroup; /* it is not cloned into it, but goes there by itself */
+	int cgroup;        /* a directory; 0: it stays in ours */
 	span_ms start_timeout;
 };
 

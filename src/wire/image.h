@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC   0x434f5050U
-#define IMAGE_VERSION 4U
+#define IMAGE_VERSION 5U
 
 enum image_process_state {
 	PROCESS_NONE,     /* nothing was ever started */
@@ -95,11 +95,15 @@ struct image_journal {
 	struct image_state state;
 };
 struct image_entry {
-	uint32_t kind; /* enum core_area, IMAGE_ENTRY_ENDED or IMAGE_ENTRY_KILL */
-	/* of the item; the node whose process has ended; the PID whose group is to be killed */
+	uint32_t kind; /* enum core_area, or one of those below */
+	/*
+	 * of the item; the node whose process has ended; the PID whose group, the node whose cgroup is to
+	 * be killed
+	 */
 	uint32_t index;
 };
-#define IMAGE_ENTRY_ENDED 16U
-#define IMAGE_ENTRY_KILL  17U
+#define IMAGE_ENTRY_ENDED     16U
+#define IMAGE_ENTRY_KILL      17U
+#define IMAGE_ENTRY_KILL_TREE 18U
 
 #endif

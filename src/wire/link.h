@@ -24,6 +24,7 @@
 #define LINK_KEY_CHECKPOINT "checkpoint"
 #define LINK_KEY_SPECS      "specs"
 #define LINK_KEY_CONTROL    "control"
+#define LINK_KEY_CGROUP     "cgroup"
 
 /* For nodes beyond these nothing is kept. */
 #define LINK_KEEP_NODES (1U << 20)

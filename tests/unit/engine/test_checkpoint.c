@@ -94,12 +94,19 @@ note_kill(int32_t pid)
 	killed[kills++] = pid;
 }
 
+static void
+note_tree(void *context, uint32_t node)
+{
+	assert_null(context);
+	note_kill(-(int32_t)node);
+}
+
 /* As the engine does it: then the journal is free for the next. */
 static void
 commit(struct fixture *fixture)
 {
 	checkpoint_commit(fixture->checkpoint, fixture->core);
-	checkpoint_act_kills(fixture->checkpoint, note_kill);
+	checkpoint_act_kills(fixture->checkpoint, note_kill, note_tree, NULL);
 }
 
 /* The engine is gone, a new one comes: the same specs, the file that the reaper kept. */
@@ -207,19 +214,21 @@ test_kills_are_repeated_until_done(void **state)
 	kills = 0;
 	checkpoint_add_kill(fixture->checkpoint, 11);
 	checkpoint_add_kill(fixture->checkpoint, 12);
+	checkpoint_add_kill_tree(fixture->checkpoint, 1);
 	checkpoint_commit(fixture->checkpoint, fixture->core);
 	die_and_reopen(fixture);
-	checkpoint_act_kills(fixture->checkpoint, note_kill);
-	assert_int_equal(kills, 2);
+	checkpoint_act_kills(fixture->checkpoint, note_kill, note_tree, NULL);
+	assert_int_equal(kills, 3);
 	assert_int_equal(killed[0], 11);
 	assert_int_equal(killed[1], 12);
-	checkpoint_act_kills(fixture->checkpoint, note_kill);
+	assert_int_equal(killed[2], -1);
+	checkpoint_act_kills(fixture->checkpoint, note_kill, note_tree, NULL);
 	die_and_reopen(fixture);
-	checkpoint_act_kills(fixture->checkpoint, note_kill);
-	assert_int_equal(kills, 2);
+	checkpoint_act_kills(fixture->checkpoint, note_kill, note_tree, NULL);
+	assert_int_equal(kills, 3);
 	/* the next commit has none */
 	commit(fixture);
-	assert_int_equal(kills, 2);
+	assert_int_equal(kills, 3);
 }
 
 /* A journal that is half-filled for a commit that never came is nobody's business. */

@@ -92,6 +92,15 @@ ready_fd(struct spawn_request *request)
 	request->ready_number = READY_FD;
 }
 
+/* A directory that is none of a cgroup, but looks so to who goes there by itself. */
+static void
+full_cgroup(struct spawn_request *request)
+{
+	check(symlink("/dev/full", reaped_path("cgroup.procs")) == 0);
+	request->cgroup = open(reaped_path("."), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	request->joins_cgroup = true;
+}
+
 static void
 missing_file(struct spawn_request *request)
 {
@@ -177,6 +186,7 @@ no_new_privileges(struct spawn_request *request)
 }
 
 static const struct row rows[] = {
+	{ "join_cgroup", 0, 0, 0, ENOSPC, full_cgroup, STEP_CGROUP },
 	{ "own_descriptors", SYS_close_range, 2, CLOSE_RANGE_UNSHARE, ENOMEM, nothing,
 	    STEP_DESCRIPTORS },
 	{ "new_session", SYS_setsid, REAPED_ANY, 0, EPERM, nothing, STEP_SESSION },

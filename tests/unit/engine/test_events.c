@@ -84,7 +84,7 @@ static void
 commit(struct engine *engine)
 {
 	checkpoint_commit(engine->checkpoint, engine->core);
-	checkpoint_act_kills(engine->checkpoint, NULL);
+	checkpoint_act_kills(engine->checkpoint, NULL, NULL, NULL);
 	engine->event_number = checkpoint_state(engine->checkpoint)->event_number;
 }
 
