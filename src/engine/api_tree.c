@@ -6,6 +6,8 @@
 
 #include <inttypes.h>
 
+#define HOLD_NOTICE "the daemon holds: it starts and stops nothing by itself; `start /` ends that"
+
 /* Phases of both. */
 enum {
 	TREE_BEGIN,
@@ -20,11 +22,15 @@ enum {
 static void
 tree_put_event(const struct engine *engine, struct buf *out)
 {
+	bool holds = core_is_holding(engine->core);
+
 	buf_printf(out, "\"at_event\":%" PRIu64, engine->event_number);
-	if (core_is_holding(engine->core))
+	if (holds)
 		buf_puts(out, ",\"hold\":true");
-	if (engine->reaper_lost)
-		buf_puts(out, ",\"notice\":\"" ORPHANED_NOTICE "\"");
+	if (holds || engine->reaper_lost)
+		buf_printf(out, ",\"notice\":\"%s%s%s\"", holds ? HOLD_NOTICE : "",
+		    holds && engine->reaper_lost ? "; " : "",
+		    engine->reaper_lost ? ORPHANED_NOTICE : "");
 }
 
 /*

@@ -298,9 +298,11 @@ def test_hold(daemon):
     d.kill_engine()
     assert d.call("ping")["hold"] is True
     assert not d.children()
+    assert "the daemon holds" in d.call("status")["notice"]  # which coppicectl says beside its table
     d.call("start", path="/")
     d.wait_node("one", state="running")
     assert not d.call("ping").get("hold")
+    assert "notice" not in d.call("status")
 
 
 def test_hold_after_three_deaths(daemon):
