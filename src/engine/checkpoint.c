@@ -209,9 +209,9 @@ journal_is_sound(const struct checkpoint *checkpoint)
 		bool known = entry->kind < IMAGE_CORE_AREAS
 		    ? entry->index < head->areas[entry->kind].count
 		    : entry->kind == IMAGE_ENTRY_KILL ||
-			(entry->index < head->nodes &&
-			    (entry->kind == IMAGE_ENTRY_ENDED ||
-				entry->kind == IMAGE_ENTRY_KILL_TREE));
+			(entry->kind == IMAGE_ENTRY_ENDED &&
+			    entry->index < head->processes.count) ||
+			(entry->kind == IMAGE_ENTRY_KILL_TREE && entry->index < head->nodes);
 		if (!known || size > left)
 			return false;
 		at += size;

@@ -237,6 +237,14 @@ hooks_failed(
 	return event;
 }
 
+/* Whether no process of the child comes after it, whose helpers those in its cgroup may be. */
+static bool
+leaves_nothing(const struct engine *engine, const struct core_event *event, int32_t status)
+{
+	return core_spec_of(engine->core, event->node)->kill_mode == KILL_TREE &&
+	    (event->hook == HOOK_POST_STOP || (event->hook == HOOK_PRE_START && status != 0));
+}
+
 struct core_event
 hooks_ended(const struct engine *engine, uint32_t slot, int32_t status)
 {
@@ -244,6 +252,8 @@ hooks_ended(const struct engine *engine, uint32_t slot, int32_t status)
 	struct core_event event = hook_done(engine, slot, process->incarnation);
 
 	checkpoint_add_kill(engine->checkpoint, process->pid);
+	if (leaves_nothing(engine, &event, status))
+		checkpoint_add_kill_tree(engine->checkpoint, event.node);
 	event.step = STEP_PRE_START;
 	event.status = status;
 	note_failed_start(engine, &event);

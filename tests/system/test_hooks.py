@@ -205,6 +205,19 @@ def test_what_a_hook_leaves_behind(hooked):
     until("the end of the sleep", lambda: gone(int((d.dir / "one.sleep").read_text())))
 
 
+def test_what_a_hook_leaves_elsewhere(hooked):
+    """Also under a session of its own, where there are cgroups: what post_stop leaves, and a pre_start that fails (FIELD 2.C.8)."""
+    leave = "/bin/sh -c 'setsid sh -c \"echo \\$\\$ > {dir}/$COPPICE_HOOK.pid; exec sleep 1000\" & while [ ! -s $COPPICE_HOOK.pid ]; do sleep 0.01; done; exit 1'"
+    d = hooked(section("one", post_stop=leave) + section("two", pre_start=leave, backoff="fixed", backoff_delay="1h"))
+    d.call("stop", path="one", wait=True)
+    d.wait_node("two", state="restarting")
+    if "cgroups below" not in d.log():
+        pytest.skip("no cgroups here")
+    for hook in ("post_stop", "pre_start"):
+        pid = int((d.dir / f"{hook}.pid").read_text())
+        until(f"the end of what {hook} left", lambda pid=pid: gone(pid))
+
+
 def test_stop_command_that_ends_it(hooked):
     """No signal is sent then, and the command is not waited for."""
     d = hooked(section(stop_command="/bin/sh -c 'kill -INT $COPPICE_PID; exec sleep 1000'"))
@@ -244,6 +257,7 @@ def test_an_operator_does_not_wait_for_pre_start(hooked):
     """FIELD 2.A.3: a stop during a set-up script."""
     d = hooked(section(gates=("pre_start",), post_stop=None))
     d.wait_node("one", hook="pre_start")
+    until("it to write so", lambda: "pre_start" in ledger(d))
     begun = time.monotonic()
     d.call("stop", path="one", wait=True)
     assert d.node("one")["state"] == "stopped"
@@ -258,6 +272,7 @@ def test_stop_now_ends_them(hooked, gate):
     wait_up(d)
     d.call("stop", path="one")
     d.wait_node("one", hook=gate)
+    until("it to write so", lambda: gate in ledger(d))
     d.call("stop", path="one", now=True)
     d.wait_node("one", state="stopped")
     assert ledger(d) == PRE + ["run"] + (["stop_command"] if gate == "stop_command" else STOP + ["post_stop"])
