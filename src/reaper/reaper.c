@@ -62,6 +62,9 @@ read_signals(struct reaper *reaper)
 		}
 		reaper->pending |= UINT64_C(1) << (number - 1);
 		leave_on_signal(&reaper->leave, number);
+		/* One that somebody has stopped would never hear of it. */
+		if (reaper->respawn.pid > 0 && link_leave_by(reaper->leave.mode, number) >= 0)
+			kill(reaper->respawn.pid, SIGCONT);
 	}
 }
 

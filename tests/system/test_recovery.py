@@ -290,6 +290,16 @@ command = /bin/sleep 1000
     assert not d.socket.exists()
 
 
+def test_shutdown_of_an_engine_that_is_stopped(daemon):
+    """A frozen engine hears of a shutdown: it is told to go on."""
+    d = daemon("[child:one]\ncommand = /bin/sleep 1000\n")
+    d.wait_node("one", state="running")
+    engine = d.engine()
+    os.kill(engine, signal.SIGSTOP)
+    until("the stop", lambda: process(engine).state == "T")
+    assert d.stop() == 0
+
+
 def test_hold(daemon):
     """--hold starts nothing; `start /` ends it."""
     d = daemon("[child:one]\ncommand = /bin/sleep 1000\n", args=["--hold"])
