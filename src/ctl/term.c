@@ -205,7 +205,7 @@ term_end_row(struct buf *out, const struct term *term, size_t start)
 void
 term_end_folded(struct buf *out, const struct term *term, size_t start, size_t from, size_t indent)
 {
-	size_t column = term_columns(out, start) - term_columns(out, from), width = 0;
+	size_t column = term_columns(out, start) - term_columns(out, from), width;
 
 	if (!out->failed && column + term_columns(out, from) > term->width) {
 		char *copy = mem_strndup(out->data + from, out->len - from), *rest = copy;

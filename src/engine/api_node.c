@@ -145,7 +145,7 @@ node_wait_failed(struct rpc_call *call)
 		code = core_is_leaving(engine->core) ? RPC_LEAVING : RPC_REFUSED;
 		hint = NULL;
 	}
-	snprintf(more, sizeof more, "%s%s", hint, node_left(call));
+	snprintf(more, sizeof more, "%s%s", hint != NULL ? hint : "", node_left(call));
 	wait_describe(wait, &text);
 	nodes_path(engine->nodes, wait->failed_node, path);
 	enum rpc_progress progress = rpc_refuse(call, code, path, hint != NULL ? more : NULL,

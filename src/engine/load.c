@@ -115,8 +115,8 @@ load_compile(char *const *given, enum link_mode mode, int *status)
 		count++;
 	argv = calloc((size_t)count + 5, sizeof(*argv));
 	(void)snprintf(number, sizeof(number), "%d", fd);
-	error = fd < 0 ? -errno : !argv ? -ENOMEM : 0;
-	if (!error) {
+	error = fd < 0 ? -errno : argv == NULL ? -ENOMEM : 0;
+	if (!error && argv != NULL) {
 		argv[argc++] = role;
 		argv[argc++] = product;
 		argv[argc++] = number;

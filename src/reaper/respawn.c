@@ -120,6 +120,7 @@ become(const struct respawn *respawn, const struct words *words)
 	execv(program, argv);
 	log_line(NULL, "cannot run %s: %s; it belongs to this coppiced, install both", program,
 	    strerror(errno));
+	free(argv);
 	return EX_OSERR;
 }
 
