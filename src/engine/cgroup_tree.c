@@ -129,7 +129,10 @@ open_path(const struct cgroup_tree *tree, uint32_t node)
 	int dir = openat(
 	    tree->cgroup->tree, path_of(tree, node, path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	return dir < 0 ? -errno : dir;
+	if (dir < 0)
+		return -errno;
+	/* cppcheck-suppress resourceLeak ; it is the caller's */
+	return dir;
 }
 
 int

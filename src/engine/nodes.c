@@ -471,7 +471,7 @@ nodes_new(struct core *core, const char *product, size_t size, size_t at, const 
 		*problem = "out of memory";
 	else
 		*problem = add_lines(nodes, core, product, size, at);
-	if (!*problem)
+	if (!*problem && nodes != NULL)
 		*problem = add_order(nodes, core);
 	if (*problem)
 		nodes_free(&nodes);
