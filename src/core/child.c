@@ -231,8 +231,6 @@ time_to_start(const struct core *core, uint32_t id)
 	const struct core_spec *spec = node_spec(core, id);
 	span_ms taken = spec->pre_start ? core->head.now - node_get(core, id)->since : 0;
 
-	if (spec->start_timeout == SPAN_INFINITE)
-		return SPAN_INFINITE;
 	return spec->start_timeout > taken ? spec->start_timeout - taken : 0;
 }
 

@@ -118,7 +118,7 @@ waits(const struct core *core, uint32_t id, enum core_reason reason)
 void
 gate_try(struct core *core, uint32_t id)
 {
-	if (waits(core, id, REASON_AFTER) && gate_closed_by(core, id) == CORE_NONE)
+	if (waits(core, id, REASON_AFTER))
 		node_start(core, id, REASON_AFTER);
 }
 

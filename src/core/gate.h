@@ -16,7 +16,7 @@ uint32_t gate_closed_by(const struct core *core, uint32_t id);
 bool gate_holds(const struct core *core, uint32_t id, enum core_reason *reason);
 /* A node is ready: whoever waited for it alone starts. */
 void gate_note_ready(struct core *core, uint32_t id);
-/* Starts it if it waits for nodes, and all of them are ready. */
+/* If it waits for nodes: starts it if all of them are ready now. */
 void gate_try(struct core *core, uint32_t id);
 /* A connection has come. */
 void gate_demand(struct core *core, uint32_t id);

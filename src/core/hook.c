@@ -20,7 +20,6 @@ hook_begin(struct core *core, uint32_t id, enum core_hook hook, span_ms most)
 	span_ms own = node_spec(core, id)->hook_timeout;
 
 	node_touch(core, id)->hook = (uint8_t)hook;
-	node_unmark(core, id, NODE_HOOK_ENDING);
 	node_set_deadline(core, id, span_after(core->head.now, own < most ? own : most));
 	tree_action(core, DO_HOOK, id)->hook = (uint8_t)hook;
 }

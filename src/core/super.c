@@ -52,7 +52,6 @@ begin(struct core *core, uint32_t id, const struct super_event *event)
 	for (uint32_t child = node_get(core, id)->first; child != CORE_NONE;
 	     child = node_get(core, child)->next) {
 		node_touch(core, child)->streak = 0;
-		node_unmark(core, child, NODE_DEMANDED);
 		if (!node_has(core, child, NODE_WANTED))
 			continue;
 		node_mark(core, child, NODE_FIRST | NODE_IN_SET | NODE_AWAITED);

@@ -158,7 +158,7 @@ judge(const struct image_head *head, uint64_t size, const struct checkpoint_spec
 	if (head->size != size || !fits(head, &head->processes, sizeof(struct image_process)) ||
 	    !fits(head, &head->events, sizeof(struct image_event)) ||
 	    !fits(head, &head->journal, 64) || head->processes.count < head->nodes ||
-	    head->events.count == 0)
+	    head->processes.count / 2 > head->nodes || head->events.count == 0)
 		return "it is damaged (its layout)";
 	for (int i = 0; i < IMAGE_CORE_AREAS; i++)
 		if (head->areas[i].count && !fits(head, &head->areas[i], head->areas[i].size))

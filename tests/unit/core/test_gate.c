@@ -81,12 +81,31 @@ test_templates_both_ways(void **state)
 	    world_of("/ one 9/60s start_parallel { w *3 after=t; t *2 manual; v after=t }");
 
 	(void)state;
-	world_start(world, "t@2");
-	expect_alive(world, "t@2");
-	assert_int_equal(
-	    core_held_by(world_core(world), world_id(world, "w@3")), world_id(world, "t@1"));
 	world_start(world, "t@1");
+	expect_alive(world, "t@1");
+	assert_int_equal(
+	    core_held_by(world_core(world), world_id(world, "w@3")), world_id(world, "t@2"));
+	world_start(world, "t@2");
 	expect_alive(world, "w@1 w@2 w@3 t@1 t@2 v");
+	world_end(world);
+}
+
+static void
+test_any_instance_stands_for_all(void **state)
+{
+	struct world *world =
+	    world_unborn("/ one 9/60s start_parallel { a; w *3; b; t *3 manual; c }");
+
+	(void)state;
+	assert_int_equal(
+	    core_add_after(world_core(world), world_id(world, "w@2"), world_id(world, "t@2")), 0);
+	world_boot(world);
+	expect_alive(world, "a b c");
+	world_start(world, "t@2");
+	world_start(world, "t@3");
+	expect_alive(world, "a b t@2 t@3 c");
+	world_start(world, "t@1");
+	expect_alive(world, "a w@1 w@2 w@3 b t@1 t@2 t@3 c");
 	world_end(world);
 }
 
@@ -128,8 +147,8 @@ test_a_one_shot_is_ready_when_it_has_finished(void **state)
 static void
 test_a_dependency_that_fails_holds_on(void **state)
 {
-	struct world *world = world_of(
-	    "/ one 9/60s { web after=db,once; db delay=5s fails=1; once ready=exit }");
+	struct world *world =
+	    world_of("/ one 9/60s { web after=db,once; db delay=5s fails=1; once ready=exit }");
 
 	(void)state;
 	world_advance(world, 1000);
@@ -227,6 +246,41 @@ test_a_gate_that_opens_during_a_groups_delay(void **state)
 	expect_alive(world, "db");
 	world_advance(world, 1);
 	expect_alive(world, "a web db");
+	world_end(world);
+}
+
+static void
+test_a_gate_that_opens_while_a_group_stops(void **state)
+{
+	struct world *world =
+	    world_of_otp("/ one 9/60s { g all { a; web after=db; b slow=1s }; db manual }");
+
+	(void)state;
+	world_exit(world, "a");
+	world_start(world, "db");
+	expect_alive(world, "b db");
+	expect_why(world, "web", STATE_WAITING, REASON_AFTER);
+	world_advance(world, 1000);
+	expect_alive(world, "a web b db");
+	assert_int_equal(world_view(world, "web").incarnation, 1);
+	world_end(world);
+}
+
+/* The next place does not wait for an instance that is held back. */
+static void
+test_an_instance_that_waits_in_a_group(void **state)
+{
+	struct world *world =
+	    world_of_otp("/ one 9/60s start_parallel { g rest 9/60s { t *2 after=db; x }; db }");
+
+	(void)state;
+	world_stop(world, "db");
+	world_exit(world, "t@2");
+	expect_alive(world, "t@1 x");
+	world_exit(world, "t@1");
+	expect_why(world, "t@1", STATE_WAITING, REASON_AFTER);
+	expect_alive(world, "x");
+	assert_int_equal(world_view(world, "x").incarnation, 3);
 	world_end(world);
 }
 
@@ -491,6 +545,10 @@ test_demand_in_a_group(void **state)
 	world_exit(world, "c"); /* who asked is still there */
 	expect_alive(world, "a b c");
 	assert_int_equal(world_view(world, "a").incarnation, 2);
+	world_exit(world, "a:normal"); /* and now nobody is */
+	world_exit(world, "b");
+	expect_alive(world, "b c");
+	expect_why(world, "a", STATE_WAITING, REASON_DEMAND);
 	world_end(world);
 }
 
@@ -514,6 +572,14 @@ test_a_supervisor_that_restarts_waits_anew(void **state)
 	world_start(world, "s");
 	expect_alive(world, "b");
 	world_start(world, "a");
+	expect_alive(world, "a b");
+	world_end(world);
+	/* an operator's wish meanwhile is kept */
+	world = world_of("/ one 9/60s { s one 0/60s delay=1s { a on_demand; b } }");
+	world_exit(world, "b");
+	expect_state(world, "s", STATE_RESTARTING);
+	world_start(world, "a");
+	world_advance(world, 1000);
 	expect_alive(world, "a b");
 	world_end(world);
 }
@@ -575,6 +641,24 @@ test_demand_takes_a_slot(void **state)
 	world_end(world);
 }
 
+/* It waits for a connection before it has ever been ready, and nobody waits for that. */
+static void
+test_a_one_shot_that_waits_again_holds_nobody_up(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { x ready=told says_ready=1s; "
+				       "a on_demand ready=exit lives=1s:0; b }");
+
+	(void)state;
+	expect_why(world, "a", STATE_WAITING, REASON_TURN);
+	world_start(world, "a");
+	world_trace(world);
+	world_advance(world, 2000);
+	expect_trace(world, "start a 1, stop a 1 normal, start b 1");
+	expect_why(world, "a", STATE_WAITING, REASON_DEMAND);
+	expect_state(world, "/", STATE_RUNNING);
+	world_end(world);
+}
+
 int
 main(void)
 {
@@ -584,6 +668,9 @@ main(void)
 		cmocka_unit_test(test_it_waits_without_end_and_is_waited_for),
 		cmocka_unit_test(test_all_of_several),
 		cmocka_unit_test(test_templates_both_ways),
+		cmocka_unit_test(test_any_instance_stands_for_all),
+		cmocka_unit_test(test_a_gate_that_opens_while_a_group_stops),
+		cmocka_unit_test(test_an_instance_that_waits_in_a_group),
 		cmocka_unit_test(test_a_supervisor_as_dependency),
 		cmocka_unit_test(test_a_one_shot_is_ready_when_it_has_finished),
 		cmocka_unit_test(test_a_dependency_that_fails_holds_on),
@@ -608,6 +695,7 @@ main(void)
 		cmocka_unit_test(test_demand_and_after),
 		cmocka_unit_test(test_demand_during_a_hold_and_over_an_engines_death),
 		cmocka_unit_test(test_demand_takes_a_slot),
+		cmocka_unit_test(test_a_one_shot_that_waits_again_holds_nobody_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

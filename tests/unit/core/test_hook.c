@@ -189,6 +189,41 @@ test_a_group_restart_cuts_pre_start_short(void **state)
 	world_end(world);
 }
 
+/* ready = spawn: the start itself has no limit, and that of pre_start is not left behind. */
+static void
+test_a_slow_start_after_pre_start(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { a pre=100ms hook_timeout=1s spawn=5s }");
+
+	(void)state;
+	world_advance(world, 5100);
+	expect_state(world, "a", STATE_RUNNING);
+	assert_int_equal(world_view(world, "a").incarnation, 1);
+	world_end(world);
+}
+
+/* Told to end it is waited for; nothing more is said. */
+static void
+test_a_hook_is_told_to_end_once(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { a pre=infinity }");
+	struct core *core = world_core(world);
+	struct core_event stop = { .type = ON_STOP, .node = 1 };
+	struct core_action action;
+	int told = 0;
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		stop.now = i > 1;
+		core_handle(core, world_now(world), &stop);
+		assert_true(core_next_deadline(core) == MONO_NEVER);
+	}
+	while (core_next_action(core, &action))
+		told += action.type == DO_END_HOOK;
+	assert_int_equal(told, 1);
+	world_end(world);
+}
+
 static void
 test_pre_start_takes_a_start_slot(void **state)
 {
@@ -553,6 +588,39 @@ test_a_group_restart_does_not_revive_who_has_failed_for_good(void **state)
 }
 
 static void
+test_an_operator_stops_who_has_failed_for_good(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { a post=1s no_restart=3 }");
+
+	(void)state;
+	world_exit(world, "a:3");
+	world_stop(world, "a");
+	world_advance(world, 1000);
+	expect_why(world, "a", STATE_STOPPED, REASON_OPERATOR);
+	world_end(world);
+}
+
+/* The next place waits also for an instance that has failed, and whose post_stop runs. */
+static void
+test_a_round_waits_for_a_failing_sibling(void **state)
+{
+	struct world *world = world_of(
+	    "/ rest 9/60s { t *2 backoff=none ready=told says_ready=infinity post=1s; x }");
+
+	(void)state;
+	world_exit(world, "t@1:normal");
+	world_advance(world, 500);
+	world_exit(world, "t@2:normal");
+	world_advance(world, 500);
+	world_ready(world, "t@1");
+	expect_alive(world, "t@1");
+	world_advance(world, 500);
+	world_ready(world, "t@2");
+	expect_alive(world, "t@1 t@2 x");
+	world_end(world);
+}
+
+static void
 test_a_failed_start_with_post_stop_ends_the_round(void **state)
 {
 	struct world *world = world_of_otp("/ one { s all 9/60s { a; b post=1s; c ready=told } }");
@@ -821,6 +889,10 @@ main(void)
 		cmocka_unit_test(test_a_stop_cuts_pre_start_short),
 		cmocka_unit_test(test_a_group_restart_cuts_pre_start_short),
 		cmocka_unit_test(test_pre_start_takes_a_start_slot),
+		cmocka_unit_test(test_a_slow_start_after_pre_start),
+		cmocka_unit_test(test_a_hook_is_told_to_end_once),
+		cmocka_unit_test(test_an_operator_stops_who_has_failed_for_good),
+		cmocka_unit_test(test_a_round_waits_for_a_failing_sibling),
 		cmocka_unit_test(test_stop_command_then_the_signals),
 		cmocka_unit_test(test_the_process_ends_while_stop_command_runs),
 		cmocka_unit_test(test_a_stop_command_that_is_too_slow),

@@ -28,6 +28,8 @@ struct fixture {
 	int fd; /* what the reaper would keep */
 };
 
+#define HOOKS 2 /* slots behind those of the nodes */
+
 static struct core *
 make_core(void)
 {
@@ -60,8 +62,8 @@ setup(void **state)
 	memset(&fixture, 0, sizeof(fixture));
 	fixture.core = make_core();
 	fixture.specs = checkpoint_specs_of("specs", 5);
-	assert_int_equal(checkpoint_new(&fixture.checkpoint, fixture.core, core_count(fixture.core),
-			     SEED, &fixture.specs, EVENTS),
+	assert_int_equal(checkpoint_new(&fixture.checkpoint, fixture.core,
+			     core_count(fixture.core) + HOOKS, SEED, &fixture.specs, EVENTS),
 	    0);
 	fixture.fd = dup(checkpoint_fd(fixture.checkpoint));
 	assert_true(fixture.fd >= 0);
@@ -231,6 +233,42 @@ test_kills_are_repeated_until_done(void **state)
 	assert_int_equal(kills, 3);
 }
 
+/* A slot behind those of the nodes is one like others, up to the last. */
+static void
+test_slots_of_hooks(void **state)
+{
+	struct fixture *fixture = *state;
+	uint32_t nodes = core_count(fixture->core), slots = nodes + HOOKS;
+	struct checkpoint *none = NULL;
+	const char *problem = NULL;
+
+	assert_int_equal(checkpoint_slots(fixture->checkpoint), slots);
+	checkpoint_add_ended(fixture->checkpoint, slots - 1);
+	checkpoint_add_kill(fixture->checkpoint, 11);
+	checkpoint_commit(fixture->checkpoint, fixture->core);
+	fixture->head->applied--;
+	checkpoint_processes(fixture->checkpoint)[slots - 1].state = PROCESS_STARTED;
+	die_and_reopen(fixture); /* before it has applied and acted */
+	assert_int_equal(checkpoint_processes(fixture->checkpoint)[slots - 1].state, PROCESS_ENDED);
+	commit(fixture);
+	for (int tree = 0; tree < 2; tree++) {
+		if (tree)
+			checkpoint_add_kill_tree(fixture->checkpoint, nodes);
+		else
+			checkpoint_add_ended(fixture->checkpoint, slots - 1);
+		checkpoint_commit(fixture->checkpoint, fixture->core);
+		if (!tree)
+			fixture->head->processes.count--;
+		assert_int_equal(
+		    checkpoint_open(&none, dup(fixture->fd), &fixture->specs, &problem), -EINVAL);
+		assert_string_equal(problem, "it is damaged (its journal)");
+		if (!tree) {
+			fixture->head->processes.count++;
+			fixture->head->acted = fixture->head->committed;
+		}
+	}
+}
+
 /* A journal that is half-filled for a commit that never came is nobody's business. */
 static void
 test_half_filled_journal(void **state)
@@ -296,7 +334,8 @@ test_strange_images_are_refused(void **state)
 	WITH(fixture->head->version++, "another version");
 	WITH(fixture->head->core_layout++, "another version");
 	WITH(fixture->head->size++, "layout");
-	WITH(fixture->head->nodes++, "layout");
+	WITH(fixture->head->nodes = fixture->head->processes.count + 1, "layout");
+	WITH(fixture->head->nodes = fixture->head->processes.count / 2 - 1, "layout");
 	WITH(fixture->head->events.offset = UINT64_MAX - 8, "layout");
 	WITH(fixture->head->events.count = UINT32_MAX, "layout");
 	WITH(fixture->head->areas[1].size *= 1000, "areas");
@@ -373,6 +412,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_journal_is_applied, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_kills_are_repeated_until_done, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_slots_of_hooks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_half_filled_journal, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ring, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_strange_images_are_refused, setup, teardown),
