@@ -4,6 +4,7 @@
 #include "config/inherit.h"
 #include "config/order.h"
 #include "config/shell.h"
+#include "config/sockets.h"
 #include "core/backoff.h"
 #include "lib/mem.h"
 #include "lib/names.h"
@@ -454,23 +455,12 @@ check_ready(const struct build *build, const struct build_place *place)
 }
 
 static void
-check_demand(const struct build *build, const struct build_place *place)
-{
-	const struct value *listen = place->settings[KEY_LISTEN].value;
-
-	if (number(place, KEY_ON_DEMAND) != 0 && (listen == NULL || listen->word_count == 0))
-		inherit_error(build, place, KEY_ON_DEMAND,
-		    "nothing is listened on for it, so that no connection could ever start it: add listen = ADDRESS");
-}
-
-static void
 check_child(const struct build *build, const struct build_place *place)
 {
 	if (!is_set(place, KEY_COMMAND) && place->parent != NULL)
 		inherit_error(
 		    build, place, KEY_COMMAND, "missing: add command = PROGRAM ARGUMENTS…");
 	check_ready(build, place);
-	check_demand(build, place);
 	check_exits(build, place);
 	check_stop(build, place);
 	check_log(build, place);
@@ -583,5 +573,6 @@ check_all(const struct build *build)
 	check_root(build, build->places[0]);
 	check_nodes(build);
 	check_intensities(build);
+	sockets_check(build);
 	order_check(build);
 }

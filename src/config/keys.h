@@ -42,6 +42,7 @@ enum keys_type {
 	TYPE_LIMIT,    /* soft:hard, or one for both */
 	TYPE_CPUS,     /* numbers and ranges of them */
 	TYPE_CAPABILITIES,
+	TYPE_ADDRESSES, /* of sockets, perhaps none */
 };
 
 /* What a resource limit counts. */

@@ -127,6 +127,10 @@ put_takes(const struct keys_key *key, struct buf *out)
 	case TYPE_LIMIT: put_limit(key, out); break;
 	case TYPE_CPUS: buf_printf(out, "numbers and ranges from 0 to %d", KEYS_MAX_CPU); break;
 	case TYPE_CAPABILITIES: buf_puts(out, "names of capabilities(7)"); break;
+	case TYPE_ADDRESSES:
+		buf_puts(out,
+		    "addresses: tcp:PORT, tcp:ADDRESS:PORT, the same with udp:, or unix:/PATH:MODE:USER:GROUP");
+		break;
 	}
 }
 

@@ -3,10 +3,12 @@
 #include "config/check.h"
 #include "config/identity.h"
 #include "config/inherit.h"
+#include "config/sockets.h"
 #include "lib/mem.h"
 #include "lib/str.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,6 +69,28 @@ put_variable(const char *name, const char *value, const char **between, struct b
 	free(text);
 }
 
+/* As sd_listen_fds(3) has it; the PID is filled in by the child itself. */
+static void
+put_socket_variables(const struct build_place *place, const char **between, struct buf *out)
+{
+	size_t count = sockets_count(place);
+	struct buf names = { 0 };
+	char number[24];
+
+	if (count == 0)
+		return;
+	for (size_t i = 0; i < count; i++)
+		buf_printf(&names, "%s%s", i > 0 ? "/" : "", place->name);
+	for (char *p = names.data; !names.failed && *p != '\0'; p++)
+		*p = (char)(*p == ':' ? '_' : *p == '/' ? ':' : *p);
+	snprintf(number, sizeof number, "%zu", count);
+	put_variable("LISTEN_FDS", number, between, out);
+	put_variable("LISTEN_FDNAMES", names.failed ? "" : names.data, between, out);
+	put_variable("LISTEN_PID", "0000000000", between, out);
+	out->failed = out->failed || names.failed;
+	buf_free(&names);
+}
+
 /* Who it is; after all others, so that these win. */
 static void
 put_place_variables(const struct build_place *place, const char **between, struct buf *out)
@@ -78,6 +102,7 @@ put_place_variables(const struct build_place *place, const char **between, struc
 	put_variable("COPPICE_PATH", path, between, out);
 	if (place->is_template)
 		put_variable("COPPICE_INSTANCE", instance, between, out);
+	put_socket_variables(place, between, out);
 	free(path);
 }
 
@@ -201,6 +226,10 @@ put_contract(const struct build_place *place, struct buf *out)
 		bool optional = *file->text == '-';
 		put_string("env_file", file->text + optional, out);
 		buf_printf(out, ", \"env_file_optional\": %s", optional ? "true" : "false");
+	}
+	if (sockets_count(place) > 0) {
+		put_name("listen", out);
+		sockets_json(place, out);
 	}
 	put_limits(place, out);
 	for (size_t i = 0; i < sizeof hooks / sizeof hooks[0]; i++)

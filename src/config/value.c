@@ -7,6 +7,7 @@
 #include "config/duration.h"
 #include "config/limit.h"
 #include "config/sequence.h"
+#include "config/sockets.h"
 #include "config/words.h"
 #include "lib/mem.h"
 #include "lib/must.h"
@@ -405,6 +406,19 @@ parse_capabilities(const struct keys_key *key, const char *text, struct value *v
 	return capability_parse(text, &value->number);
 }
 
+static char *
+parse_addresses(const struct keys_key *key, const char *text, struct value *value)
+{
+	char *problem = parse_names(key, text, value);
+
+	for (size_t i = 0; i < value->word_count; i++)
+		problem = diag_join(problem, sockets_problem(value->words[i]));
+	if (value->word_count > SOCKETS_MAX)
+		problem = diag_join(problem,
+		    mem_printf("these are more than the %d addresses of a child", SOCKETS_MAX));
+	return problem;
+}
+
 /* What is wrong with the first word of a command, to be freed; NULL: nothing. */
 static char *
 program_problem(const char *name)
@@ -472,6 +486,7 @@ static parse_fn *const parsers[] = {
 	[TYPE_LIMIT] = parse_limit,
 	[TYPE_CPUS] = parse_cpus,
 	[TYPE_CAPABILITIES] = parse_capabilities,
+	[TYPE_ADDRESSES] = parse_addresses,
 };
 
 /* Only strings of the product are completed for each instance. */
@@ -479,7 +494,8 @@ static bool
 may_differ(enum keys_type type)
 {
 	return type == TYPE_TEXT || type == TYPE_PATH || type == TYPE_DIRECTORY ||
-	    type == TYPE_INPUT || type == TYPE_OUTPUT || type == TYPE_ENV_FILE;
+	    type == TYPE_INPUT || type == TYPE_OUTPUT || type == TYPE_ENV_FILE ||
+	    type == TYPE_ADDRESSES;
 }
 
 static char *
@@ -487,7 +503,8 @@ parse_expanded(const struct keys_key *key, char *text, struct value *value)
 {
 	char clip[DIAG_CLIP_SIZE];
 	bool may_be_empty = key->type == TYPE_TEXT || key->type == TYPE_EXITS ||
-	    key->type == TYPE_NAMES || key->type == TYPE_CAPABILITIES;
+	    key->type == TYPE_NAMES || key->type == TYPE_CAPABILITIES ||
+	    key->type == TYPE_ADDRESSES;
 
 	for (char *p = text; key->type != TYPE_TEXT && *p != '\0'; p++)
 		if (*p == '\n')

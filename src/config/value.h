@@ -21,7 +21,7 @@ struct value {
 	int64_t number;
 	int64_t hard; /* LIMIT */
 	char *text;   /* TEXT, PATH, DIRECTORY, INPUT, OUTPUT, NAME, READY, ENV_FILE */
-	char **words; /* COMMAND, NAMES; a NULL after them */
+	char **words; /* COMMAND, NAMES, ADDRESSES; a NULL after them */
 	size_t word_count;
 	struct core_stop_step *steps; /* STOP */
 	uint32_t step_count;

@@ -169,6 +169,7 @@ value_print(const struct keys_key *key, const struct value *value, struct buf *o
 	case TYPE_READY:
 	case TYPE_NAME: print_escaped(value->text, false, out); break;
 	case TYPE_COMMAND:
+	case TYPE_ADDRESSES:
 	case TYPE_NAMES: print_words(key, value, out); break;
 	case TYPE_BOOL: buf_puts(out, value->number != 0 ? "yes" : "no"); break;
 	case TYPE_NUMBER: buf_printf(out, "%" PRId64, value->number); break;
@@ -246,6 +247,7 @@ value_json(const struct keys_key *key, const struct value *value, struct buf *ou
 	case TYPE_READY:
 	case TYPE_NAME: buf_json_string(out, value->text); break;
 	case TYPE_COMMAND:
+	case TYPE_ADDRESSES:
 	case TYPE_NAMES: json_words(value, out); break;
 	case TYPE_BOOL: buf_puts(out, value->number != 0 ? "true" : "false"); break;
 	case TYPE_NUMBER:

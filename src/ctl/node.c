@@ -301,6 +301,11 @@ node_put_reason(struct buf *out, const struct node *node, size_t start)
 		text_put(out, &node->waits_for);
 		return;
 	}
+	if (node->waits_for.len > 0 && scan_text_is(&node->reason, "demand")) {
+		buf_puts(out, "waits for a connection to ");
+		text_put(out, &node->waits_for);
+		return;
+	}
 	if (words != NULL)
 		buf_puts(out, words);
 	else

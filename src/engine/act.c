@@ -7,6 +7,7 @@
 #include "engine/events.h"
 #include "engine/exits.h"
 #include "engine/hooks.h"
+#include "engine/listen.h"
 #include "engine/notify.h"
 #include "engine/process.h"
 #include "lib/log.h"
@@ -250,6 +251,12 @@ make(struct act *act, const struct job *start)
 	    &request.cgroup, &request.joins_cgroup);
 	if (error) {
 		answer_failed(act, start->slot, start->incarnation, STEP_CGROUP, -error);
+		return;
+	}
+	if (!hooks_has(engine->hooks, start->slot))
+		error = listen_begin(engine->listen, &request);
+	if (error) {
+		answer_failed(act, start->slot, start->incarnation, STEP_SOCKETS, -error);
 		return;
 	}
 	if (!hooks_has(engine->hooks, start->slot))

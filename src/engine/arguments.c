@@ -2,11 +2,27 @@
 
 #include "lib/fd.h"
 #include "lib/str.h"
-#include "wire/link.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* Of no more than the reaper has. */
+static int
+add_socket(struct arguments *arguments, const char *key, size_t len, int fd)
+{
+	struct arguments_socket *grown = realloc(
+	    arguments->sockets, (arguments->socket_count + 1) * sizeof(*arguments->sockets));
+
+	if (!grown)
+		return -ENOMEM;
+	arguments->sockets = grown;
+	grown += arguments->socket_count++;
+	*grown = (struct arguments_socket){ .fd = fd };
+	memcpy(grown->key, key, len);
+	return fd_set_cloexec(fd, 1);
+}
 
 /* KEY=FD. Keys of other versions are closed: they would only be in the way. */
 static int
@@ -33,6 +49,8 @@ read_store(struct arguments *arguments, const char *text)
 			*known[i].fd = fd;
 			return fd_set_cloexec(fd, 1);
 		}
+	if (str_starts(text, LINK_KEY_SOCKET) && equals - text < LINK_KEY_SIZE)
+		return add_socket(arguments, text, (size_t)(equals - text), fd);
 	fd_close(&fd);
 	return 0;
 }

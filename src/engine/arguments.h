@@ -5,9 +5,18 @@
 #ifndef COPPICE_ENGINE_ARGUMENTS_H
 #define COPPICE_ENGINE_ARGUMENTS_H
 
+#include "wire/link.h"
+
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/resource.h>
+
+/* What a child listens on, kept under that key. */
+struct arguments_socket {
+	char key[LINK_KEY_SIZE];
+	int fd; /* -1: taken over */
+};
 
 struct arguments {
 	int32_t reaper;
@@ -23,7 +32,9 @@ struct arguments {
 	char **given;
 	char **command; /* of `given` the command and its arguments; NULL: it is a file */
 	int checkpoint, specs, control, cgroup; /* stored descriptors; -1: none */
-	int kept;                               /* a file of struct link_kept; -1: none */
+	struct arguments_socket *sockets;       /* to be freed */
+	size_t socket_count;
+	int kept; /* a file of struct link_kept; -1: none */
 };
 
 /*

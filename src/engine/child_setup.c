@@ -25,15 +25,21 @@
 #define EXIT_NOT_MADE   127
 
 /*
- * For a child that keeps one of the engine's descriptors, of any number: its table is a copy (clone.h),
- * so that none of them need be staged. CLOEXEC must do where a filter blocks the call.
+ * For a child that keeps some of the engine's descriptors, of any number: its table is a copy
+ * (clone.h), so that none of them need be staged. CLOEXEC must do where a filter blocks the call.
  */
 STEP_IN_CHILD
-close_others(long first, long kept)
+close_others(const struct child_plan *plan, long first)
 {
-	if (kept > first)
-		(void)raw(SYS_close_range, first, kept - 1, 0, 0);
-	(void)raw(SYS_close_range, kept < first ? first : kept + 1, LAST_DESCRIPTOR, 0, 0);
+	for (uint32_t i = 0; i < plan->kept_count; i++) {
+		long kept = plan->kept[i];
+
+		if (kept > first)
+			(void)raw(SYS_close_range, first, kept - 1, 0, 0);
+		if (kept >= first)
+			first = kept + 1;
+	}
+	(void)raw(SYS_close_range, first, LAST_DESCRIPTOR, 0, 0);
 	return 0;
 }
 
@@ -60,8 +66,8 @@ own_descriptors(struct child_plan *plan)
 	long first = plan->may_hang ? FIRST_UNUSED : CHILD_SETUP_STAGED;
 	long result;
 
-	if (plan->request.ready_number != 0)
-		return close_others(first, plan->request.ready_fd);
+	if (plan->kept_count > 0)
+		return close_others(plan, first);
 	result = raw(SYS_close_range, first, LAST_DESCRIPTOR, CLOSE_RANGE_UNSHARE, 0);
 	if (result != -ENOSYS && result != -EPERM && result != -EINVAL)
 		return result;
@@ -229,8 +235,8 @@ hide_others(struct child_plan *plan)
 		    raw(SYS_close_range, FIRST_UNUSED, LAST_DESCRIPTOR, CLOSE_RANGE_CLOEXEC, 0);
 	if (result != -EINVAL)
 		return 0;
-	if (plan->request.ready_number != 0)
-		return close_others(FIRST_UNUSED, plan->request.ready_fd);
+	if (plan->kept_count > 0)
+		return close_others(plan, FIRST_UNUSED);
 	(void)raw(SYS_close_range, FIRST_UNUSED, LAST_DESCRIPTOR, 0, 0);
 	return 0;
 }
@@ -245,6 +251,49 @@ place_ready(struct child_plan *plan)
 	return plan->request.ready_number == 0
 	    ? 0
 	    : place(plan->request.ready_fd, plan->request.ready_number);
+}
+
+/*
+ * Behind the descriptor of ready, which is none of these numbers: it may be in the place of one now.
+ * Those of the sockets themselves are higher.
+ */
+STEP_IN_CHILD
+place_sockets(struct child_plan *plan)
+{
+	long result = 0;
+
+	for (uint32_t i = 0; i < plan->request.socket_count && result >= 0; i++)
+		result = place(plan->request.sockets[i], CHILD_SETUP_SOCKET + (long)i);
+	return result;
+}
+
+/*
+ * LISTEN_PID: its own number, which nobody knows earlier, in place of the zeros of the product. The
+ * memory is the engine's, which puts them back.
+ */
+STEP_IN_CHILD
+tell_pid(struct child_plan *plan)
+{
+	static const char name[] = CHILD_SETUP_PID;
+	long pid = raw(SYS_getpid, 0, 0, 0, 0), power = 1;
+	const char *const *at = plan->envp;
+	size_t i = 0;
+
+	if (plan->request.socket_count == 0)
+		return 0;
+	for (; *at != NULL && name[i] != '\0'; at++)
+		for (i = 0; name[i] != '\0' && (*at)[i] == name[i];)
+			i++;
+	if (name[i] != '\0')
+		return -EINVAL;
+	// NOLINTNEXTLINE(performance-no-int-to-ptr): only what is const to others
+	plan->pid_text = (char *)address(at[-1] + i);
+	while (pid / power >= 10)
+		power *= 10;
+	for (i = 0; power > 0; power /= 10)
+		plan->pid_text[i++] = (char)('0' + pid / power % 10);
+	plan->pid_text[i] = '\0';
+	return 0;
 }
 
 STEP_IN_CHILD
@@ -325,6 +374,8 @@ static const struct setup_step steps[] = {
 	{ STEP_STDERR, set_stderr },
 	{ STEP_DESCRIPTORS, hide_others },
 	{ STEP_READY, place_ready },
+	{ STEP_SOCKETS, place_sockets },
+	{ STEP_SOCKETS, tell_pid },
 	{ STEP_UMASK, set_umask },
 	{ STEP_OOM, child_rights_oom },
 	{ STEP_LIMITS, child_rights_limits },

@@ -8,6 +8,7 @@
 #include "engine/events.h"
 #include "engine/exits.h"
 #include "engine/hooks.h"
+#include "engine/listen.h"
 #include "engine/load.h"
 #include "engine/loop.h"
 #include "engine/notify.h"
@@ -51,6 +52,7 @@ engine_commit(struct engine *engine)
 	engine->event_number = checkpoint_state(engine->checkpoint)->event_number;
 	cgroup_tree_act_kills(engine);
 	act_carry_out(engine->act);
+	listen_touch(engine->listen);
 }
 
 void
@@ -139,7 +141,7 @@ build_tree(struct engine *engine, struct load_product *product, uint64_t seed)
 
 /* What runs the tree, for a core and a checkpoint that are there. */
 static int
-make_parts(struct engine *engine, int listener)
+make_parts(struct engine *engine, const struct arguments *arguments, int listener)
 {
 	engine->processes = checkpoint_processes(engine->checkpoint);
 	engine->event_number = checkpoint_state(engine->checkpoint)->event_number;
@@ -155,9 +157,10 @@ make_parts(struct engine *engine, int listener)
 	engine->orphaned = orphaned_new(engine);
 	engine->notify = engine->loop ? notify_new(engine) : NULL;
 	engine->cgroups = cgroup_tree_new(engine);
+	engine->listen = engine->loop ? listen_new(engine, arguments) : NULL;
 	engine->driver = engine->loop ? loop_new(engine) : NULL;
 	if (engine->spawner && engine->act && engine->exits && engine->orphaned && engine->notify &&
-	    engine->cgroups && engine->driver)
+	    engine->listen && engine->cgroups && engine->driver)
 		engine->control = control_new(engine, listener);
 	if (engine->control)
 		return 0;
@@ -235,7 +238,7 @@ begin(struct engine *engine, const struct arguments *arguments)
 	/* what a command leaves ends with it, and to move there takes longer than many a command */
 	cgroup_begin(&engine->cgroup, engine->is_command ? "none" : engine->settings.cgroup_root,
 	    engine->reaper_pid);
-	status = make_parts(engine, -1);
+	status = make_parts(engine, arguments, -1);
 	if (!status)
 		status = store_all(engine);
 	if (status)
@@ -282,7 +285,7 @@ take_over(struct engine *engine, const struct arguments *arguments)
 		return EX_OSERR;
 	}
 	cgroup_resume(&engine->cgroup, arguments->cgroup);
-	status = make_parts(engine, arguments->control);
+	status = make_parts(engine, arguments, arguments->control);
 	if (status)
 		return status;
 	/* a socket that the dead engine could not make */
@@ -344,6 +347,7 @@ leave(struct engine *engine)
 	control_free(&engine->control); /* before coppiced goes, so that no socket is left behind */
 	cgroup_tree_end(engine->cgroups);
 	cgroup_leave(&engine->cgroup, engine->reaper_pid);
+	listen_leave(engine->listen);
 	events_log(engine);
 	if (!engine->terse)
 		log_line(NULL, "everything is down, leaving with status %d", exit.status);
@@ -361,6 +365,7 @@ free_all(struct engine *engine)
 	orphaned_free(&engine->orphaned);
 	loop_free(&engine->driver);
 	notify_free(&engine->notify);
+	listen_free(&engine->listen);
 	cgroup_tree_free(&engine->cgroups);
 	cgroup_close(&engine->cgroup);
 	exits_free(&engine->exits);
@@ -414,5 +419,6 @@ engine_main(int argc, char **argv)
 		status = leave(&engine);
 	}
 	free_all(&engine);
+	free(arguments.sockets);
 	return status;
 }

@@ -22,6 +22,7 @@ struct cgroup_tree;
 struct checkpoint;
 struct control;
 struct exits;
+struct listen;
 struct hooks;
 
 struct loop;
@@ -54,6 +55,7 @@ struct engine {
 	struct act *act;       /* act.h */
 	struct exits *exits;   /* exits.h */
 	struct notify *notify; /* notify.h */
+	struct listen *listen; /* listen.h */
 	struct cgroup cgroup;  /* where ours are */
 	struct cgroup_tree *cgroups;
 	struct rlimit files; /* RLIMIT_NOFILE for children: what coppiced was started with */

@@ -5,6 +5,7 @@
 #include "engine/engine.h"
 #include "engine/events.h"
 #include "engine/exits.h"
+#include "engine/listen.h"
 #include "engine/uplink.h"
 #include "lib/log.h"
 
@@ -115,6 +116,7 @@ on_prepare(struct ev_loop *ev, struct ev_prepare *prepare, int events)
 		ev_idle_start(ev, &loop->idle);
 	else
 		ev_idle_stop(ev, &loop->idle);
+	listen_look(engine->listen);
 	control_look(engine->control);
 	arm(loop);
 	note_turn(loop);

@@ -88,7 +88,7 @@ lay_out_commands(struct room *room, struct child_plan *plan, const struct spawn_
 
 static void
 copy_request(struct room *room, struct child_plan *plan, const struct spawn_request *from,
-    const char **vectors[2], const struct contract *contract, gid_t *groups)
+    const char **vectors[2], const struct contract *contract, gid_t *groups, int *sockets)
 {
 	struct spawn_request copy = *from;
 
@@ -104,11 +104,33 @@ copy_request(struct room *room, struct child_plan *plan, const struct spawn_requ
 	copy.contract = *contract;
 	copy.contract.env_file = room_text(room, from->contract.env_file);
 	copy.groups = groups;
+	copy.listen = NULL;
+	copy.sockets = sockets;
 	if (room->base == NULL)
 		return;
 	if (from->group_count > 0)
 		memcpy(groups, from->groups, from->group_count * sizeof(*groups));
+	if (from->socket_count > 0)
+		memcpy(sockets, from->sockets, from->socket_count * sizeof(*sockets));
 	plan->request = copy;
+}
+
+static void
+sort_kept(struct child_plan *plan)
+{
+	const struct spawn_request *request = &plan->request;
+	uint32_t count = 0;
+
+	must(request->socket_count <= SPAWN_MAX_SOCKETS);
+	for (uint32_t i = 0; i < request->socket_count + (request->ready_number != 0); i++) {
+		int fd = i < request->socket_count ? request->sockets[i] : request->ready_fd;
+		uint32_t at = count++;
+
+		for (; at > 0 && plan->kept[at - 1] > fd; at--)
+			plan->kept[at] = plan->kept[at - 1];
+		plan->kept[at] = fd;
+	}
+	plan->kept_count = count;
 }
 
 size_t
@@ -123,17 +145,21 @@ plan_lay_out(struct child_plan *plan, const struct spawn_request *request, bool 
 		struct contract contract = request->contract;
 		const char **vectors[2];
 		gid_t *groups;
+		int *sockets;
 
 		vectors[0] = room_vector(&room, request->argv);
 		vectors[1] = room_vector(&room, request->envp);
 		contract_copy(&room, &contract);
 		groups = room_take(&room, request->group_count * sizeof(*groups));
-		copy_request(&room, plan, request, vectors, &contract, groups);
+		sockets = room_take(&room, request->socket_count * sizeof(*sockets));
+		copy_request(&room, plan, request, vectors, &contract, groups, sockets);
 	} else if (memory != NULL) {
 		plan->request = *request;
 	}
-	if (memory != NULL)
+	if (memory != NULL) {
 		plan->envp = plan->request.envp;
+		sort_kept(plan);
+	}
 	lay_out_commands(&room, plan, request, commands);
 	return room.used;
 }
@@ -166,7 +192,7 @@ static int
 clone_into(struct child_plan *plan, void *stack)
 {
 	int32_t *pid = &plan->process->pid;
-	bool copy = plan->request.ready_number != 0;
+	bool copy = plan->kept_count > 0;
 	int result = -EOPNOTSUPP;
 
 	if (!plan->request.joins_cgroup)
@@ -196,6 +222,8 @@ plan_run(struct child_plan *plan, void *stack)
 	__atomic_store_n(&process->start_min, process_ticks_now(), __ATOMIC_RELAXED);
 	set_mask(&all, &old);
 	result = clone_into(plan, stack);
+	if (plan->pid_text != NULL)
+		memset(plan->pid_text, '0', CHILD_SETUP_PID_SIZE);
 	set_mask(&old, NULL);
 	__atomic_store_n(&process->start_max, process_ticks_now(), __ATOMIC_RELAXED);
 	return result;

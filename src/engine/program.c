@@ -184,11 +184,9 @@ put_own(const char **vector, size_t count, size_t *own, const char *variable)
 static bool
 is_ours(const char *variable)
 {
-	static const char *const names[] = {
-		"NOTIFY_SOCKET=", "COPPICE_PATH=", "COPPICE_INSTANCE=", "COPPICE_HOOK=",
-		"COPPICE_PID=", "COPPICE_EXIT_CODE=", "COPPICE_EXIT_SIGNAL=", "COPPICE_REASON="
-
-	};
+	static const char *const names[] = { "NOTIFY_SOCKET=", "COPPICE_PATH=", "COPPICE_INSTANCE=",
+		"COPPICE_HOOK=", "COPPICE_PID=", "COPPICE_EXIT_CODE=", "COPPICE_EXIT_SIGNAL=",
+		"COPPICE_REASON=", "LISTEN_PID=", "LISTEN_FDS=", "LISTEN_FDNAMES=" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strncmp(variable, names[i], strlen(names[i])) == 0)
@@ -342,7 +340,8 @@ is_marked(const struct program *program)
 	return any_marked(program, request->argv) || any_marked(program, request->envp) ||
 	    has_mark(program, request->directory) || has_mark(program, request->input_path) ||
 	    has_mark(program, request->output_path) || has_mark(program, request->error_path) ||
-	    has_mark(program, request->contract.env_file);
+	    has_mark(program, request->contract.env_file) ||
+	    (request->listen != NULL && any_marked(program, request->listen));
 }
 
 /* Once with room for nothing, to count, then with `program` at the beginning of the room. */
@@ -351,7 +350,8 @@ read_program(struct reader *reader, struct program *program)
 {
 	struct spawn_request request = { 0 };
 	const json_t *words = json_object_get(reader->object, "argv");
-	const char **hooks[HOOK_COUNT] = { NULL }, **argv, **envp, *wrong;
+	const json_t *addresses = json_object_get(reader->object, "listen");
+	const char **hooks[HOOK_COUNT] = { NULL }, **argv, **envp, **listen = NULL, *wrong;
 	gid_t *groups;
 
 	room_take(&reader->room, sizeof(*program));
@@ -360,6 +360,8 @@ read_program(struct reader *reader, struct program *program)
 		if (hook_words(reader, hook) != NULL)
 			hooks[hook] = room_for(reader, hook_words(reader, hook));
 	envp = room_take(&reader->room, environment_room(reader) * sizeof(*envp));
+	if (addresses != NULL)
+		listen = room_for(reader, addresses);
 	wrong = contract_read(reader->object, &reader->room, &request.contract);
 	if (wrong != NULL)
 		reader->problem = wrong;
@@ -367,6 +369,9 @@ read_program(struct reader *reader, struct program *program)
 	    json_array_size(json_object_get(reader->identity, "groups")) * sizeof(*groups));
 	read_words(reader, words, argv);
 	request.argv = argv;
+	if (addresses != NULL)
+		read_words(reader, addresses, listen);
+	request.listen = listen;
 	for (int hook = HOOK_NONE + 1; hook < HOOK_COUNT; hook++)
 		if (hook_words(reader, hook) != NULL)
 			read_words(reader, hook_words(reader, hook), hooks[hook]);
@@ -509,14 +514,27 @@ make_instance(struct room *room, const struct program *program, const char *cons
 	const struct spawn_request *shared = &program->request;
 	const char **argv = room_vector(room, words);
 	const char **envp = room_vector(room, shared->envp);
+	const char **listen = shared->listen != NULL ? room_vector(room, shared->listen) : NULL;
 
 	out->argv = replace_all(room, program, words, argv, number);
 	out->envp = replace_all(room, program, shared->envp, envp, number);
+	if (shared->listen != NULL)
+		out->listen = replace_all(room, program, shared->listen, listen, number);
 	out->directory = replace_marks(room, program, shared->directory, number);
 	out->input_path = replace_marks(room, program, shared->input_path, number);
 	out->output_path = replace_marks(room, program, shared->output_path, number);
 	out->error_path = replace_marks(room, program, shared->error_path, number);
 	out->contract.env_file = replace_marks(room, program, shared->contract.env_file, number);
+}
+
+uint32_t
+program_sockets(const struct program *program)
+{
+	uint32_t count = 0;
+
+	while (program->request.listen != NULL && program->request.listen[count] != NULL)
+		count++;
+	return count;
 }
 
 static int

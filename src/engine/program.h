@@ -21,6 +21,8 @@ struct program *program_new(const json_t *object, const char **problem);
 /* The command of our own command line, which a product may name; NULL: there is none. */
 void program_set_given(char *const *command);
 void program_free(struct program **program);
+/* How many addresses it listens on. */
+uint32_t program_sockets(const struct program *program);
 /*
  * The request for an instance (0: no template); node, incarnation, files and start_timeout are left
  * for the caller to fill. The strings belong to the program and hold until the next call of

@@ -53,7 +53,8 @@ struct ev_loop;
 	X(STEP_CAPABILITIES, "setting capabilities")                              \
 	X(STEP_NO_NEW_PRIVILEGES, "forbidding new privileges")                    \
 	X(STEP_PRE_START, "running pre_start")                                    \
-	X(STEP_CGROUP, "entering its cgroup")
+	X(STEP_CGROUP, "entering its cgroup")                                     \
+	X(STEP_SOCKETS, "opening its sockets")
 #define X(name, text) name,
 enum spawn_step {
 	SPAWN_STEPS(X) SPAWN_STEP_COUNT
@@ -66,6 +67,8 @@ const char *spawn_step_text(int32_t step);
  */
 #define SPAWN_FAILURE_SIZE 320
 const char *spawn_failure_text(int32_t step, int64_t error, char out[SPAWN_FAILURE_SIZE]);
+
+#define SPAWN_MAX_SOCKETS 16
 
 enum spawn_output {
 	OUTPUT_INHERIT,
@@ -107,6 +110,11 @@ struct spawn_request {
 	struct contract contract;
 	/* no session of its own: it stays in ours and becomes the terminal's foreground */
 	bool terminal;
+	/* where it listens, as in the product: NULL-terminated; NULL: nowhere. For engine/listen */
+	const char *const *listen;
+	/* descriptors of ours, none below CHILD_SETUP_STAGED, that become 3, 4 and so on */
+	const int *sockets;
+	uint32_t socket_count; /* at most SPAWN_MAX_SOCKETS */
 	/* ready_fd, of ours, becomes ready_number in the child; number 0: none does */
 	int ready_fd, ready_number;
 	bool joins_cgroup; /* it is not cloned into it, but goes there by itself */

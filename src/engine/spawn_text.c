@@ -36,6 +36,12 @@ static const struct {
 	{ STEP_ENV_FILE, EBADMSG, "a line is not NAME=VALUE: coppiced --check tells which" },
 	{ STEP_ENV_FILE, EINVAL, "it is no regular file" },
 	{ STEP_ENV_FILE, EFBIG, "it has more than 65536 bytes" },
+	{ STEP_SOCKETS, EADDRINUSE, "somebody else listens there: coppiced's log has the address" },
+	{ STEP_SOCKETS, EACCES,
+	    "ports below 1024 take CAP_NET_BIND_SERVICE: coppiced's log has the address" },
+	{ STEP_SOCKETS, EADDRNOTAVAIL, "this machine has no such address: coppiced's log has it" },
+	{ STEP_SOCKETS, EEXIST, "something that is no socket is in its place" },
+	{ STEP_SOCKETS, ENOSPC, "coppiced keeps at most 1021 of them" },
 	{ STEP_EXEC, EAGAIN, "its user has more processes than limit.nproc allows" },
 };
 

@@ -42,6 +42,15 @@ uplink_store(const char *key, int fd)
 }
 
 int
+uplink_drop(const char *key)
+{
+	struct link_key message = { .head.type = LINK_DROP };
+
+	(void)snprintf(message.key, sizeof(message.key), "%s", key);
+	return send_all(&message, sizeof(message), NULL);
+}
+
+int
 uplink_keep(uint32_t node, int fd)
 {
 	struct link_node message = { .head.type = LINK_KEEP, .node = node };

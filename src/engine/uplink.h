@@ -11,6 +11,8 @@
 int uplink_value(enum link_type type, int64_t value);
 /* Hands a copy of the descriptor to the reaper's store. */
 int uplink_store(const char *key, int fd);
+/* It is not needed any more. */
+int uplink_drop(const char *key);
 /* The same for what belongs to a node; uplink_let_go: it is not needed any more. */
 int uplink_keep(uint32_t node, int fd);
 int uplink_let_go(uint32_t node);

@@ -2,6 +2,7 @@
 
 #include "core/forecast.h"
 #include "engine/engine.h"
+#include "engine/listen.h"
 #include "engine/notify.h"
 #include "engine/pen.h"
 #include "engine/process.h"
@@ -112,6 +113,15 @@ view_waits_for(struct view *view, uint32_t node, const struct core_view *facts)
 }
 
 static void
+view_address(const struct view *view, struct pen *pen, uint32_t node)
+{
+	const char *address = listen_address(view->engine->listen, node);
+
+	if (address != NULL)
+		pen_string(pen, ",\"waits_for\":", address);
+}
+
+static void
 view_state(struct view *view, struct pen *pen, uint32_t node, const struct core_view *facts)
 {
 	uint32_t other = view_waits_for(view, node, facts);
@@ -124,6 +134,8 @@ view_state(struct view *view, struct pen *pen, uint32_t node, const struct core_
 		pen_string(pen, ",\"reason\":", core_reason_text(facts->reason));
 	if (other != CORE_NONE)
 		pen_string(pen, ",\"waits_for\":", nodes_path(view->engine->nodes, other, path));
+	else if (facts->state == STATE_WAITING && facts->reason == REASON_DEMAND)
+		view_address(view, pen, node);
 }
 
 void

@@ -187,6 +187,15 @@ say_failed(struct text *text)
 		say(text, "A supervisor that ends so is not restarted (restart = transient).");
 }
 
+static const char *
+waits_for_what(enum core_reason reason)
+{
+	return reason == REASON_SLOT  ? "a start slot"
+	    : reason == REASON_AFTER  ? "what it comes after"
+	    : reason == REASON_DEMAND ? "a connection"
+				      : "its turn to start";
+}
+
 static void
 say_state(struct text *text)
 {
@@ -208,8 +217,8 @@ say_state(struct text *text)
 		break;
 	case STATE_WAITING:
 		say(text, "%s has been waiting for %s for %s: %s.", subject,
-		    why->facts.reason == REASON_SLOT ? "a start slot" : "its turn to start",
-		    why_since(text->why, span), why_because(text->why, reason));
+		    waits_for_what(why->facts.reason), why_since(text->why, span),
+		    why_because(text->why, reason));
 		break;
 	case STATE_STOPPING:
 		say(text, "%s has been stopping for %s: %s.", subject, why_since(text->why, span),
@@ -559,7 +568,12 @@ say_act(struct text *text)
 		break;
 	case STATE_STOPPED: say_stopped_act(text); break;
 	case STATE_RESTARTING: say_restarting_act(text); break;
-	case STATE_WAITING: say(text, "It starts by itself when that is over."); break;
+	case STATE_WAITING:
+		if (why->facts.reason != REASON_DEMAND)
+			say(text, "It starts by itself when that is over.");
+		else if (!why->facts.drained)
+			say(text, "coppicectl start %s starts it without one.", why->path);
+		break;
 	case STATE_STARTING:
 	case STATE_RUNNING:
 	case STATE_STOPPING:

@@ -3,6 +3,7 @@
 
 #include "engine/engine.h"
 #include "engine/event.h"
+#include "engine/listen.h"
 #include "engine/process.h"
 #include "engine/spawn.h"
 
@@ -129,6 +130,18 @@ because_after(const struct why *why, char out[WHY_PHRASE_SIZE])
 }
 
 static void
+because_demand(const struct why *why, char out[WHY_PHRASE_SIZE])
+{
+	const char *address = listen_address(why->engine->listen, why->node);
+
+	if (why->facts.state == STATE_WAITING)
+		snprintf(out, WHY_PHRASE_SIZE, "what comes to %s starts it (on_demand)",
+		    address != NULL ? address : "its sockets");
+	else
+		snprintf(out, WHY_PHRASE_SIZE, "a connection has come (on_demand)");
+}
+
+static void
 because_turn(const struct why *why, char out[WHY_PHRASE_SIZE])
 {
 	uint32_t other = core_waits_for(why->engine->core, why->node);
@@ -225,10 +238,7 @@ why_because(const struct why *why, char out[WHY_PHRASE_SIZE])
 		break;
 	case REASON_GROUP: because_group(why, out); break;
 	case REASON_AFTER: because_after(why, out); break;
-	case REASON_DEMAND:
-		snprintf(out, WHY_PHRASE_SIZE,
-		    "it is started when the first connection comes (on_demand)");
-		break;
+	case REASON_DEMAND: because_demand(why, out); break;
 	case REASON_LIMIT:
 	case REASON_GIVEN_UP: because_limit(why, why->facts.parent, out); break;
 	case REASON_INTENSITY: because_limit(why, why->node, out); break;

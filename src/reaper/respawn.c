@@ -35,7 +35,7 @@
 #define FAULTS_TO_HOLD 3
 #define DEATHS_TO_HOLD 10
 
-/* Words for execv, in memory of the caller's frame; behind them stands what is given (options.h). */
+/* Words for execv, too large for a stack, and made in a child; behind them stands what is given (options.h). */
 struct words {
 	size_t count;
 	char *word[STORE_SLOTS * 2 + 24];
@@ -127,7 +127,7 @@ become(const struct respawn *respawn, const struct words *words)
 int
 respawn_compile(const struct respawn *respawn, const char *to, const char *mode)
 {
-	struct words words = { 0 };
+	static struct words words;
 
 	add_word(&words, "coppice-engine");
 	add_word(&words, "compile");
@@ -141,7 +141,7 @@ respawn_compile(const struct respawn *respawn, const char *to, const char *mode)
 static _Noreturn void
 become_engine(const struct respawn *respawn, bool hold, int link, const struct store *store)
 {
-	struct words words = { 0 };
+	static struct words words;
 	int kept, error;
 
 	/*

@@ -11,7 +11,7 @@
 
 #include <stddef.h>
 
-#define STORE_SLOTS  64
+#define STORE_SLOTS  LINK_STORE_SLOTS
 #define STORE_LOWEST 10
 
 struct store {

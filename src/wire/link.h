@@ -20,11 +20,13 @@
 #define LINK_KEY_SIZE  16 /* bytes with the final NUL, zero-padded */
 #define LINK_MAX_EXITS 64
 
-/* Keys of the fd store. */
+/* Keys of the fd store, which has room for so many. */
+#define LINK_STORE_SLOTS    1024
 #define LINK_KEY_CHECKPOINT "checkpoint"
 #define LINK_KEY_SPECS      "specs"
 #define LINK_KEY_CONTROL    "control"
 #define LINK_KEY_CGROUP     "cgroup"
+#define LINK_KEY_SOCKET     "@" /* and what tells its address: what a child listens on */
 
 /* For nodes beyond these nothing is kept. */
 #define LINK_KEEP_NODES (1U << 20)

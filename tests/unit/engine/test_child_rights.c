@@ -92,6 +92,19 @@ ready_fd(struct spawn_request *request)
 	request->ready_number = READY_FD;
 }
 
+static void
+sockets(struct spawn_request *request)
+{
+	static const char *const envp[] = { "A=1", NULL };
+	static int fd;
+
+	fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 64);
+	check(fd >= 64);
+	request->sockets = &fd;
+	request->socket_count = 1;
+	request->envp = envp;
+}
+
 /* A directory that is none of a cgroup, but looks so to who goes there by itself. */
 static void
 full_cgroup(struct spawn_request *request)
@@ -196,6 +209,8 @@ static const struct row rows[] = {
 	{ "set_stdout", SYS_dup3, 1, 1, EBUSY, nothing, STEP_LOG },
 	{ "set_stderr", SYS_dup3, 1, 2, EBUSY, nothing, STEP_STDERR },
 	{ "place_ready", SYS_dup3, 1, READY_FD, EBUSY, ready_fd, STEP_READY },
+	{ "place_sockets", SYS_dup3, 1, 3, EBUSY, sockets, STEP_SOCKETS },
+	{ "tell_pid", 0, 0, 0, EINVAL, sockets, STEP_SOCKETS },
 	{ "set_umask", SYS_umask, REAPED_ANY, 0, EINVAL, nothing, STEP_UMASK },
 	{ "child_rights_oom", 0, 0, 0, EINVAL, wrong_oom_score, STEP_OOM },
 	{ "child_rights_limits", SYS_prlimit64, 1, RLIMIT_CORE, EPERM, limit, STEP_LIMITS },
