@@ -178,11 +178,12 @@ set_drained(struct core *core, uint32_t top, bool drained)
 	}
 }
 
-/* Records it; the node is wanted, for all that it does. */
+/* Records it; the node is wanted, for all that it does, and its failures so far are forgotten. */
 static void
 accept(struct core *core, uint32_t id, enum core_event_type command)
 {
 	tree_record(core, RECORD_OPERATOR, id, (int32_t)command, 0);
+	node_touch(core, id)->streak = 0;
 	node_mark(core, id, NODE_WANTED);
 	set_drained(core, id, false);
 }

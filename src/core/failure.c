@@ -282,10 +282,12 @@ failure_restart_group(struct core *core, uint32_t id)
 	uint32_t supervisor = node_get(core, id)->parent;
 
 	if (strategy_is_single(node_spec(core, supervisor)) ||
-	    node_spec(core, supervisor)->strategy == STRATEGY_ESCALATE)
+	    node_spec(core, supervisor)->strategy == STRATEGY_ESCALATE) {
 		node_stop(core, id, GOAL_START, REASON_OPERATOR, false);
-	else
-		restart_set(core, id, 0, WAIT_DELAY);
+		return;
+	}
+	node_mark(core, id, NODE_FIRST); /* also a temporary one: somebody asked for it */
+	restart_set(core, id, 0, WAIT_DELAY);
 }
 
 static bool
@@ -299,6 +301,17 @@ holds_up(const struct core *core, uint32_t id)
 		return node->goal != GOAL_STOPPED;
 	return !node_is_down(core, id) || node->state == STATE_RESTARTING ||
 	    node->state == STATE_WAITING;
+}
+
+/* A failed start has none, nor has a supervisor's own failure; that of an earlier end is not told again. */
+static bool
+ended_with_status(const struct core *core, uint32_t id)
+{
+	enum core_reason reason = node_get(core, id)->reason;
+
+	return node_has(core, id, NODE_ENDED) && reason != REASON_START_FAILED &&
+	    reason != REASON_QUEUE_TIMEOUT && reason != REASON_INTENSITY &&
+	    reason != REASON_ESCALATE && reason != REASON_ABORT;
 }
 
 void
@@ -318,7 +331,7 @@ failure_significant(struct core *core, uint32_t id)
 		break;
 	}
 	node_touch(core, supervisor)->status = node_get(core, id)->status;
-	if (node_has(core, id, NODE_ENDED))
+	if (ended_with_status(core, id))
 		node_mark(core, supervisor, NODE_ENDED);
 	else
 		node_unmark(core, supervisor, NODE_ENDED);

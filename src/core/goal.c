@@ -39,9 +39,10 @@ goal_settle(struct core *core, uint32_t id, enum node_goal goal, enum core_reaso
 	case GOAL_RESTARTING:
 		/*
 		 * One that is restarting already keeps the reason of its own failure, unless the
-		 * limit is why it waits.
+		 * limit is why it waits, or was.
 		 */
-		if (state != STATE_RESTARTING || reason == REASON_LIMIT)
+		if (state != STATE_RESTARTING || reason == REASON_LIMIT ||
+		    node_get(core, id)->reason == REASON_LIMIT)
 			node_set_state(core, id, STATE_RESTARTING, reason);
 		return;
 	case GOAL_FINISHED: node_set_state(core, id, STATE_FINISHED, reason); return;
@@ -67,7 +68,7 @@ goal_settle(struct core *core, uint32_t id, enum node_goal goal, enum core_reaso
 void
 goal_start_again(struct core *core, uint32_t id, enum core_reason reason)
 {
-		bool still = tree_is_still(core, id);
+	bool still = tree_is_still(core, id);
 	bool demanded = node_has(core, id, NODE_DEMANDED);
 
 	goal_settle(core, id, still ? GOAL_RESTARTING : GOAL_STOPPED, reason);

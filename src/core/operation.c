@@ -185,7 +185,7 @@ member_goal(const struct core *core, uint32_t supervisor, uint32_t id)
 {
 	enum node_goal goal = super_get(core, supervisor)->set_goal;
 
-	if (goal == GOAL_RESTARTING && !node_is_down(core, id) &&
+	if (goal == GOAL_RESTARTING && !node_is_down(core, id) && !node_has(core, id, NODE_FIRST) &&
 	    node_spec(core, id)->restart == RESTART_TEMPORARY)
 		return GOAL_FINISHED;
 	return goal;

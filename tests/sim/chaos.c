@@ -206,6 +206,24 @@ ask_for_time(struct sim *sim)
 	}
 }
 
+/* Where one is waited for, and sometimes where none is. */
+static void
+connect_to_one(struct sim *sim)
+{
+	struct story_event event = { 0 };
+	uint32_t first = sim_below(sim, sim->count);
+
+	for (uint32_t i = 0; i < sim->count && i < 64; i++) {
+		uint32_t id = (first + i) % sim->count;
+
+		if ((sim->nodes[id].spec->on_demand && !sim_once_in(sim, 4)) ||
+		    sim_once_in(sim, 128)) {
+			add(sim, SAY_DEMAND, id, some_moment(sim), &event);
+			return;
+		}
+	}
+}
+
 static void
 plainly(struct sim *sim, enum story_word word, enum story_detail detail, int64_t value)
 {
@@ -260,6 +278,8 @@ strike(struct sim *sim)
 		plainly(sim, SAY_HOLD, DETAIL_MS, 0);
 	else if (what < 24)
 		ask_for_time(sim);
+	else if (what < 30)
+		connect_to_one(sim);
 }
 
 /* Rough, then perhaps calm, then the shutdown; nothing new is begun while something is to come. */

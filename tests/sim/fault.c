@@ -38,6 +38,7 @@ fault_spec(const struct sim *sim, struct core_spec *spec)
 	case FAULT_NEVER_STARTS: spec->autostart = false; break;
 	case FAULT_MANUAL_STARTS: spec->autostart = true; break;
 	case FAULT_LONG_DELAY:
+	case FAULT_SET_LATE:
 		spec->backoff_delay *= 2;
 		spec->backoff_max *= 2;
 		break;
@@ -50,8 +51,24 @@ fault_spec(const struct sim *sim, struct core_spec *spec)
 		if (spec->strategy != STRATEGY_ESCALATE)
 			spec->strategy = STRATEGY_ONE_FOR_ONE;
 		break;
+	case FAULT_SET_EARLY:
+		spec->backoff_delay /= 2;
+		spec->backoff_max /= 2;
+		break;
+	case FAULT_NO_AUTO: spec->auto_shutdown = AUTO_NEVER; break;
+	case FAULT_AUTO_ANY:
+		if (spec->auto_shutdown == AUTO_ALL_SIGNIFICANT)
+			spec->auto_shutdown = AUTO_ANY_SIGNIFICANT;
+		break;
+	case FAULT_NO_DEMAND: spec->on_demand = false; break;
 	default: break; /* a fault of something else */
 	}
+}
+
+bool
+fault_after(const struct sim *sim, bool is)
+{
+	return is ? sim->fault != FAULT_NO_AFTER : sim->fault == FAULT_AFTER_TOO_MUCH;
 }
 
 bool
@@ -60,6 +77,15 @@ fault_event(const struct sim *sim, struct core_event *event, mono_ms *now)
 	switch (sim->fault) {
 	case FAULT_DEAF_STOP: return event->type != ON_STOP;
 	case FAULT_DEAF_SHUTDOWN: return event->type != ON_SHUTDOWN;
+	case FAULT_DEAF_RESET: return event->type != ON_RESET;
+	case FAULT_DEAF_DEMAND: return event->type != ON_DEMAND;
+	case FAULT_DEAF_START:
+		return event->type != ON_START ||
+		    sim->nodes[event->node].view.state != STATE_RESTARTING;
+	case FAULT_DRAINED_STARTS:
+		if (event->type == ON_DEMAND && sim->nodes[event->node].view.drained)
+			event->type = ON_START;
+		return true;
 	case FAULT_LATE_TIMER:
 		if (event->type == ON_TIMER)
 			--*now;
@@ -72,6 +98,7 @@ uint32_t
 fault_action(const struct sim *sim, struct core_action *action)
 {
 	bool record = action->type == DO_RECORD && action->record.type == RECORD_RESTARTING;
+	bool group = action->type == DO_RECORD && action->record.type == RECORD_GROUP_RESTARTING;
 
 	switch (sim->fault) {
 	case FAULT_SPAWN_TWICE: return action->type == DO_SPAWN ? 2 : 1;
@@ -85,6 +112,26 @@ fault_action(const struct sim *sim, struct core_action *action)
 			action->record.a = 1;
 		return 1;
 	case FAULT_LOST_RECORD: return !record;
+	case FAULT_SET_EARLY:
+		if ((record || group) && action->record.reason != REASON_LIMIT)
+			action->record.b *= 2;
+		return 1;
+	case FAULT_SET_LATE:
+		if ((record || group) && action->record.reason != REASON_LIMIT)
+			action->record.b /= 2;
+		return 1;
+	case FAULT_SET_SHORTER:
+		if (group && action->record.b > sim->set_delay)
+			action->record.b = sim->set_delay;
+		return 1;
+	case FAULT_AUTO_STATUS:
+		if (action->type == DO_EXIT && action->automatic)
+			action->status = 0;
+		return 1;
+	case FAULT_ESCALATED_STATUS:
+		if (action->type == DO_EXIT && action->escalated)
+			action->status = 0;
+		return 1;
 	case FAULT_NO_LIMIT:
 		if (record && action->record.reason == REASON_LIMIT) {
 			action->record.reason = REASON_EXITED;
@@ -99,6 +146,19 @@ bool
 fault_saves(const struct sim *sim, enum core_area area)
 {
 	return sim->fault != FAULT_NOT_SAVED || area != CORE_AREA_SUPERS;
+}
+
+void
+fault_view(const struct sim *sim, uint32_t id, struct core_view *view)
+{
+	const struct sim_notes *notes = &sim->nodes[id].notes;
+
+	if (sim->fault == FAULT_SIBLING_STREAK && notes->in_set &&
+	    notes->state == STATE_RESTARTING && !notes->unhandled && notes->streak == 0)
+		view->streak++;
+	if (sim->fault == FAULT_START_KEEPS_STREAK && notes->commanded &&
+	    notes->state == STATE_STARTING)
+		view->streak++;
 }
 
 static bool

@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #define DAY_MS 86400000
 
@@ -116,6 +117,7 @@ grow_spec(
 	spec->restart =
 	    sim_once_in(sim, 2) ? RESTART_PERMANENT : (enum core_restart)sim_below(sim, 3);
 	spec->autostart = !sim_once_in(sim, 10);
+	spec->on_demand = kind == KIND_CHILD && sim_once_in(sim, 10);
 	spec->significant = parent->auto_shutdown != AUTO_NEVER &&
 	    spec->restart != RESTART_PERMANENT && sim_once_in(sim, 2);
 }
@@ -136,6 +138,129 @@ some_supervisor(struct sim *sim, const uint32_t *supervisors, uint32_t count, bo
 {
 	return deep && !sim_once_in(sim, 4) ? supervisors[count - 1]
 					    : supervisors[sim_below(sim, count)];
+}
+
+/* --- what comes after what --- */
+
+/* Of a place: that its turn to start has come, and that it is ready. */
+enum moment {
+	MOMENT_TURN,
+	MOMENT_READY
+};
+struct web {
+	const struct story *story;
+	uint32_t of[STORY_MAX_NODES]; /* number of a node: its place; UINT32_MAX */
+	uint8_t color[2 * STORY_MAX_NODES];
+};
+
+static bool find_circle(struct web *web, uint32_t place, enum moment moment);
+
+static bool
+circle_through_number(struct web *web, uint32_t number, enum moment moment)
+{
+	return number < STORY_MAX_NODES && web->of[number] != UINT32_MAX &&
+	    find_circle(web, web->of[number], moment);
+}
+
+/* A turn waits for that of the supervisor, and for those before it if they start in order. */
+static bool
+circle_of_turn(struct web *web, uint32_t at)
+{
+	const struct story_place *places = web->story->places;
+	uint32_t above;
+
+	if (places[at].parent == UINT32_MAX)
+		return false;
+	if (circle_through_number(web, places[at].parent, MOMENT_TURN))
+		return true;
+	above = web->of[places[at].parent];
+	if (above == UINT32_MAX || places[above].spec.start_order == ORDER_PARALLEL)
+		return false;
+	for (uint32_t i = at; i-- > 0;) {
+		if (places[i].parent == places[at].parent && places[i].count > 0)
+			return find_circle(web, i,
+			    places[i].spec.kind == KIND_SUPERVISOR ? MOMENT_READY : MOMENT_TURN);
+	}
+	return false;
+}
+
+/* A child is ready behind those that it names, a supervisor behind all below it. */
+static bool
+circle_of_readiness(struct web *web, uint32_t at)
+{
+	const struct story_place *places = web->story->places;
+	bool circle = find_circle(web, at, MOMENT_TURN);
+
+	for (uint32_t i = 0; !circle && i < places[at].after_count; i++)
+		circle = circle_through_number(web, places[at].after[i], MOMENT_READY);
+	for (uint32_t i = at + 1;
+	     !circle && places[at].spec.kind == KIND_SUPERVISOR && i < web->story->place_count; i++)
+		circle = places[i].parent == places[at].first && find_circle(web, i, MOMENT_READY);
+	return circle;
+}
+
+static bool
+find_circle(struct web *web, uint32_t at, enum moment moment)
+{
+	uint8_t *color = &web->color[2 * at + moment];
+	bool circle;
+
+	if (*color != 0)
+		return *color == 1; /* on the way here */
+	*color = 1;
+	circle = moment == MOMENT_TURN ? circle_of_turn(web, at) : circle_of_readiness(web, at);
+	*color = 2;
+	return circle;
+}
+
+static bool
+has_circle_at(const struct story *story, uint32_t from, uint32_t to)
+{
+	static struct web web;
+
+	web.story = story;
+	memset(web.of, 0xff, sizeof web.of);
+	memset(web.color, 0, sizeof web.color);
+	for (uint32_t i = 0; i < story->place_count; i++) {
+		for (uint32_t k = 0; k < story->places[i].count; k++)
+			web.of[story->places[i].first + k] = i;
+	}
+	for (uint32_t i = from; i < to; i++) {
+		if (find_circle(&web, i, MOMENT_READY))
+			return true;
+	}
+	return false;
+}
+
+bool
+grow_has_circle(const struct story *story)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < story->place_count; i++)
+		any = any || story->places[i].after_count > 0;
+	return any && has_circle_at(story, 0, story->place_count);
+}
+
+/* Children that come after others, near or far, before or behind them, but never in a circle. */
+static void
+grow_after(struct sim *sim)
+{
+	struct story *story = sim->story;
+	uint32_t links = 1 + sim_below(sim, story->place_count / 4 + 1);
+
+	for (uint32_t i = 0; i < links && i < 64; i++) {
+		uint32_t from = sim_below(sim, story->place_count);
+		uint32_t to = sim_below(sim, story->place_count);
+		struct story_place *place = &story->places[from];
+
+		if (place->spec.kind != KIND_CHILD || place->after_count == STORY_MAX_AFTER ||
+		    from == to || story->places[to].count == 0)
+			continue;
+		place->after[place->after_count++] = story->places[to].first;
+		if (has_circle_at(story, from, from + 1))
+			place->after_count--;
+	}
 }
 
 void
@@ -176,6 +301,8 @@ grow_tree(struct sim *sim, uint32_t limit)
 		if (++story->place_count == STORY_MAX_NODES)
 			break;
 	}
+	if (sim_once_in(sim, 3))
+		grow_after(sim);
 }
 
 #define MANY_TREES 30000

@@ -10,12 +10,6 @@ is_in_between(enum core_state state)
 	    state == STATE_RESTARTING;
 }
 
-static void
-look(struct sim *sim, uint32_t id, struct core_view *view)
-{
-	core_view(sim->core, id, view);
-}
-
 /* --- events --- */
 
 static void
@@ -82,6 +76,18 @@ is_put_down(const struct sim *sim, uint32_t id)
 	return false;
 }
 
+/* Its own failures in a row are forgotten at once; those below it perhaps, when it starts them. */
+static void
+note_own_streak(struct sim *sim, const struct core_event *event)
+{
+	struct sim_notes *notes = &sim->nodes[event->node].notes;
+
+	if (event->type == ON_STOP || core_is_holding(sim->core))
+		return;
+	notes->streak = 0;
+	notes->streak_void = false;
+}
+
 /* Of what is not put down only what was counted is forgotten. */
 static bool
 note_mere_reset(struct sim *sim, const struct core_event *event)
@@ -90,7 +96,7 @@ note_mere_reset(struct sim *sim, const struct core_event *event)
 		return false;
 	if (sim->nodes[event->node].spec->kind == KIND_SUPERVISOR && !core_is_holding(sim->core))
 		judge_forget_window(sim, event->node);
-	sim->nodes[event->node].notes.streak_void = true;
+	note_own_streak(sim, event);
 	sim->mere_reset = core_is_holding(sim->core) || !is_put_down(sim, event->node);
 	return sim->mere_reset;
 }
@@ -143,6 +149,23 @@ note_wish(struct sim *sim, const struct core_event *event)
 	notes->held = event->type == ON_STOP && event->node != CORE_ROOT;
 }
 
+/* A start of what is up starts nothing. */
+static bool
+is_up_for_good(const struct sim *sim, const struct core_event *event, uint32_t id)
+{
+	const struct sim_node *node = &sim->nodes[id];
+
+	return event->type == ON_START && node->parent != CORE_NONE &&
+	    (node->view.state == STATE_STARTING || node->view.state == STATE_RUNNING) &&
+	    !judge_is_busy(sim, node->parent);
+}
+
+static bool
+sibling_only(const struct sim *sim, const struct core_event *event, uint32_t id)
+{
+	return !sim_is_below(sim, id, event->node);
+}
+
 /* An operator's command reaches a whole subtree; each node keeps its own wish. */
 static void
 note_command(struct sim *sim, const struct core_event *event)
@@ -156,6 +179,9 @@ note_command(struct sim *sim, const struct core_event *event)
 		return;
 	note_drain(sim, event);
 	note_wish(sim, event);
+	judge_set_command(sim, event);
+	judge_gate_event(sim, event);
+	note_own_streak(sim, event);
 	for (uint32_t i = 0; i < sim->count; i++) {
 		struct sim_notes *notes = &sim->nodes[i].notes;
 		bool sibling =
@@ -169,7 +195,13 @@ note_command(struct sim *sim, const struct core_event *event)
 			notes->by_operator = notes->by_operator || event->type != ON_STOP;
 			notes->told_now = notes->told_now || event->now || i == event->node ||
 			    event->type == ON_RESTART;
-			notes->streak_void = true;
+			notes->streak_void = notes->streak_void ||
+			    (event->type != ON_STOP && i != event->node &&
+				(!sibling_only(sim, event, i) ||
+				    sim->nodes[parent].notes.limit_hit));
+			notes->own_command = notes->own_command ||
+			    (event->type != ON_STOP && sim_is_below(sim, i, event->node) &&
+				!is_up_for_good(sim, event, i));
 			if (event->type != ON_STOP && sibling)
 				notes->parked = false; /* a whole set may be started */
 			if (event->type != ON_STOP)
@@ -244,6 +276,8 @@ judge_event(struct sim *sim, const struct core_event *event)
 
 	sim->mere_reset = false;
 	sim->nodes[event->node].notes.end_judged = false;
+	sim->revived = sim->connected = CORE_NONE;
+	judge_auto_event(sim, event);
 	judge_forecast(sim, event);
 	switch (event->type) {
 	case ON_START:
@@ -251,6 +285,7 @@ judge_event(struct sim *sim, const struct core_event *event)
 	case ON_RESTART:
 	case ON_RESET: note_command(sim, event); break;
 	case ON_DRAIN: note_drain(sim, event); break;
+	case ON_DEMAND: judge_gate_event(sim, event); break;
 	case ON_EXTEND: note_extend(sim, event); break;
 	case ON_SHUTDOWN:
 		sim->leaving = true;
@@ -271,7 +306,6 @@ judge_event(struct sim *sim, const struct core_event *event)
 	case ON_HOLD:
 	case ON_RELEASE:
 	case ON_HOOK_DONE:
-	case ON_DEMAND:
 	case EVENT_COUNT: break;
 	}
 }
@@ -311,12 +345,14 @@ judge_start_order(struct sim *sim, uint32_t id)
 	bool group =
 	    parent->strategy == STRATEGY_ONE_FOR_ALL || parent->strategy == STRATEGY_REST_FOR_ONE;
 
-	if (parent->start_order == ORDER_PARALLEL || node->notes.by_operator)
+	if (parent->start_order == ORDER_PARALLEL || node->notes.by_operator ||
+	    judge_has_gate(node)) /* it had its turn when it was held back */
 		return;
 	for (uint32_t i = sim->nodes[node->parent].first; i != CORE_NONE; i = sim->nodes[i].next) {
 		const struct sim_node *other = &sim->nodes[i];
 
-		if (other->place == node->place)
+		/* nobody waits for one that is held back, and it may start at any time */
+		if (other->place == node->place || judge_has_gate(other))
 			continue;
 		sim->because = i;
 		if (other->place > node->place) {
@@ -341,7 +377,7 @@ judge_spawn(struct sim *sim, const struct core_action *action)
 	struct sim_notes *notes = &node->notes;
 	struct core_view view;
 
-	look(sim, action->node, &view);
+	sim_look(sim, action->node, &view);
 	if (node->spec->kind != KIND_CHILD)
 		sim_break(sim, 6, action->node, "spawns a supervisor");
 	if (action->incarnation != view.incarnation)
@@ -407,7 +443,7 @@ judge_signal(struct sim *sim, const struct core_action *action)
 	struct core_view view;
 	bool repeated;
 
-	look(sim, action->node, &view);
+	sim_look(sim, action->node, &view);
 	if (!notes->spawned || action->incarnation != notes->incarnation)
 		sim_break(sim, 6, action->node, "a signal for an incarnation that is gone");
 	if (action->group != spec->stop_group)
@@ -458,6 +494,7 @@ judge_action(struct sim *sim, const struct core_action *action)
 	case DO_EXIT:
 		if (sim->nodes[CORE_ROOT].notes.known > 0)
 			sim_break(sim, 8, CORE_ROOT, "leaves while children are alive");
+		judge_exit(sim, action);
 		break;
 	case DO_HOOK:
 	case DO_END_HOOK:

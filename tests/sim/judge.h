@@ -16,6 +16,9 @@
  *  13  what was saved is what is, and a new engine can go on from it
  *  14  an end is followed by what the restart type and the lists of exits say
  *  15  who is restarted with whom is what the strategy says
+ *  16  a set starts when its delay is over and all of it are down, or when an operator says so
+ *  17  automatic shutdown is brought about by whom it should; the daemon leaves with the right status
+ *  18  nobody starts before what it comes after, or without a connection; then it does
  */
 #ifndef COPPICE_TESTS_SIM_JUDGE_H
 #define COPPICE_TESTS_SIM_JUDGE_H
@@ -45,6 +48,27 @@ void judge_fate(struct sim *sim, const struct core_event *event);
 void judge_fate_record(struct sim *sim, const struct core_record *record);
 /* Somebody is started: nobody of its set is left alone. */
 void judge_left_alone(struct sim *sim, uint32_t id);
+/* Sets that wait (judge_group.c): a command; the record of a restart, whether of a failure, whether
+ * for the limit; a state; the supervisor after a step. */
+void judge_set_command(struct sim *sim, const struct core_event *event);
+void judge_set_begin(struct sim *sim, const struct core_record *record, bool failed, bool limited);
+void judge_set_state(struct sim *sim, const struct core_record *record);
+void judge_set(struct sim *sim, uint32_t supervisor);
+bool judge_is_still(const struct sim *sim, uint32_t id);
+bool judge_is_busy(const struct sim *sim, uint32_t supervisor);
+/* Automatic shutdown (judge_auto.c): before the event; a record; a member of a set; after a step. */
+void judge_auto_event(struct sim *sim, const struct core_event *event);
+void judge_auto_record(struct sim *sim, const struct core_record *record);
+void judge_auto_group(struct sim *sim, uint32_t id);
+void judge_auto(struct sim *sim, uint32_t supervisor);
+void judge_exit(struct sim *sim, const struct core_action *action);
+/* after, on_demand (judge_gate.c): before an event that is heard; a state; after a step; at the end. */
+void judge_gate_event(struct sim *sim, const struct core_event *event);
+void judge_gate_record(struct sim *sim, const struct core_record *record);
+void judge_gate_begin(struct sim_notes *notes);
+void judge_gate(struct sim *sim, uint32_t id);
+bool judge_may_wait(const struct sim *sim, uint32_t id);
+bool judge_has_gate(const struct sim_node *node);
 /* The end of a story. */
 void judge_end(struct sim *sim);
 /* What an invariant says; for people. */

@@ -7,7 +7,8 @@
 const char *
 judge_text(int invariant)
 {
-	static const char *const texts[] = { "", "At most one live incarnation of a child.",
+	static const char *const texts[] = {
+		"", "At most one live incarnation of a child.",
 		"Every stop follows its sequence, in time; then nothing of the child is alive.",
 		"Starts follow the start order, stops the reverse.",
 		"Never more than intensity restarts in any window of period without the limit's action.",
@@ -21,7 +22,11 @@ judge_text(int invariant)
 		"What was forecast just before a failure is what then comes of it.",
 		"What was saved is what is, and a new engine can go on from it.",
 		"An end is followed by what the restart type and the lists of exits say.",
-		"Who is restarted with whom is what the strategy says." };
+		"Who is restarted with whom is what the strategy says.",
+		"A set starts when its delay is over and all of it are down, or when an operator says so.",
+		"Automatic shutdown is brought about by whom it should, and the daemon leaves with the right status.",
+		"Nobody starts before what it comes after, or without a connection; then it does."
+	};
 
 	return texts[invariant];
 }
@@ -46,6 +51,8 @@ state_after(const struct core_spec *spec, const struct core_event *event, bool w
 	bool ended = event->type == ON_EXITED,
 	     normal = ended && is_in(&spec->success_exit, event->status);
 
+	if (normal && spec->on_demand && (was_ready || spec->ready == READY_EXIT))
+		return STATE_WAITING;
 	if (spec->ready == READY_EXIT && normal)
 		return STATE_FINISHED;
 	normal = normal && was_ready;
@@ -75,7 +82,8 @@ judge_fate(struct sim *sim, const struct core_event *event)
 	notes->end_state = state_after(node->spec, event, was_ready);
 	notes->end_judged = true;
 	notes->ended_early = !was_ready;
-	if (notes->end_state == STATE_FINISHED && node->spec->ready == READY_EXIT) {
+	if (node->spec->ready == READY_EXIT && !was_ready &&
+	    (notes->end_state == STATE_FINISHED || notes->end_state == STATE_WAITING)) {
 		notes->streak = 0;
 		notes->streak_void = false;
 	}
@@ -115,7 +123,7 @@ judge_left_alone(struct sim *sim, uint32_t id)
 {
 	uint32_t parent = sim->nodes[id].parent;
 
-	if (sim->nodes[id].notes.by_operator)
+	if (sim->nodes[id].notes.by_operator || judge_has_gate(&sim->nodes[id]))
 		return;
 	for (uint32_t i = sim->nodes[parent].first; i != CORE_NONE; i = sim->nodes[i].next) {
 		sim->because = i;
@@ -192,10 +200,15 @@ judge_node(struct sim *sim, uint32_t id)
 		sim_break(sim, 7, id, "drained is not what operators asked for last");
 	if (notes->held && view->wanted)
 		sim_break(sim, 7, id, "wanted although an operator stopped it");
+	if (!notes->streak_void && view->streak != notes->streak)
+		sim_break(
+		    sim, 9, id, "the number of its failures in a row is not what it should be");
 	if (id != CORE_ROOT)
 		judge_waiting(sim, id);
 	if (node->spec->kind == KIND_SUPERVISOR) {
 		judge_count(sim, id);
+		judge_set(sim, id);
+		judge_auto(sim, id);
 		return;
 	}
 	if (view->incarnation != notes->spawns)
@@ -207,6 +220,7 @@ judge_node(struct sim *sim, uint32_t id)
 	if (notes->tree_kills_due > 0)
 		sim_break(sim, 2, id, "it ended and its process group was not killed");
 	judge_times(sim, id);
+	judge_gate(sim, id);
 }
 
 /* A new engine would begin with that. */
@@ -233,7 +247,7 @@ judge_touched(struct sim *sim)
 		uint32_t id = sim->touched[i];
 
 		sim->nodes[id].touched = false;
-		core_view(sim->core, id, &sim->nodes[id].view);
+		sim_look(sim, id, &sim->nodes[id].view);
 	}
 	for (uint32_t i = 0; i < sim->touched_count; i++)
 		judge_node(sim, sim->touched[i]);
@@ -249,7 +263,7 @@ judge_all(struct sim *sim)
 		sim_break(sim, 11, CORE_NONE, broken);
 	judge_saved(sim);
 	for (uint32_t i = 0; i < sim->count; i++)
-		core_view(sim->core, i, &sim->nodes[i].view);
+		sim_look(sim, i, &sim->nodes[i].view);
 	for (uint32_t i = 0; i < sim->count; i++)
 		judge_node(sim, i);
 }
@@ -333,14 +347,16 @@ judge_rest(struct sim *sim, uint32_t id)
 	case STATE_STOPPED:
 		if ((node->view.wanted ||
 			(node->spec->autostart && !node->notes.held && id != CORE_ROOT)) &&
-		    !node->notes.excused && !is_orphaned(sim, id))
+		    !node->notes.excused && !is_orphaned(sim, id) && !judge_may_wait(sim, id))
 			sim_break(sim, 5, id, "wanted, but it stays stopped");
 		break;
 	case STATE_WAITING:
 	case STATE_STARTING:
 	case STATE_STOPPING:
 	case STATE_RESTARTING:
-	case STATE_COUNT: sim_break(sim, 5, id, "nothing more will happen, and it is in between");
+	case STATE_COUNT:
+		if (!judge_may_wait(sim, id))
+			sim_break(sim, 5, id, "nothing more will happen, and it is in between");
 	}
 }
 
@@ -352,7 +368,7 @@ judge_peace(struct sim *sim)
 		return;
 	sim->at_peace = true;
 	for (uint32_t i = 0; i < sim->count; i++)
-		core_view(sim->core, i, &sim->nodes[i].view);
+		sim_look(sim, i, &sim->nodes[i].view);
 	for (uint32_t i = 0; i < sim->count; i++)
 		judge_rest(sim, i);
 }

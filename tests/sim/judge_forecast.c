@@ -85,7 +85,7 @@ a_set_waits(const struct sim *sim, uint32_t supervisor)
 }
 
 static void
-judge_set(struct sim *sim, const struct core_forecast *said)
+judge_taken(struct sim *sim, const struct core_forecast *said)
 {
 	bool waits = a_set_waits(sim, said->supervisor);
 	uint32_t count = 0;
@@ -144,7 +144,7 @@ judge_group(struct sim *sim, const struct core_record *record)
 	if (failed != sim->failing)
 		return;
 	sim->grouped = record->node;
-	judge_set(sim, said);
+	judge_taken(sim, said);
 }
 
 /* Its window is one for all, so whatever was said of any of its children must agree. */

@@ -54,7 +54,9 @@ judge_streak(struct sim *sim, const struct core_record *record)
 	    (uint32_t)record->a != should)
 		sim_break(sim, 9, record->node, "the number of failures in a row is wrong");
 	node->notes.streak = (uint32_t)record->a;
-	node->notes.streak_void = node->notes.by_operator; /* one that still has to run clears it */
+	/* a command that still has to run clears it */
+	node->notes.streak_void = node->notes.own_command ||
+	    (node->notes.by_operator && sim->nodes[node->parent].notes.limit_hit);
 	node->notes.stable = false;
 }
 
@@ -84,7 +86,7 @@ judge_window(struct sim *sim, uint32_t id)
 	const struct core_spec *spec = sim->nodes[id].spec;
 	uint32_t room = spec->intensity + 1;
 
-	notes->stamps[notes->stamp_at] = sim->now;
+	notes->stamps[notes->stamp_at] = notes->stamped_at = sim->now;
 	notes->stamp_at = (notes->stamp_at + 1) % room;
 	if (sim->now - notes->stamps[notes->stamp_at] <= spec->period && room > 1)
 		sim_break(sim, 4, id, "more restarts in one period than intensity allows");
@@ -123,18 +125,36 @@ first_room(const struct sim *sim, uint32_t supervisor)
 	return oldest == MONO_NEVER ? MONO_NEVER : oldest + node->spec->period + 1;
 }
 
-/* A command that has waited for the end of an operation may clear the window in the same moment. */
+/*
+ * A command that has waited for the end of an operation may clear the window in the same moment,
+ * and forget the failures of all whom the limit has put down.
+ */
 static void
 note_limit(struct sim *sim, uint32_t supervisor)
 {
-	sim->room_at = MONO_NEVER;
-	if (!sim->nodes[supervisor].notes.limit_hit)
-		sim->room_at = first_room(sim, supervisor);
-	sim->nodes[supervisor].notes.limit_hit = true;
-	for (uint32_t i = sim->nodes[supervisor].first; i != CORE_NONE; i = sim->nodes[i].next) {
+	struct sim_node *node = &sim->nodes[supervisor];
+	bool command = false;
+
+	sim->room_at = node->notes.limit_hit ? MONO_NEVER : first_room(sim, supervisor);
+	node->notes.limit_hit = true;
+	for (uint32_t i = node->first; i != CORE_NONE; i = sim->nodes[i].next) {
 		sim->nodes[i].notes.parked = false; /* whoever starts the set again starts it too */
-		if (sim->nodes[i].notes.by_operator)
-			judge_forget_window(sim, supervisor);
+		command = command || sim->nodes[i].notes.by_operator;
+	}
+	if (!command)
+		return;
+	judge_forget_window(sim, supervisor);
+	for (uint32_t i = node->first; i != CORE_NONE; i = sim->nodes[i].next)
+		sim->nodes[i].notes.streak_void = true;
+}
+
+/* A failure that is not followed by a restart has been counted or not. */
+static void
+note_uncounted(struct sim *sim, uint32_t supervisor)
+{
+	for (uint32_t i = sim->nodes[supervisor].first; i != CORE_NONE; i = sim->nodes[i].next) {
+		if (sim->nodes[i].notes.unhandled)
+			sim->nodes[i].notes.streak_void = true;
 	}
 }
 
@@ -145,6 +165,7 @@ note_begin(struct sim_notes *notes)
 	notes->tried = notes->was_ready = notes->parked = notes->excused = notes->in_set = false;
 	notes->streak = 0;
 	notes->streak_void = notes->stable = false;
+	judge_gate_begin(notes);
 }
 
 static void
@@ -157,19 +178,21 @@ note_state(struct sim *sim, const struct core_record *record)
 		    "the record names another former state than the one before");
 	if (notes->state == STATE_FAILED && notes->by_operator)
 		sim->nodes[sim->nodes[record->node].parent].notes.limit_hit = true;
+	judge_set_state(sim, record);
 	judge_fate_record(sim, record);
+	judge_gate_record(sim, record);
 	notes->state = record->type == RECORD_READY ? STATE_RUNNING : record->state;
 	if (notes->state == STATE_RUNNING || notes->state == STATE_FINISHED)
 		notes->tried = notes->was_ready = true;
-	if (notes->state == STATE_FAILED ||
-	    (notes->state == STATE_RESTARTING && record->reason != REASON_GROUP))
+	notes->unhandled = notes->state == STATE_RESTARTING && record->reason != REASON_GROUP &&
+	    record->reason != REASON_LIMIT; /* those would be its set's */
+	if (notes->state == STATE_FAILED || notes->unhandled)
 		notes->tried = true;
 	if (notes->by_operator && record->node != CORE_ROOT &&
 	    (notes->state == STATE_STARTING || notes->state == STATE_WAITING))
 		judge_forget_limit(sim, sim->nodes[record->node].parent);
 	if (notes->state == STATE_STARTING)
 		notes->commanded = notes->by_operator;
-	notes->unhandled = notes->state == STATE_RESTARTING && record->reason != REASON_GROUP;
 	if (notes->state == STATE_STOPPED || notes->state == STATE_FAILED)
 		notes->not_before = 0; /* whatever delay ran is void */
 	if (sim->nodes[record->node].spec->kind != KIND_SUPERVISOR)
@@ -198,7 +221,11 @@ note_group(struct sim *sim, uint32_t supervisor, uint32_t failed)
 			continue;
 		if (node->spec->restart != RESTART_TEMPORARY)
 			node->notes.parked = node->notes.excused = false;
-		node->notes.in_set = true;
+		node->notes.in_set = node->spec->restart != RESTART_TEMPORARY || i == failed ||
+		    !node->notes.tried || node->notes.known > 0 ||
+		    node->notes.state == STATE_STARTING || node->notes.state == STATE_RUNNING;
+		node->notes.alone = false;
+		judge_auto_group(sim, i);
 		node->notes.drawn_in =
 		    node->notes.state == STATE_STARTING || node->notes.state == STATE_RUNNING;
 	}
@@ -208,11 +235,13 @@ void
 judge_record(struct sim *sim, const struct core_record *record)
 {
 	struct sim_notes *notes = &sim->nodes[record->node].notes;
+	bool failed = sim->set_due != CORE_NONE;
 
 	if (sim->set_due != CORE_NONE &&
 	    (record->type != RECORD_GROUP_RESTARTING || (uint32_t)record->a != sim->set_due))
 		sim_break(sim, 15, sim->set_due, "failed, and nobody else is restarted with it");
 	sim->set_due = CORE_NONE;
+	judge_auto_record(sim, record);
 	switch (record->type) {
 	case RECORD_STATE:
 	case RECORD_READY: note_state(sim, record); break;
@@ -224,19 +253,28 @@ judge_record(struct sim *sim, const struct core_record *record)
 		if (sim->nodes[sim->nodes[record->node].parent].spec->strategy !=
 		    STRATEGY_ONE_FOR_ONE)
 			sim->set_due = record->node;
+		sim->set_delay = record->b;
+		sim->set_limited = record->reason == REASON_LIMIT;
 		notes->not_before = sim->now + record->b;
 		if (record->reason != REASON_LIMIT)
 			judge_window(sim, sim->nodes[record->node].parent);
 		break;
 	case RECORD_GROUP_RESTARTING:
 		notes->group_records++;
+		judge_set_begin(sim, record, failed, failed && sim->set_limited);
 		note_group(sim, record->node, (uint32_t)record->a);
 		break;
 	case RECORD_STARTED:
 	case RECORD_START_FAILED:
 	case RECORD_EXITED: break;
-	case RECORD_LIMIT: note_limit(sim, record->node); break;
-	case RECORD_ESCALATED:
+	case RECORD_LIMIT:
+		note_limit(sim, record->node);
+		if (record->a == LIMIT_BACKOFF)
+			break;
+		notes->set_waits = false;
+		note_uncounted(sim, record->node);
+		break;
+	case RECORD_ESCALATED: note_uncounted(sim, record->node); break;
 	case RECORD_OPERATOR:
 	case RECORD_RECOVERED:
 	case RECORD_HOOK:

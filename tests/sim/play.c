@@ -60,6 +60,13 @@ sim_touch(struct sim *sim, uint32_t id)
 }
 
 void
+sim_look(const struct sim *sim, uint32_t id, struct core_view *view)
+{
+	core_view(sim->core, id, view);
+	fault_view(sim, id, view);
+}
+
+void
 sim_break(struct sim *sim, int invariant, uint32_t node, const char *what)
 {
 	sim->verdict.invariant = invariant;
@@ -101,6 +108,7 @@ add_node(struct sim *sim, const struct story_place *place, uint32_t index, uint3
 
 	memset(node, 0, sizeof *node);
 	node->spec = &place->spec;
+	node->from = place;
 	node->number = number;
 	node->parent = parent;
 	node->place = index;
@@ -143,6 +151,21 @@ plant(struct sim *sim)
 	}
 }
 
+/* Any node of a place stands for it. */
+static void
+lay_after(struct sim *sim, const struct story_place *place)
+{
+	for (uint32_t i = 0; place->count > 0 && i < place->after_count; i++) {
+		uint32_t id = sim->by_number[place->after[i]];
+
+		if (id != CORE_NONE && fault_after(sim, true) &&
+		    core_add_after(sim->core, sim->by_number[place->first + place->count - 1], id))
+			sim_break(sim, 11, CORE_NONE, "core_add_after refuses good nodes");
+	}
+	if (place->count > 0 && place->spec.kind == KIND_CHILD && fault_after(sim, false))
+		core_add_after(sim->core, sim->by_number[place->first], sim->count - 1);
+}
+
 static void
 make_core(struct sim *sim)
 {
@@ -158,6 +181,8 @@ make_core(struct sim *sim)
 		if (core_add(sim->core, parent, &spec, place->count, NULL) != 0)
 			sim_break(sim, 11, CORE_NONE, "core_add refuses a good node");
 	}
+	for (uint32_t i = 0; i < sim->story->place_count; i++)
+		lay_after(sim, &sim->story->places[i]);
 }
 
 static void
@@ -333,6 +358,7 @@ tell(struct sim *sim, const struct story_event *story, uint32_t id)
 		[SAY_RESTART] = ON_RESTART,
 		[SAY_RESET] = ON_RESET,
 		[SAY_DRAIN] = ON_DRAIN,
+		[SAY_DEMAND] = ON_DEMAND,
 		[SAY_EXTEND] = ON_EXTEND,
 		[SAY_TIMER] = ON_TIMER,
 		[SAY_SHUTDOWN] = ON_SHUTDOWN };
@@ -397,6 +423,7 @@ say(struct sim *sim, const struct story_event *story)
 	case SAY_RESTART:
 	case SAY_RESET:
 	case SAY_DRAIN:
+	case SAY_DEMAND:
 	case SAY_EXTEND:
 	case SAY_TIMER:
 	case SAY_SHUTDOWN: tell(sim, story, id); break;
@@ -488,7 +515,8 @@ begin(struct sim *sim)
 	sim->crash = -1;
 	sim->leave_by = 0;
 	sim->hurry_at = MONO_NEVER;
-	sim->set_due = CORE_NONE;
+	sim->set_due = sim->revived = CORE_NONE;
+	sim->root_end = REASON_NONE;
 	memset(&sim->verdict, 0, sizeof sim->verdict);
 	plant(sim);
 }

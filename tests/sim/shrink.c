@@ -36,6 +36,8 @@ is_taken(struct shrink *shrink)
 
 	if (span_mono_now() > shrink->until)
 		return false;
+	if (grow_has_circle(shrink->trial))
+		return false;
 	sim->story = shrink->trial;
 	if (play_story(sim) || sim->verdict.invariant != shrink->invariant ||
 	    sim->verdict.what != shrink->what)
@@ -163,6 +165,12 @@ shrink_place(struct shrink *shrink, uint32_t at)
 		shrink->trial->places[at].count = (uint32_t)number;
 		if (number > 0 && is_taken(shrink))
 			nth = 0;
+	}
+	while (shrink->best->places[at].after_count > 0) {
+		begin_trial(shrink);
+		shrink->trial->places[at].after_count--;
+		if (!is_taken(shrink))
+			break;
 	}
 	begin_trial(shrink);
 	for (uint32_t key = 0; key < story_spec_keys(); key++)

@@ -10,7 +10,7 @@
  *   sim.c    the command line        play.c   plays a story, new or old
  *   grow.c   makes a random tree     fate.c   what the virtual processes do, and when
  *   chaos.c  random lives and events judge.c  the invariants, by their numbers in judge.h
- *   shrink.c makes a story small     judge_record.c, judge_forecast.c, judge_end.c: more of it
+ *   shrink.c makes a story small     judge_*.c: more of it
  *   table.c  tells it to people      fault.c  a core that errs, to see that the judge notices
  */
 #ifndef COPPICE_TESTS_SIM_H
@@ -84,6 +84,7 @@ struct sim_notes {
 	mono_ms *stamps;         /* of a supervisor: its restarts, a ring of intensity + 1 */
 	uint32_t stamp_at;
 	bool in_set;    /* it is restarted with its group, once that starts */
+	bool alone;     /* an operator has started it meanwhile, perhaps apart from that */
 	bool drawn_in;  /* its group is restarted, and it was alive then */
 	bool limit_hit; /* since that ring was cleared */
 	bool drained;
@@ -92,10 +93,22 @@ struct sim_notes {
 	uint64_t decided; /* of a supervisor: the step in which a failure was handled, or its window
 			     changed */
 	bool would_take;  /* the forecast of the child that may fail now names it */
+	/* of a supervisor: its set waits (judge_group.c) */
+	bool set_waits, set_limited; /* of these: for room in the window */
+	mono_ms set_from, set_by;    /* it starts not before, not after */
+	mono_ms stamped_at;          /* its window was filled last then */
+	bool own_command;            /* an operator's start or restart names it, or one above it */
+	/* an end of a significant child: its supervisor may, must end too (judge_auto.c) */
+	bool may_end_it, must_end_it;
+	bool terminated; /* of a supervisor: its last limit was that */
+	int32_t code;    /* that its last end makes the daemon's; -1: not known */
+	bool demanded;   /* on_demand: it may be started (judge_gate.c) */
+	bool by_hand;    /* because an operator said so, which its stop does not undo */
 };
 
 struct sim_node {
 	const struct core_spec *spec;
+	const struct story_place *from;
 	uint32_t number;              /* in the story */
 	uint32_t parent, first, next; /* its children, the next of its parent's; CORE_NONE */
 	uint32_t place, depth;
@@ -140,6 +153,11 @@ struct sim {
 	uint32_t failing;   /* the child whose end this event may tell, or CORE_NONE */
 	uint32_t judged;    /* a failure that came as forecast; its group's record is next */
 	uint32_t set_due;   /* failed just now, and its set is larger: a record must say so next */
+	span_ms set_delay;  /* of that failure */
+	bool set_limited;   /* and whether it waits for room */
+	uint32_t revived;   /* a supervisor whose given up set an operator starts, or CORE_NONE */
+	enum core_reason root_end; /* why the root ends, if it does so by itself */
+	uint32_t connected; /* who waits for a connection no longer after this step, or CORE_NONE */
 	mono_ms room_at;    /* of the limit just reached; MONO_NEVER: not known */
 	uint32_t grouped;   /* the supervisor that restarts a group because of it, or CORE_NONE */
 	struct {
@@ -175,9 +193,14 @@ mono_ms sim_end(mono_ms from, span_ms span);
 bool sim_is_below(const struct sim *sim, uint32_t id, uint32_t top);
 /* Its view was or will be another after this step. */
 void sim_touch(struct sim *sim, uint32_t id);
+/* core_view(), as the judge gets to see it. */
+void sim_look(const struct sim *sim, uint32_t id, struct core_view *view);
 
 /* grow.c: fills the places of the story; at most `limit` nodes (0: as chance will have it). */
 void grow_tree(struct sim *sim, uint32_t limit);
+
+/* Whether something waits for itself there, so that it can never start: no configuration does. */
+bool grow_has_circle(const struct story *story);
 
 /* Whether chance makes each value of each key, and trees as deep and as large as they may be. */
 int grow_test(struct sim *sim);
@@ -210,28 +233,44 @@ void table_verdict(const struct sim *sim);
 void shrink_story(struct sim *sim, double seconds);
 
 /* fault.c: what makes a core err, by name; the judge must notice. */
-#define FAULTS(X)                                                                     \
-	X(FAULT_SPAWN_TWICE, 1, "spawns twice")                                       \
-	X(FAULT_KILL_FIRST, 2, "begins every stop with KILL")                         \
-	X(FAULT_SHORT_WAIT, 2, "waits half as long between the signals of a stop")    \
-	X(FAULT_NO_START_TIMEOUT, 2, "knows no start_timeout")                        \
-	X(FAULT_START_PARALLEL, 3, "starts all at once, whatever start_order says")   \
-	X(FAULT_STOP_PARALLEL, 3, "stops all at once, whatever stop_order says")      \
-	X(FAULT_NO_LIMIT, 4, "restarts at once where the limit is reached")           \
-	X(FAULT_NEVER_STARTS, 5, "does not start what is to start by itself")         \
-	X(FAULT_OLD_SIGNAL, 6, "signals an old incarnation")                          \
-	X(FAULT_DEAF_STOP, 7, "does not hear an operator's stop")                     \
-	X(FAULT_MANUAL_STARTS, 7, "starts what nobody wants")                         \
-	X(FAULT_DEAF_SHUTDOWN, 8, "does not hear the shutdown")                       \
-	X(FAULT_LONG_DELAY, 9, "waits twice as long as backoff says")                 \
-	X(FAULT_STREAK, 9, "takes every failure for the first in a row")              \
-	X(FAULT_LOST_RECORD, 10, "forgets to tell of a restart")                      \
-	X(FAULT_LATE_TIMER, 11, "takes a timer for earlier than it is")               \
-	X(FAULT_FORECAST, 12, "forecasts by another intensity than it was told")      \
-	X(FAULT_NOT_SAVED, 13, "leaves something out of the checkpoint")              \
-	X(FAULT_RESTARTS_NORMAL, 14, "restarts what is transient after a normal end") \
-	X(FAULT_IGNORES_LIST, 14, "has never heard of no_restart_exit")               \
-	X(FAULT_ONLY_ONE, 15, "restarts only the failed child where its set is more")
+#define FAULTS(X)                                                                         \
+	X(FAULT_SPAWN_TWICE, 1, "spawns twice")                                           \
+	X(FAULT_KILL_FIRST, 2, "begins every stop with KILL")                             \
+	X(FAULT_SHORT_WAIT, 2, "waits half as long between the signals of a stop")        \
+	X(FAULT_NO_START_TIMEOUT, 2, "knows no start_timeout")                            \
+	X(FAULT_START_PARALLEL, 3, "starts all at once, whatever start_order says")       \
+	X(FAULT_STOP_PARALLEL, 3, "stops all at once, whatever stop_order says")          \
+	X(FAULT_NO_LIMIT, 4, "restarts at once where the limit is reached")               \
+	X(FAULT_NEVER_STARTS, 5, "does not start what is to start by itself")             \
+	X(FAULT_OLD_SIGNAL, 6, "signals an old incarnation")                              \
+	X(FAULT_DEAF_STOP, 7, "does not hear an operator's stop")                         \
+	X(FAULT_MANUAL_STARTS, 7, "starts what nobody wants")                             \
+	X(FAULT_DEAF_SHUTDOWN, 8, "does not hear the shutdown")                           \
+	X(FAULT_LONG_DELAY, 9, "waits twice as long as backoff says")                     \
+	X(FAULT_STREAK, 9, "takes every failure for the first in a row")                  \
+	X(FAULT_LOST_RECORD, 10, "forgets to tell of a restart")                          \
+	X(FAULT_LATE_TIMER, 11, "takes a timer for earlier than it is")                   \
+	X(FAULT_FORECAST, 12, "forecasts by another intensity than it was told")          \
+	X(FAULT_NOT_SAVED, 13, "leaves something out of the checkpoint")                  \
+	X(FAULT_RESTARTS_NORMAL, 14, "restarts what is transient after a normal end")     \
+	X(FAULT_IGNORES_LIST, 14, "has never heard of no_restart_exit")                   \
+	X(FAULT_ONLY_ONE, 15, "restarts only the failed child where its set is more")     \
+	X(FAULT_SIBLING_STREAK, 9, "counts a group restart as a failure of every member") \
+	X(FAULT_DEAF_RESET, 9, "does not hear an operator's reset")                       \
+	X(FAULT_START_KEEPS_STREAK, 9, "counts on after an operator's start")             \
+	X(FAULT_SET_EARLY, 16, "starts a set when half of its delay is over")             \
+	X(FAULT_SET_LATE, 16, "starts a set when twice its delay is over")                \
+	X(FAULT_SET_SHORTER, 16, "lets the delay of the last failure hold for its set")   \
+	X(FAULT_DEAF_START, 16, "does not hear a start during a delay")                   \
+	X(FAULT_NO_AUTO, 17, "knows no automatic shutdown")                               \
+	X(FAULT_AUTO_ANY, 17, "takes all_significant for any_significant")                \
+	X(FAULT_AUTO_STATUS, 17, "leaves with 0 after an automatic shutdown")             \
+	X(FAULT_ESCALATED_STATUS, 17, "leaves with 0 after an escalation")                \
+	X(FAULT_NO_AFTER, 18, "has never heard of after")                                 \
+	X(FAULT_AFTER_TOO_MUCH, 18, "waits for others than those named by after")         \
+	X(FAULT_NO_DEMAND, 18, "starts without a connection what is on_demand")           \
+	X(FAULT_DEAF_DEMAND, 18, "hears no connections")                                  \
+	X(FAULT_DRAINED_STARTS, 18, "starts on a connection what is drained")
 
 enum fault {
 #define X(name, invariant, text) name,
@@ -244,6 +283,10 @@ bool fault_event(const struct sim *sim, struct core_event *event, mono_ms *now);
 /* How often it is done. */
 uint32_t fault_action(const struct sim *sim, struct core_action *action);
 bool fault_saves(const struct sim *sim, enum core_area area);
+/* How it shows itself. */
+void fault_view(const struct sim *sim, uint32_t id, struct core_view *view);
+/* Whether what may be a dependency is one. */
+bool fault_after(const struct sim *sim, bool is);
 /* Each of them is found, by the right invariant, and told in a few lines. */
 int fault_test(struct sim *sim);
 

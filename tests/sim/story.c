@@ -44,6 +44,7 @@ static const struct spec_key keys[] = {
 	KEY(start_timeout, NULL),
 	KEY(stop_group, NULL),
 	KEY(kill_mode, kill_modes),
+	KEY(on_demand, NULL),
 	KEY(strategy, strategies),
 	KEY(on_limit, limits),
 	KEY(intensity, NULL),
@@ -429,6 +430,8 @@ story_write_place(const struct story_place *place, FILE *file)
 	}
 	if (!is_plain(&spec, &plain, KEY_STOP))
 		write_stop(file, &spec);
+	for (uint32_t i = 0; i < place->after_count; i++)
+		fprintf(file, "%s%u", i ? "," : " after=", place->after[i]);
 	if (!is_plain(&spec, &plain, KEY_SUCCESS))
 		write_exits(file, "success_exit", &spec.success_exit);
 	if (!is_plain(&spec, &plain, KEY_NO_RESTART))
@@ -516,6 +519,21 @@ read_stop(struct core_spec *spec, char *text)
 	}
 }
 
+static const char *
+read_after(struct story_place *place, char *text)
+{
+	char *rest = NULL;
+
+	for (char *one = strtok_r(text, ",", &rest); one; one = strtok_r(NULL, ",", &rest)) {
+		uint32_t number = (uint32_t)strtoul(one, NULL, 10);
+
+		if (place->after_count == STORY_MAX_AFTER || number >= STORY_MAX_NODES)
+			return "after names too many, or no node";
+		place->after[place->after_count++] = number;
+	}
+	return NULL;
+}
+
 /* KEY=VALUE, split; NULL where there is no `=`. */
 static char *
 split(char *word)
@@ -579,6 +597,8 @@ read_place(struct story *story, char *rest)
 			place->parent = (uint32_t)read_number(value);
 		else if (strcmp(word, "count") == 0)
 			place->count = (uint32_t)read_number(value);
+		else if (strcmp(word, "after") == 0)
+			wrong = read_after(place, value);
 		else
 			wrong = read_spec_key(&place->spec, word, value);
 	}

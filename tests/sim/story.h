@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #define STORY_MAX_NODES 2048
+#define STORY_MAX_AFTER 3
 /* What happens in the same millisecond goes by rank; the core's timer has this one. */
 #define STORY_TIMER_RANK 4
 #define STORY_RANKS      8
@@ -19,6 +20,7 @@
 struct story_place {
 	uint32_t first, count, parent; /* numbers of nodes; UINT32_MAX: the root */
 	struct core_spec spec;
+	uint32_t after[STORY_MAX_AFTER], after_count; /* first numbers of places */
 };
 
 /* X(enumerator, key, what goes without saying, meaning); times in milliseconds, INT64_MAX: never */
@@ -44,6 +46,7 @@ struct story_place {
 	X(SAY_RESTART, "restart", true, "group=1: with its group")                              \
 	X(SAY_RESET, "reset", true, "")                                                         \
 	X(SAY_DRAIN, "drain", true, "")                                                         \
+	X(SAY_DEMAND, "demand", true, "a connection comes")                                     \
 	X(SAY_DIE, "die", true, "its process ends with status=")                                \
 	X(SAY_EXTEND, "extend", true, "its incarnation (+ offset=) asks for ms=")               \
 	X(SAY_STALE, "stale", true,                                                             \

@@ -210,6 +210,41 @@ test_an_end_without_a_status_is_exit_70(void **state)
 	world_end(world);
 }
 
+/* Nor where that earlier end was the same node's. */
+static void
+test_a_failed_start_after_an_end_is_exit_70(void **state)
+{
+	struct world *world =
+	    world_of("/ one 9/60s auto=all { h temporary significant; a temporary significant }");
+
+	(void)state;
+	world_exit(world, "a:3");
+	world_stop(world, "h");
+	world_break(world, "a");
+	world_trace(world);
+	world_start(world, "a");
+	expect_trace(world, "fail a 2, exit 70 automatic");
+	world_end(world);
+}
+
+static void
+test_an_escalation_after_an_automatic_shutdown_is_exit_70(void **state)
+{
+	struct world *world = world_of("/ one 9/60s auto=all { h temporary significant; "
+				       "s transient significant one 0/60s limit=escalate auto=any "
+				       "{ a temporary significant; b } }");
+
+	(void)state;
+	world_exit(world, "a:3");
+	expect_why(world, "s", STATE_FINISHED, REASON_AUTO_SHUTDOWN);
+	world_start(world, "s");
+	world_stop(world, "h");
+	world_trace(world);
+	world_exit(world, "b:4");
+	expect_trace(world, "stop b 2 crash, stop a 2 shutdown, down s, exit 70 automatic");
+	world_end(world);
+}
+
 int
 main(void)
 {
@@ -228,6 +263,8 @@ main(void)
 		cmocka_unit_test(test_one_that_waits_for_its_turn_holds_it_up),
 		cmocka_unit_test(test_a_lost_status_is_exit_70),
 		cmocka_unit_test(test_an_end_without_a_status_is_exit_70),
+		cmocka_unit_test(test_a_failed_start_after_an_end_is_exit_70),
+		cmocka_unit_test(test_an_escalation_after_an_automatic_shutdown_is_exit_70),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -438,6 +438,25 @@ test_what_has_left_the_window_is_not_shown(void **state)
 	world_end(world);
 }
 
+/* Whoever has not been started when that start fails waits for the next one, not for room. */
+static void
+test_what_no_longer_waits_for_room_does_not_say_so(void **state)
+{
+	struct world *world = world_of("/ all 2/60s limit=backoff { a max=100s fails=4; b }");
+
+	(void)state;
+	world_exit(world, "a");
+	world_advance(world, 1000);
+	world_exit(world, "a");
+	world_advance(world, 1000);
+	world_exit(world, "a");
+	expect_why(world, "b", STATE_RESTARTING, REASON_LIMIT);
+	world_advance(world, 100000);
+	expect_why(world, "a", STATE_RESTARTING, REASON_START_FAILED);
+	expect_why(world, "b", STATE_RESTARTING, REASON_GROUP);
+	world_end(world);
+}
+
 int
 main(void)
 {
@@ -462,6 +481,7 @@ main(void)
 		cmocka_unit_test(test_escalate_exit_of_a_temporary_child_escalates_too),
 		cmocka_unit_test(test_a_start_of_what_was_given_up_is_of_those_wanted),
 		cmocka_unit_test(test_what_has_left_the_window_is_not_shown),
+		cmocka_unit_test(test_what_no_longer_waits_for_room_does_not_say_so),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,6 +61,43 @@ test_a_group_restart_applies_the_strategy(void **state)
 	}
 }
 
+/* Who is named is restarted, whatever it is; temporary siblings are not. */
+static void
+test_a_group_restart_of_a_temporary_child_is_one_of_it(void **state)
+{
+	struct world *world = world_of("/ all 0/5s { a; b temporary; c temporary }");
+
+	(void)state;
+	world_trace(world);
+	restart_group(world, "b");
+	expect_trace(
+	    world, "stop c 1 shutdown, stop b 1 shutdown, stop a 1 shutdown, start a 2, start b 2");
+	expect_why(world, "c", STATE_FINISHED, REASON_GROUP);
+	world_exit(world, "b"); /* it is temporary as before */
+	expect_trace(world, "stop b 2 crash");
+	expect_why(world, "b", STATE_FINISHED, REASON_EXITED);
+	restart_group(world, "a");
+	expect_trace(world, "stop a 2 shutdown, start a 3");
+	world_end(world);
+}
+
+static void
+test_a_start_of_what_runs_forgets_its_failures(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { a; b }");
+
+	(void)state;
+	world_exit(world, "a, b");
+	world_advance(world, 200);
+	assert_int_equal(world_view(world, "a").streak, 1);
+	world_trace(world);
+	world_start(world, "a");
+	expect_trace(world, "");
+	assert_int_equal(world_view(world, "a").streak, 0);
+	assert_int_equal(world_view(world, "b").streak, 1);
+	world_end(world);
+}
+
 static void
 test_a_supervisor_means_its_subtree(void **state)
 {
@@ -410,6 +447,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_restart_concerns_that_child_alone),
 		cmocka_unit_test(test_a_group_restart_applies_the_strategy),
+		cmocka_unit_test(test_a_group_restart_of_a_temporary_child_is_one_of_it),
+		cmocka_unit_test(test_a_start_of_what_runs_forgets_its_failures),
 		cmocka_unit_test(test_a_supervisor_means_its_subtree),
 		cmocka_unit_test(test_each_node_keeps_its_own_wish),
 		cmocka_unit_test(test_the_root_can_be_stopped_and_started),
