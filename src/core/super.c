@@ -423,7 +423,9 @@ super_child_ended(struct core *core, uint32_t id, enum end_kind kind, enum core_
 	release_operation(core, id);
 	if (state == STATE_RESTARTING)
 		queue_add(core, id, PENDING_FAILURE);
-	else if (state != STATE_WAITING && node_spec(core, id)->significant &&
+	else if (state == STATE_WAITING)
+		node_not_awaited(core, id); /* a one-shot on demand has done what was to be done */
+	else if (node_spec(core, id)->significant &&
 	    node_spec(core, parent)->auto_shutdown != AUTO_NEVER)
 		queue_add(core, id, PENDING_SIGNIFICANT);
 }
