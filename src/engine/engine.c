@@ -246,7 +246,7 @@ begin(struct engine *engine, const struct arguments *arguments)
 	if (!engine->terse)
 		log_line(NULL, "coppice %s begins: %u node%s, %s", COPPICE_VERSION,
 		    core_count(engine->core), core_count(engine->core) == 1 ? "" : "s",
-		    engine->is_command ? arguments->command[0] : arguments->given[1]);
+		    arguments->command ? arguments->command[0] : arguments->given[1]);
 	if (engine->hold_requested)
 		engine_feed(engine, &hold);
 	engine_feed(engine, &boot);
