@@ -416,7 +416,7 @@ def hold(d):
     os.kill(last, signal.SIGKILL)
     for _ in range(3):
         last = until("the next engine", lambda: (engine := engine_of(d)) != last and engine, pause=0)
-        os.kill(last, signal.SIGSEGV)
+        os.kill(last, signal.SIGABRT)
     d.wait_log("the next one starts with --hold")
     until("an engine that holds", lambda: d.call("ping").get("hold"))
 
