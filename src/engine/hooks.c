@@ -6,6 +6,7 @@
 #include "engine/slot.h"
 #include "lib/must.h"
 #include "lib/names.h"
+#include "lib/str.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -156,6 +157,14 @@ write_variables(const struct engine *engine, uint32_t node, enum core_hook hook)
 	return n;
 }
 
+/* A hook gets none of the child's sockets; of the daemon's own variables none is among these. */
+static bool
+is_of_sockets(const char *variable)
+{
+	return str_starts(variable, "LISTEN_PID=") || str_starts(variable, "LISTEN_FDS=") ||
+	    str_starts(variable, "LISTEN_FDNAMES=");
+}
+
 static int
 add_variables(struct hooks *hooks, size_t more, struct spawn_request *request)
 {
@@ -172,7 +181,10 @@ add_variables(struct hooks *hooks, size_t more, struct spawn_request *request)
 		hooks->environment = grown;
 		hooks->environment_size = count + more + 1;
 	}
-	memcpy(hooks->environment, request->envp, count * sizeof(*hooks->environment));
+	count = 0;
+	for (size_t i = 0; request->envp[i] != NULL; i++)
+		if (!is_of_sockets(request->envp[i]))
+			hooks->environment[count++] = request->envp[i];
 	for (size_t i = 0; i < more; i++)
 		hooks->environment[count++] = hooks->variables[i];
 	hooks->environment[count] = NULL;

@@ -220,17 +220,23 @@ count_start(struct listen_child *child, mono_ms now)
 	    MOST_STARTS, STARTS_SPAN / 1000, child->sockets[0].text);
 }
 
+/* Whatever may come of it, it is not watched until that is decided: nothing makes us turn in circles. */
+static void
+demand(struct listen_child *child)
+{
+	struct core_event event = { .type = ON_DEMAND, .node = child->node };
+
+	watch(child, false);
+	count_start(child, span_mono_now());
+	engine_submit(child->listen->engine, &event);
+}
+
 static void
 on_readable(struct ev_loop *loop, struct ev_io *watcher, int events)
 {
-	struct listen_child *child = watcher->data;
-	struct core_event event = { .type = ON_DEMAND, .node = child->node };
-
 	(void)loop;
 	(void)events;
-	watch(child, false); /* so that nothing can make us turn in circles */
-	count_start(child, span_mono_now());
-	engine_submit(child->listen->engine, &event);
+	demand(watcher->data);
 }
 
 static bool
@@ -242,6 +248,16 @@ is_awaited(const struct listen_child *child)
 	core_view(core, child->node, &view);
 	return view.state == STATE_WAITING && view.reason == REASON_DEMAND && !view.drained &&
 	    !core_is_holding(core) && !core_is_leaving(core);
+}
+
+/* To what is not open nobody can come: its start is to fail, and to be tried again by its policy. */
+static bool
+is_open(const struct listen_child *child)
+{
+	for (uint32_t i = 0; i < child->count; i++)
+		if (child->sockets[i].fd < 0)
+			return false;
+	return true;
 }
 
 /* How long it is not to be started by what comes. */
@@ -274,7 +290,10 @@ listen_look(struct listen *listen)
 		bool awaited = child->on_demand && is_awaited(child);
 		span_ms pause = awaited ? pause_of(child, now) : 0;
 
-		watch(child, awaited && pause == 0);
+		if (awaited && pause == 0 && !is_open(child))
+			demand(child);
+		else
+			watch(child, awaited && pause == 0);
 		if (pause > 0 && pause < shortest)
 			shortest = pause;
 	}

@@ -427,3 +427,31 @@ def test_status_tells(daemon, build):
     waits(one)
     shown = subprocess.run([build / "bin/coppicectl", "-s", one.socket, "status"], capture_output=True, text=True, timeout=20)
     assert "waits for a connection to unix:" in shown.stdout, shown.stdout
+
+
+def test_demand_without_a_socket(daemon):
+    """What cannot be opened is tried again by starts, also where a connection is to bring about the first one."""
+    one = daemon("", start=False)
+    (one.dir / "s").write_text("in the way")
+    keys = ["on_demand = yes", "backoff = fixed", "backoff_delay = 20ms"]
+    one.write_config("[supervisor:/]\nintensity = 10000\n" + child("a", f"unix:{one.dir}/s", *keys, arguments="1"))
+    one.start()
+    one.wait_node("a", state="restarting", reason="start_failed")
+    (one.dir / "s").unlink()
+    one.wait_node("a", state="running")
+    ask(one.dir / "s")
+    incarnation = waits(one)["incarnation"]
+    ask(one.dir / "s")
+    assert waits(one)["incarnation"] == incarnation + 1
+
+
+def test_hooks_have_none(daemon):
+    """A hook is no server: it gets neither the sockets nor the word of them."""
+    one = daemon("", start=False)
+    seen = one.dir / "seen"
+    hook = f"pre_start = sh -c 'ls /proc/$$/fd >{seen}; env >>{seen}'"
+    one.write_config(child("a", f"unix:{one.dir}/s", hook))
+    one.start().ready()
+    assert ask(one.dir / "s")["count"] == 1
+    words = seen.read_text().split()
+    assert "3" not in words and not [word for word in words if word.startswith("LISTEN_")], words
