@@ -428,6 +428,9 @@ judge_stop_order(struct sim *sim, uint32_t id, const struct core_view *view)
 	for (uint32_t i = sim->nodes[node->parent].first; i != CORE_NONE; i = sim->nodes[i].next) {
 		const struct sim_node *other = &sim->nodes[i];
 
+		/* one that was held back and is let through now may be no member */
+		if (judge_has_gate(other) && other->notes.stop_step == 0)
+			continue;
 		sim->because = i;
 		if (other->place > node->place && other->notes.known > 0)
 			sim_break(sim, 3, id, "stopped while one after it was still alive");

@@ -79,6 +79,12 @@ test_a_group_restart_of_a_temporary_child_is_one_of_it(void **state)
 	restart_group(world, "a");
 	expect_trace(world, "stop a 2 shutdown, start a 3");
 	world_end(world);
+	world = world_of("/ all 0/5s { a slow=1s; b temporary }");
+	restart_group(world, "b");
+	expect_why(world, "b", STATE_RESTARTING, REASON_GROUP);
+	world_advance(world, 1000);
+	expect_alive(world, "a b");
+	world_end(world);
 }
 
 static void
