@@ -222,6 +222,13 @@ test_a_hook_is_told_to_end_once(void **state)
 		told += action.type == DO_END_HOOK;
 	assert_int_equal(told, 1);
 	world_end(world);
+	world = world_of("/ one 9/60s { a post=infinity }");
+	core = world_core(world);
+	world_exit(world, "a");
+	assert_true(core_next_deadline(core) == world_now(world) + 10000);
+	core_handle(core, world_now(world), &stop); /* now */
+	assert_true(core_next_deadline(core) == MONO_NEVER);
+	world_end(world);
 }
 
 static void
