@@ -156,7 +156,8 @@ has_failed_for_good(const struct core *core, uint32_t id)
 	enum core_reason reason = node_get(core, id)->reason;
 
 	return node_get(core, id)->goal == GOAL_ENDED &&
-	    super_fate(core, id, (enum end_kind)node_get(core, id)->end_kind, &reason) == STATE_FAILED;
+	    super_fate(core, id, (enum end_kind)node_get(core, id)->end_kind, &reason) ==
+	    STATE_FAILED;
 }
 
 static void
@@ -511,8 +512,8 @@ static child_step *const table[STATE_COUNT][CHILD_EVENT_COUNT] = {
 	[STATE_WAITING] = DOWN(queue_timeout),
 	[STATE_STARTING] = { impossible, order_stop, spawned, failed_start, told_ready, ended_early,
 	    extend_start, pre_start_done, start_timeout },
-	[STATE_RUNNING] = { impossible, order_stop, note_spawned, failed_start, ignore, ended, ignore,
-	    impossible, impossible },
+	[STATE_RUNNING] = { impossible, order_stop, note_spawned, failed_start, ignore, ended,
+	    ignore, impossible, impossible },
 	[STATE_STOPPING] = { start_again, change_goal, note_spawned, gone_unspawned, ignore, gone,
 	    extend, stop_hook_done, next_stop_step },
 	[STATE_RESTARTING] = DOWN(delay_over),
