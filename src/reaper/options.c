@@ -158,6 +158,14 @@ read_one(struct options *options, char **argv)
 	return 1;
 }
 
+/* The table of keys is in the program. */
+static bool
+needs_file(const struct options *options)
+{
+	return !options->is_command &&
+	    !(options->action == OPTIONS_COMPILE && str_equal(options->compile_to, "--keys"));
+}
+
 void
 options_read(struct options *options, int argc, char **argv, bool lenient)
 {
@@ -173,8 +181,7 @@ options_read(struct options *options, int argc, char **argv, bool lenient)
 	if (options->action != OPTIONS_QUIT && !options->is_command && options->given_count > 0)
 		wrong(options,
 		    "--set is for a command, behind \"--\"; other settings stand in the file");
-	if (!options->config[0] && options->action != OPTIONS_QUIT && !options->is_command &&
-	    !(options->action == OPTIONS_COMPILE && str_equal(options->compile_to, "--keys")))
+	if (!options->config[0] && options->action != OPTIONS_QUIT && needs_file(options))
 		default_config(options);
 	if (lenient && options->action != OPTIONS_RUN) {
 		/* One wrong word must not keep a machine from booting. */
@@ -188,8 +195,8 @@ options_read(struct options *options, int argc, char **argv, bool lenient)
 		options->given[options->given_count] = NULL;
 		return;
 	}
-	options->file[0] = options->config[0] ? c : NULL;
+	options->file[0] = c;
 	options->file[1] = options->config;
 	options->given = options->file;
-	options->given_count = options->config[0] ? 2 : 0;
+	options->given_count = needs_file(options) ? 2 : 0;
 }

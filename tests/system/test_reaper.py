@@ -143,8 +143,8 @@ def test_command_line(world, args, status, text):
 
 
 @pytest.mark.parametrize("args, passed", [
-    (["--check"], ["compile", "-c", "FILE", "--check"]),
-    (["--dump"], ["compile", "-c", "FILE", "--dump"]),
+    (["--check"], ["compile", "--check", "-c", "FILE"]),
+    (["--dump"], ["compile", "--dump", "-c", "FILE"]),
     (["--help", "keys"], ["compile", "--keys"]),
 ])
 def test_compile_role_takes_over(world, args, passed):
@@ -164,7 +164,7 @@ def test_default_configuration_of_a_user(world, environment, file):
     open_to_all(world.path)
     done = subprocess.run([world.coppiced, "--check"], env=environment, user=65534, capture_output=True, text=True)
     if file:
-        assert json.loads(done.stdout)["argv"][2] == file
+        assert json.loads(done.stdout)["argv"][3] == file
     else:
         assert done.returncode == 78 and "use -c FILE" in done.stderr
 
@@ -172,7 +172,7 @@ def test_default_configuration_of_a_user(world, environment, file):
 def test_default_configuration_of_root(world):
     if os.geteuid() == 0:
         done = subprocess.run([world.coppiced, "--check"], capture_output=True, text=True)
-        assert json.loads(done.stdout)["argv"][2] == "/etc/coppice/coppice.conf"
+        assert json.loads(done.stdout)["argv"][3] == "/etc/coppice/coppice.conf"
 
 
 # --- surroundings ------------------------------------------------------------------------------------------------
