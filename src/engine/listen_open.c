@@ -141,7 +141,7 @@ owner_number(const char *text, uint32_t *number)
 static int
 give_away(const struct address *address)
 {
-	uint32_t uid, gid;
+	uint32_t uid, gid = UINT32_MAX;
 	int error = owner_number(address->user, &uid), fd;
 	struct stat st;
 

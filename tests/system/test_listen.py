@@ -455,3 +455,21 @@ def test_hooks_have_none(daemon):
     assert ask(one.dir / "s")["count"] == 1
     words = seen.read_text().split()
     assert "3" not in words and not [word for word in words if word.startswith("LISTEN_")], words
+
+
+def test_reaper_lost(daemon):
+    """The engine alone goes on with them, and removes their files in the end."""
+    one = daemon("", start=False)
+    one.write_config(child("a", f"unix:{one.dir}/s", QUICK) + child("b", f"unix:{one.dir}/d", "on_demand = yes", arguments="1"))
+    one.start().ready()
+    pid = ask(one.dir / "s")["pid"]
+    engine = one.engine()
+    os.kill(one.pid, signal.SIGKILL)
+    one.wait()
+    os.kill(pid, signal.SIGKILL)
+    assert until("another server", lambda: (told := ask(one.dir / "s")) and told["pid"] != pid)
+    for _ in range(2):
+        assert ask(one.dir / "d")["count"] == 1
+        waits(one, "b")
+    os.kill(engine, signal.SIGTERM)
+    until("its end", lambda: not (one.dir / "s").exists() and not (one.dir / "d").exists())
