@@ -218,6 +218,29 @@ test_own_user(void **state)
 	free(text);
 }
 
+/* Part of the program, by name, where they are set; how long they may take is the core's. */
+static void
+test_hooks(void **state)
+{
+	static const char text[] =
+	    "[defaults]\npost_stop = clean %n\n"
+	    "[child:a]\ncommand = x\ninstances = 2\nhook_timeout = infinity\n"
+	    "pre_start = sh -c 'exit %i'\nstop_command = /bin/kill \"$PID\"\n";
+	struct compiled compiled;
+
+	(void)state;
+	compiled_make(&compiled, text, sizeof text - 1, BUILD_SERVICE);
+	assert_non_null(strstr(compiled.messages.data,
+	    "t.conf:8: warning: [child:a] stop_command: \"$PID\" is passed on as it is"));
+	json_t *product = product_of(&compiled), *program = first_program(product);
+	assert_json(json_object_get(program, "pre_start"), "[\"sh\", \"-c\", \"exit \\u0001\"]");
+	assert_json(json_object_get(program, "stop_command"), "[\"/bin/kill\", \"$PID\"]");
+	assert_json(json_object_get(program, "post_stop"), "[\"clean\", \"a@\\u0001\"]");
+	assert_true(json_is_null(json_object_get(json_array_get(product, 2), "hook_timeout")));
+	json_decref(product);
+	compiled_free(&compiled);
+}
+
 static void
 test_other_user(void **state)
 {
@@ -348,6 +371,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rich),
 		cmocka_unit_test(test_own_user),
+		cmocka_unit_test(test_hooks),
 		cmocka_unit_test(test_other_user),
 		cmocka_unit_test(test_role),
 		cmocka_unit_test(test_help_keys),

@@ -144,6 +144,36 @@ test_instances(void **state)
 	program_free(&program);
 }
 
+/* All but the words is as in the program. */
+static void
+test_hooks(void **state)
+{
+	static const enum core_hook hooks[] = { HOOK_PRE_START, HOOK_STOP, HOOK_POST_STOP };
+	static const char *const words[] = { "a|7|", "b|", "c|d77|" };
+	struct spawn_request request = { 0 };
+	struct program *program;
+
+	(void)state;
+	clearenv();
+	program = program_from("{\"argv\": [\"x\"], \"umask\": 5, \"env\": [\"N=\\u0001\"],"
+			       " \"pre_start\": [\"a\", \"\\u0001\"], \"stop_command\": [\"b\"],"
+			       " \"post_stop\": [\"c\", \"d\\u0001\\u0001\"]}");
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(program_hook(program, hooks[i], 7, &request), 0);
+		assert_texts(request.argv, words[i]);
+		assert_texts(request.envp, "N=7|");
+		assert_int_equal(request.umask, 5);
+	}
+	assert_int_equal(program_request(program, 7, &request), 0);
+	assert_texts(request.argv, "x|");
+	program_free(&program);
+	/* a mark in a hook alone */
+	program = program_from("{\"argv\": [\"x\"], \"umask\": 0, \"post_stop\": [\"c\\u0001\"]}");
+	assert_int_equal(program_hook(program, HOOK_POST_STOP, 3, &request), 0);
+	assert_texts(request.argv, "c3|");
+	program_free(&program);
+}
+
 /* A mark in PATH, and no PATH at all. */
 static void
 test_search_path(void **state)
@@ -175,6 +205,9 @@ test_wrong(void **state)
 		"{\"argv\": [], \"umask\": 0}",
 		"{\"argv\": [1], \"umask\": 0}",
 		"{\"argv\": \"x\", \"umask\": 0}",
+		"{\"argv\": [\"x\"], \"umask\": 0, \"pre_start\": \"x\"}",
+		"{\"argv\": [\"x\"], \"umask\": 0, \"stop_command\": []}",
+		"{\"argv\": [\"x\"], \"umask\": 0, \"post_stop\": [1]}",
 		"{\"argv\": [\"x\"]}",
 		"{\"argv\": [\"x\"], \"umask\": -1}",
 		"{\"argv\": [\"x\"], \"umask\": 0, \"env\": [1]}",
@@ -280,6 +313,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_instances),
+		cmocka_unit_test(test_hooks),
 		cmocka_unit_test(test_search_path),
 		cmocka_unit_test(test_wrong),
 		cmocka_unit_test(test_contract),
