@@ -192,12 +192,30 @@ has_waiting_member(const struct sim *sim, uint32_t supervisor)
 	return false;
 }
 
+/* Those that are restarted with it are stopped at once, whatever the delay. */
+static void
+judge_stop_of_set(struct sim *sim, uint32_t supervisor)
+{
+	uint32_t up = CORE_NONE;
+
+	for (uint32_t i = sim->nodes[supervisor].first; i != CORE_NONE; i = sim->nodes[i].next) {
+		if (sim->nodes[i].view.state == STATE_STOPPING)
+			return;
+		if (sim->nodes[i].notes.drawn_in)
+			up = i;
+	}
+	if (up != CORE_NONE && !judge_is_still(sim, supervisor))
+		sim_break(sim, 15, up, "its set is restarted, and nobody stops it");
+}
+
 /* All are down and the delay runs, or is over: the core must come back in time. */
 void
 judge_set(struct sim *sim, uint32_t supervisor)
 {
 	const struct sim_node *node = &sim->nodes[supervisor];
 
+	if (node->notes.set_waits)
+		judge_stop_of_set(sim, supervisor);
 	if (node->notes.set_waits &&
 	    core_next_deadline(sim->core) > latest_start(sim, supervisor) && !sim->exited &&
 	    has_waiting_member(sim, supervisor) && !judge_is_still(sim, supervisor) &&
