@@ -14,12 +14,13 @@
  *
  * {"version": 2,
  *  "coppice": {"control_socket": null (none)|"/run/coppice/control.sock", "control_mode": 432, "control_gid": null|n, "make_runtime_dir": bool,
- *              "operator_uids": [0], "operator_gids": [], "shutdown_timeout": 90000, "event_history": 4096}}
+ *              "operator_uids": [0], "operator_gids": [], "shutdown_timeout": 90000, "event_history": 4096}}, and "cgroup_root": "/path"|"none" where it is set
  *   {"path": "shop", "kind": "supervisor",
  *     "restart": "permanent", "significant": false, "autostart": true, "backoff": "exponential", "backoff_delay": 100, "backoff_max": 30000,
  *     "backoff_factor_milli": 2000, "backoff_jitter_ppm": 100000, "stable_after": 10000,
  *     "strategy": "one_for_one", "on_limit": "escalate", "intensity": 5, "period": 60000, "auto_shutdown": "never",
  *     "start_order": "ordered", "stop_order": "ordered", "max_starting": 0, "start_queue_timeout": null, "on_start_failure": "retry",
+ *     "cgroup": {"memory_max": 536870912, "cpu_max": null, …} (only where some are set; null is no limit; cpu_max in percent),
  *     "settings": {"strategy": ["one_for_one", "/etc/coppice/coppice.conf:12"]}}
  *   {"path": "shop/web", "kind": "child", "instances": 4|null (null: no template),
  *     …the first eleven keys as above…,

@@ -188,6 +188,8 @@ daemon_read(const struct build *build, struct daemon_settings *settings)
 	    runtime_dir != NULL ? mem_strdup(runtime_dir->text) : default_runtime_dir();
 	settings->log_dir =
 	    log_dir != NULL ? mem_strdup(log_dir->text) : default_log_dir(settings->runtime_dir);
+	if (value_of(build, KEY_CGROUP_ROOT) != NULL)
+		settings->cgroup_root = value_of(build, KEY_CGROUP_ROOT)->text;
 	read_socket(build, settings);
 	read_people(build, settings);
 }

@@ -10,6 +10,7 @@
 
 struct daemon_settings {
 	char *runtime_dir, *control_socket, *log_dir; /* control_socket NULL: none */
+	const char *cgroup_root;                      /* the build's; NULL: not set */
 	/* the socket is in runtime_dir, which the daemon makes where it is missing */
 	bool make_runtime_dir;
 	int64_t control_mode, shutdown_timeout, event_history;

@@ -40,17 +40,20 @@ enum keys_type {
 	TYPE_NAMES,    /* several, perhaps none */
 	TYPE_ENV_FILE, /* an absolute path, perhaps behind "-" */
 	TYPE_LIMIT,    /* soft:hard, or one for both */
+	TYPE_MOST,     /* how much at most, by its unit */
+	TYPE_CGROUP,   /* none, or an absolute path */
 	TYPE_CPUS,     /* numbers and ranges of them */
 	TYPE_CAPABILITIES,
 	TYPE_ADDRESSES, /* of sockets, perhaps none */
 };
 
-/* What a resource limit counts. */
+/* What a limit counts. */
 enum keys_unit {
 	UNIT_COUNT,
 	UNIT_BYTES,
 	UNIT_SECONDS,
-	UNIT_MICROSECONDS
+	UNIT_MICROSECONDS,
+	UNIT_PERCENT
 };
 
 struct keys_key {

@@ -51,11 +51,32 @@ read_time(const char *text, enum keys_unit unit, int64_t *out)
 }
 
 static int
+read_percent(const struct keys_key *key, const char *text, int64_t *out)
+{
+	size_t len = strlen(text);
+	char *digits = mem_strndup(text, len > 0 ? len - 1 : 0);
+	int error = len < 2 || text[len - 1] != '%' ? -EINVAL
+						    : str_to_int64(digits, key->min, key->max, out);
+
+	free(digits);
+	return error;
+}
+
+static int
+read_size(const struct keys_key *key, const char *text, int64_t *out)
+{
+	int error = size_parse(text, out);
+
+	return error == 0 && *out < key->min ? -ERANGE : error;
+}
+
+static int
 read_one(const struct keys_key *key, const char *text, int64_t *out)
 {
 	switch (key->unit) {
-	case UNIT_COUNT: return str_to_int64(text, 0, key->max, out);
-	case UNIT_BYTES: return size_parse(text, out);
+	case UNIT_COUNT: return str_to_int64(text, key->min, key->max, out);
+	case UNIT_BYTES: return read_size(key, text, out);
+	case UNIT_PERCENT: return read_percent(key, text, out);
 	case UNIT_SECONDS:
 	case UNIT_MICROSECONDS: return read_time(text, key->unit, out);
 	}
@@ -70,6 +91,7 @@ kind_of(enum keys_unit unit)
 	case UNIT_BYTES: return "size such as 64K, 10M or 2G";
 	case UNIT_SECONDS: return "duration in whole seconds";
 	case UNIT_MICROSECONDS: return "duration such as 250ms";
+	case UNIT_PERCENT: return "percentage such as 150%";
 	}
 	return "";
 }
@@ -88,8 +110,10 @@ parse_one(const struct keys_key *key, const char *text, int64_t *out)
 		return mem_printf("\"%s\" is no limit (did you mean \"infinity\"?)", clip);
 	error = read_one(key, text, out);
 	if (error == -ERANGE && key->max < KEYS_MAX_LIMIT)
-		return mem_printf(
-		    "%s is out of range (0 to %" PRId64 ", or infinity)", clip, key->max);
+		return mem_printf("%s is out of range (%" PRId64 "%s to %" PRId64
+				  "%s, or infinity)",
+		    clip, key->min, key->unit == UNIT_PERCENT ? "%" : "", key->max,
+		    key->unit == UNIT_PERCENT ? "%" : "");
 	if (error == -ERANGE)
 		return mem_printf(
 		    "%s is out of range (a %s, or infinity)", clip, kind_of(key->unit));
@@ -115,7 +139,7 @@ print_one(const struct keys_key *key, int64_t number, struct buf *out)
 	else if (key->unit == UNIT_MICROSECONDS)
 		buf_puts(out, span_format(number / US_PER_MS, span));
 	else
-		buf_printf(out, "%" PRId64, number);
+		buf_printf(out, "%" PRId64 "%s", number, key->unit == UNIT_PERCENT ? "%" : "");
 }
 
 /* --- both ----------------------------------------------------------------------------------- */
@@ -164,4 +188,21 @@ limit_print(const struct keys_key *key, int64_t soft, int64_t hard, struct buf *
 		return;
 	buf_puts(out, ":");
 	print_one(key, hard, out);
+}
+
+char *
+limit_parse_most(const struct keys_key *key, const char *text, int64_t *most)
+{
+	char clip[DIAG_CLIP_SIZE];
+
+	if (strchr(text, ':') != NULL)
+		return mem_printf("\"%s\" is not one limit: this one is neither soft nor hard",
+		    diag_clip(text, clip));
+	return parse_one(key, text, most);
+}
+
+void
+limit_print_most(const struct keys_key *key, int64_t most, struct buf *out)
+{
+	print_one(key, most, out);
 }

@@ -82,13 +82,14 @@ put_limit(const struct keys_key *key, struct buf *out)
 	switch (key->unit) {
 	case UNIT_COUNT:
 		if (key->max < KEYS_MAX_LIMIT)
-			buf_printf(out, "number from 0 to %" PRId64, key->max);
+			buf_printf(out, "number from %" PRId64 " to %" PRId64, key->min, key->max);
 		else
 			buf_puts(out, "number");
 		break;
 	case UNIT_BYTES: buf_puts(out, "size such as 64K, 10M or 2G"); break;
 	case UNIT_SECONDS: buf_puts(out, "duration in whole seconds"); break;
 	case UNIT_MICROSECONDS: buf_puts(out, "duration"); break;
+	case UNIT_PERCENT: buf_puts(out, "percentage such as 150%"); break;
 	}
 	buf_puts(out, ", or infinity");
 }
@@ -124,7 +125,9 @@ put_takes(const struct keys_key *key, struct buf *out)
 	case TYPE_NAME: buf_puts(out, "name"); break;
 	case TYPE_NAMES: buf_puts(out, "names"); break;
 	case TYPE_ENV_FILE: buf_puts(out, "absolute path, perhaps behind \"-\""); break;
-	case TYPE_LIMIT: put_limit(key, out); break;
+	case TYPE_LIMIT:
+	case TYPE_MOST: put_limit(key, out); break;
+	case TYPE_CGROUP: buf_puts(out, "none or absolute path"); break;
 	case TYPE_CPUS: buf_printf(out, "numbers and ranges from 0 to %d", KEYS_MAX_CPU); break;
 	case TYPE_CAPABILITIES: buf_puts(out, "names of capabilities(7)"); break;
 	case TYPE_ADDRESSES:

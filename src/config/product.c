@@ -242,6 +242,29 @@ put_contract(const struct build_place *place, struct buf *out)
 		put_setting(place, KEY_NO_NEW_PRIVILEGES, out);
 }
 
+static bool
+is_cgroup(size_t id)
+{
+	return id >= KEY_MEMORY_MAX && id <= KEY_IO_WEIGHT;
+}
+
+/* "cgroup": {"memory_max": 536870912, …}: what is set */
+static void
+put_cgroup(const struct build_place *place, struct buf *out)
+{
+	const char *before = ", \"cgroup\": {", *after = "";
+
+	for (size_t i = KEY_MEMORY_MAX; is_cgroup(i); i++) {
+		if (place->settings[i].value == NULL)
+			continue;
+		buf_printf(out, "%s\"%s\": ", before, keys_table[i].name);
+		value_json(&keys_table[i], place->settings[i].value, out);
+		before = ", ";
+		after = "}";
+	}
+	buf_puts(out, after);
+}
+
 static void
 put_program(const struct build_place *place, const char *log_dir, struct buf *out)
 {
@@ -337,8 +360,9 @@ put_node(const struct build_place *place, const char *log_dir, struct buf *out)
 	for (size_t i = 0; i < KEY_COUNT; i++)
 		if ((keys_table[i].in & in) != 0 && !keys_table[i].later &&
 		    !keys_table[i].respawn && keys_table[i].type != TYPE_COMMAND &&
-		    i != KEY_PROFILE && is_asked_for(place, (enum keys_id)i))
+		    i != KEY_PROFILE && !is_cgroup(i) && is_asked_for(place, (enum keys_id)i))
 			put_setting(place, (enum keys_id)i, out);
+	put_cgroup(place, out);
 	if (is_child)
 		put_program(place, log_dir, out);
 	put_settings(place, out);
@@ -362,6 +386,8 @@ put_daemon(const struct daemon_settings *settings, struct buf *out)
 	    out, ", \"make_runtime_dir\": %s", settings->make_runtime_dir ? "true" : "false");
 	put_numbers("operator_uids", settings->operator_uids, settings->operator_uid_count, out);
 	put_numbers("operator_gids", settings->operator_gids, settings->operator_gid_count, out);
+	if (settings->cgroup_root != NULL)
+		put_string("cgroup_root", settings->cgroup_root, out);
 	put_name("shutdown_timeout", out);
 	value_json(&keys_table[KEY_SHUTDOWN_TIMEOUT],
 	    &(struct value){ .number = settings->shutdown_timeout }, out);

@@ -392,6 +392,19 @@ parse_limit(const struct keys_key *key, const char *text, struct value *value)
 }
 
 static char *
+parse_most(const struct keys_key *key, const char *text, struct value *value)
+{
+	return limit_parse_most(key, text, &value->number);
+}
+
+static char *
+parse_cgroup(const struct keys_key *key, const char *text, struct value *value)
+{
+	return str_equal(text, "none") ? parse_text(key, text, value)
+				       : parse_directory(key, text, value);
+}
+
+static char *
 parse_cpus(const struct keys_key *key, const char *text, struct value *value)
 {
 	(void)key;
@@ -484,6 +497,8 @@ static parse_fn *const parsers[] = {
 	[TYPE_NAMES] = parse_names,
 	[TYPE_ENV_FILE] = parse_env_file,
 	[TYPE_LIMIT] = parse_limit,
+	[TYPE_MOST] = parse_most,
+	[TYPE_CGROUP] = parse_cgroup,
 	[TYPE_CPUS] = parse_cpus,
 	[TYPE_CAPABILITIES] = parse_capabilities,
 	[TYPE_ADDRESSES] = parse_addresses,
@@ -540,7 +555,7 @@ value_parse(
 		char *line = mem_strdup(text);
 		for (char *p = strchr(line, '\n'); p != NULL; p = strchr(p, '\n'))
 			*p = ' ';
-		how.no_percent = key->type == TYPE_PERCENT;
+		how.no_percent = key->type == TYPE_PERCENT || key->type == TYPE_MOST;
 		char *expanded = expand_text(&how, line, problem);
 		if (expanded != NULL)
 			*problem = parse_expanded(key, expanded, value);

@@ -16,11 +16,11 @@
 struct value {
 	/*
 	 * BOOL, NUMBER, OCTAL, SPAN (ms), FACTOR (thousandths), PERCENT (millionths), CHOICE (index),
-	 * READY (enum core_ready), LIMIT (the soft one), CAPABILITIES (bit n is capability n)
+	 * READY (enum core_ready), LIMIT (the soft one), MOST, CAPABILITIES (bit n is capability n)
 	 */
 	int64_t number;
 	int64_t hard; /* LIMIT */
-	char *text;   /* TEXT, PATH, DIRECTORY, INPUT, OUTPUT, NAME, READY, ENV_FILE */
+	char *text;   /* TEXT, PATH, DIRECTORY, INPUT, OUTPUT, NAME, READY, ENV_FILE, CGROUP */
 	char **words; /* COMMAND, NAMES, ADDRESSES; a NULL after them */
 	size_t word_count;
 	struct core_stop_step *steps; /* STOP */

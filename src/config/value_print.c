@@ -166,6 +166,7 @@ value_print(const struct keys_key *key, const struct value *value, struct buf *o
 	case TYPE_INPUT:
 	case TYPE_OUTPUT:
 	case TYPE_ENV_FILE:
+	case TYPE_CGROUP:
 	case TYPE_READY:
 	case TYPE_NAME: print_escaped(value->text, false, out); break;
 	case TYPE_COMMAND:
@@ -184,6 +185,7 @@ value_print(const struct keys_key *key, const struct value *value, struct buf *o
 	case TYPE_STOP: sequence_print(value->steps, value->step_count, out); break;
 	case TYPE_EXITS: print_exits(value->exits, " ", "", out); break;
 	case TYPE_LIMIT: limit_print(key, value->number, value->hard, out); break;
+	case TYPE_MOST: limit_print_most(key, value->number, out); break;
 	case TYPE_CPUS: cpus_print(value->cpus, out); break;
 	case TYPE_CAPABILITIES: capability_print(value->number, out); break;
 	}
@@ -244,6 +246,7 @@ value_json(const struct keys_key *key, const struct value *value, struct buf *ou
 	case TYPE_INPUT:
 	case TYPE_OUTPUT:
 	case TYPE_ENV_FILE:
+	case TYPE_CGROUP:
 	case TYPE_READY:
 	case TYPE_NAME: buf_json_string(out, value->text); break;
 	case TYPE_COMMAND:
@@ -255,6 +258,7 @@ value_json(const struct keys_key *key, const struct value *value, struct buf *ou
 	case TYPE_FACTOR:
 	case TYPE_CAPABILITIES:
 	case TYPE_PERCENT: buf_printf(out, "%" PRId64, value->number); break;
+	case TYPE_MOST:
 	case TYPE_SPAN: json_span(value->number, out); break;
 	case TYPE_CHOICE:
 		buf_puts(out, "\"");

@@ -303,9 +303,19 @@ is_normal(const struct core *core, uint32_t id, int32_t status)
 }
 
 static enum core_reason
-end_reason(int32_t status, enum core_reason reason)
+end_reason(const struct child_event *end, enum core_reason reason)
 {
-	return status == CORE_STATUS_UNKNOWN ? REASON_LOST : reason;
+	if (end->oom)
+		return REASON_OOM;
+	return end->status == CORE_STATUS_UNKNOWN ? REASON_LOST : reason;
+}
+
+/* For the record of the end; the state that it leads to has its own. */
+static void
+note_oom(struct core *core, uint32_t id, const struct child_event *event)
+{
+	if (event->oom)
+		node_touch(core, id)->reason = REASON_OOM;
 }
 
 static void
@@ -337,21 +347,23 @@ end_by_itself(struct core *core, uint32_t id, enum end_kind kind, enum core_reas
 static void
 ended_early(struct core *core, uint32_t id, const struct child_event *event)
 {
+	note_oom(core, id, event);
 	note_end(core, id, event->status);
 	if (node_spec(core, id)->ready == READY_EXIT && is_normal(core, id, event->status)) {
 		node_touch(core, id)->streak = 0;
 		end_by_itself(core, id, END_NORMAL, REASON_EXITED);
 		return;
 	}
-	end_by_itself(core, id, END_FAILED_START, end_reason(event->status, REASON_ENDED_EARLY));
+	end_by_itself(core, id, END_FAILED_START, end_reason(event, REASON_ENDED_EARLY));
 }
 
 static void
 ended(struct core *core, uint32_t id, const struct child_event *event)
 {
+	note_oom(core, id, event);
 	note_end(core, id, event->status);
 	end_by_itself(core, id, is_normal(core, id, event->status) ? END_NORMAL : END_ABNORMAL,
-	    end_reason(event->status, REASON_EXITED));
+	    end_reason(event, REASON_EXITED));
 }
 
 static void

@@ -48,6 +48,7 @@ struct child_event {
 	enum core_reason reason; /* START STOP: of the new state */
 	bool now;                /* STOP: KILL at once */
 	int32_t status;          /* EXITED HOOK_DONE */
+	bool oom;                /* EXITED */
 	int32_t step, error;     /* SPAWN_FAILED HOOK_DONE */
 	int32_t pid;             /* SPAWNED */
 	span_ms timeout;         /* EXTEND */

@@ -292,6 +292,7 @@ on_process(struct core *core, const struct core_event *event)
 	};
 	struct child_event child = { .type = translation[event->type],
 		.status = event->status,
+		.oom = event->oom,
 		.step = event->step,
 		.error = event->error,
 		.pid = event->pid,

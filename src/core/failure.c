@@ -239,7 +239,8 @@ escalates(const struct core *core, uint32_t id)
 	if (node_spec(core, node->parent)->strategy == STRATEGY_ESCALATE)
 		return true;
 	return node_has(core, id, NODE_ENDED) &&
-	    (node->reason == REASON_EXITED || node->reason == REASON_ENDED_EARLY) &&
+	    (node->reason == REASON_EXITED || node->reason == REASON_ENDED_EARLY ||
+		node->reason == REASON_OOM) &&
 	    spec_exit_matches(&node_spec(core, id)->escalate_exit, node->status);
 }
 

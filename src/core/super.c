@@ -355,7 +355,8 @@ super_fate(const struct core *core, uint32_t id, enum end_kind kind, enum core_r
 {
 	const struct core_spec *spec = node_spec(core, id);
 	const struct node *node = node_get(core, id);
-	bool has_status = *reason == REASON_EXITED || *reason == REASON_ENDED_EARLY;
+	bool has_status =
+	    *reason == REASON_EXITED || *reason == REASON_ENDED_EARLY || *reason == REASON_OOM;
 	bool one_shot = spec->kind == KIND_CHILD && spec->ready == READY_EXIT;
 
 	if (has_status && kind != END_NORMAL &&

@@ -64,6 +64,7 @@ struct core_event {
 	/* SPAWN_FAILED: where and why (errno), only for the record. HOOK_DONE: error is 0, or why it
 	 * could not be started, then status is where; step is what a failed start by pre_start is recorded as */
 	int32_t step, error;
+	bool oom; /* EXITED: the kernel has killed for want of memory, and that was it */
 	bool now; /* STOP SHUTDOWN */
 	/* STOP: the wish stays, so the next restart of its set or supervisor starts it again (OTP 12) */
 	bool until_restart;

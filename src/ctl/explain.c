@@ -80,7 +80,7 @@ explain_all(struct explain *explain)
 
 /* --- show --- */
 
-/* A value is its text, or {value, origin}. */
+/* A value is its text, or {value, origin, not_in_force?}. */
 static const char *
 value_text(const json_t *value)
 {
@@ -92,6 +92,7 @@ put_value(
     struct buf *out, const char *key, size_t key_width, const json_t *value, size_t value_width)
 {
 	const char *text = value_text(value), *origin = member_text(value, "origin");
+	const char *missing = member_text(value, "not_in_force");
 	size_t start = out->len;
 
 	member_put(out, key);
@@ -103,6 +104,10 @@ put_value(
 		term_put_blanks(out, len < value_width ? value_width - len + 2 : 2);
 		buf_puts(out, "# ");
 		member_put(out, origin);
+		if (*missing != '\0') {
+			buf_puts(out, "; not in force here: ");
+			member_put(out, missing);
+		}
 	}
 	term_trim(out, start);
 	buf_puts(out, "\n");

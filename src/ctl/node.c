@@ -35,6 +35,7 @@ static const struct {
 	{ "given_up", GIVEN_UP "too many restarts" },
 	{ "after", "waits for what it comes after" },
 	{ "demand", "on demand" },
+	{ "oom", "killed for want of memory" },
 };
 
 static bool

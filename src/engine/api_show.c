@@ -1,9 +1,11 @@
 #include "engine/api.h"
 
 #include "config/value.h"
+#include "engine/cgroup_report.h"
 #include "engine/engine.h"
 #include "engine/load.h"
 #include "engine/own.h"
+#include "lib/str.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +17,7 @@ struct show {
 	uint32_t instance;
 	bool effective, any;
 	const struct rlimit *files;
+	const struct cgroup *cgroup;
 	struct buf *out;
 };
 
@@ -42,6 +45,22 @@ show_text(const struct show *show, const char *text)
 	buf_free(&filled);
 }
 
+/* Of a limit that nothing keeps here. */
+static void
+show_missing(const struct show *show, const char *key)
+{
+	for (int i = 0; i < CGROUP_LIMIT_COUNT; i++) {
+		const char *why = NULL;
+
+		if (str_equal(key, cgroup_limit_key((enum cgroup_limit)i)))
+			why = cgroup_report_missing(show->cgroup, (enum cgroup_limit)i);
+		if (why == NULL)
+			continue;
+		buf_puts(show->out, ",\"not_in_force\":");
+		buf_json_string(show->out, why);
+	}
+}
+
 static void
 show_value(struct show *show, const char *key, const char *text, const char *origin)
 {
@@ -53,6 +72,7 @@ show_value(struct show *show, const char *key, const char *text, const char *ori
 	if (show->effective) {
 		buf_puts(show->out, ",\"origin\":");
 		buf_json_string(show->out, origin);
+		show_missing(show, key);
 		buf_puts(show->out, "}");
 	}
 }
@@ -203,7 +223,9 @@ enum rpc_progress
 api_show(struct rpc_call *call, int *work)
 {
 	const struct engine *engine = call->session->engine;
-	struct show show = { .effective = call->args.effective, .files = &engine->files };
+	struct show show = { .effective = call->args.effective,
+		.files = &engine->files,
+		.cgroup = &engine->cgroup };
 
 	*work -= RPC_WORK_REQUEST;
 	if (!api_find(call))

@@ -8,6 +8,9 @@
 
 #define HOLD_NOTICE "the daemon holds: it starts and stops nothing by itself; `start /` ends that"
 
+#define USAGE_NODES 256
+#define USAGE_WORK  8 /* as much as that many nodes without */
+
 /* Phases of both. */
 enum {
 	TREE_BEGIN,
@@ -80,6 +83,15 @@ status_begin(struct rpc_call *call)
 	return true;
 }
 
+/* Where it concerns few: of ten thousand it would take as long as ten thousand starts. */
+static bool
+status_has_usage(const struct rpc_call *call)
+{
+	return call->state.phase == TREE_RANGE
+	    ? call->state.count <= USAGE_NODES
+	    : core_count(call->session->engine->core) <= USAGE_NODES;
+}
+
 enum rpc_progress
 api_status(struct rpc_call *call, int *work)
 {
@@ -92,8 +104,10 @@ api_status(struct rpc_call *call, int *work)
 	if (state->phase == TREE_BEGIN && !status_begin(call))
 		return RPC_DONE;
 	view_begin(&view, call->session->engine);
+	view.with_usage = status_has_usage(call);
 	while (state->next != CORE_NONE) {
-		if (--*work < 0)
+		*work -= view.with_usage ? USAGE_WORK : 1;
+		if (*work < 0)
 			return RPC_MORE;
 		view_open(&view, state->next, out, &facts);
 		if (state->phase == TREE_WALK)

@@ -79,6 +79,8 @@ why_put_end(const struct why *why, struct buf *out)
 	} else {
 		pen_exit(&pen, end != NULL ? end->a : why->facts.status);
 	}
+	if (end != NULL && end->type == RECORD_EXITED && end->reason == REASON_OOM)
+		pen_text(&pen, ",\"oom\":true");
 	if (end != NULL && end->type == RECORD_EXITED)
 		pen_seconds(&pen, ",\"uptime_s\":", end->b);
 	pen_text(&pen, "}");

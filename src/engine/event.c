@@ -122,6 +122,8 @@ event_exited(struct pen *pen, const struct engine *engine, const struct image_ev
 {
 	(void)engine;
 	pen_exit(pen, event->a);
+	if (event->reason == REASON_OOM)
+		pen_text(pen, ",\"oom\":true");
 	pen_seconds(pen, ",\"uptime_s\":", event->b);
 }
 

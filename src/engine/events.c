@@ -178,7 +178,8 @@ line_exited(const struct engine *engine, const struct image_event *event, char *
 		    names_signal_text(WTERMSIG(status)), WCOREDUMP(status) ? " (core dumped)" : "");
 	else
 		(void)snprintf(how, sizeof(how), "exited with status %d", WEXITSTATUS(status));
-	(void)snprintf(text, TEXT_SIZE, "%s after %s (start %u)", how, span_about(event->b, span),
+	(void)snprintf(text, TEXT_SIZE, "%s%s after %s (start %u)", how,
+	    event->reason == REASON_OOM ? " for want of memory" : "", span_about(event->b, span),
 	    event->incarnation);
 }
 

@@ -1,6 +1,7 @@
 #include "engine/exits.h"
 
 #include "engine/act.h"
+#include "engine/cgroup_tree.h"
 #include "engine/checkpoint.h"
 #include "engine/engine.h"
 #include "engine/hooks.h"
@@ -13,11 +14,14 @@
 #include "lib/sockmsg.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
-#define SHARE_US 1000 /* of a turn, for messages of up to 64 exits */
+#define SHELL_SIGNAL 128  /* sh(1): the status of who was killed by signal 0 */
+#define SHARE_US     1000 /* of a turn, for messages of up to 64 exits */
 
 /*
   * PID → node (or slot of a node's hooks), open addressing; empty where pid is 0. At most three
@@ -133,6 +137,15 @@ forget(struct exits *exits, uint32_t hole)
 
 /* ---- one exit ---- */
 
+/* Killed, or what a shell makes of it when one of its commands was. */
+static bool
+is_kill(int32_t status)
+{
+	return status != CORE_STATUS_UNKNOWN &&
+	    (WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status) - SHELL_SIGNAL) ==
+	    SIGKILL;
+}
+
 /* The end of the process in that slot, for the commit to come. */
 static void
 feed_end(struct exits *exits, uint32_t at, int32_t status)
@@ -147,8 +160,10 @@ feed_end(struct exits *exits, uint32_t at, int32_t status)
 	forget(exits, at);
 	if (hooks_has(engine->hooks, node))
 		event = hooks_ended(engine, node, status);
-	else
+	else {
 		notify_end(engine->notify, node);
+		event.oom = cgroup_tree_take_oom(engine->cgroups, node) && is_kill(status);
+	}
 	checkpoint_add_ended(engine->checkpoint, node);
 	engine_feed(engine, &event);
 }

@@ -7,6 +7,7 @@
 #include "engine/pen.h"
 #include "engine/process.h"
 #include "engine/spawn.h"
+#include "engine/usage.h"
 #include "lib/names.h"
 
 #include <unistd.h>
@@ -35,6 +36,19 @@ view_begin(struct view *view, const struct engine *engine)
 	view->wall_offset_ms = engine_wall_ms(view->now) - view->now;
 	view->ticks_now = process_ticks_now();
 	view->ticks_per_s = ticks_per_s > 0 ? (uint64_t)ticks_per_s : 100;
+}
+
+static void
+view_using(const struct view *view, struct pen *pen, uint32_t node)
+{
+	struct usage usage;
+
+	if (!usage_read(view->engine, node, &usage))
+		return;
+	pen_seconds(pen, ",\"using\":{\"cpu_s\":", (int64_t)usage.cpu_ms);
+	pen_number(pen, ",\"memory_bytes\":", usage.memory_bytes);
+	pen_number(pen, ",\"processes\":", usage.processes);
+	pen_text(pen, "}");
 }
 
 static void
@@ -159,6 +173,8 @@ view_open(struct view *view, uint32_t node, struct buf *out, struct core_view *f
 		pen_exit(&pen, facts->status);
 		view_usage(&pen, process);
 	}
+	if (child && view->with_usage && facts->has_process)
+		view_using(view, &pen, node);
 	if (facts->next_start != MONO_NEVER)
 		pen_seconds(&pen, ",\"next_start_in_s\":", facts->next_start - view->now);
 	if (facts->drained)

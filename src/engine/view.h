@@ -23,6 +23,7 @@ struct view {
 	mono_ms now;
 	int64_t wall_offset_ms; /* to be added to a mono_ms */
 	uint64_t ticks_now, ticks_per_s;
+	bool with_usage; /* what each child uses now: takes several files of each */
 };
 
 void view_begin(struct view *view, const struct engine *engine);

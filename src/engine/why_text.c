@@ -241,11 +241,11 @@ say_state(struct text *text)
 static bool
 is_told(const struct why *why)
 {
-	enum core_reason reason = why->facts.reason;
+	enum core_reason is = why->facts.reason;
 
 	return why->facts.state != STATE_STARTING &&
-	    (reason == REASON_EXITED || reason == REASON_ENDED_EARLY || reason == REASON_LOST ||
-		reason == REASON_NO_RESTART || reason == REASON_START_FAILED);
+	    (is == REASON_EXITED || is == REASON_ENDED_EARLY || is == REASON_OOM ||
+		is == REASON_LOST || is == REASON_NO_RESTART || is == REASON_START_FAILED);
 }
 
 static void

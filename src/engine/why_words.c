@@ -196,6 +196,10 @@ because_child_ended(const struct why *why, char out[WHY_PHRASE_SIZE])
 	because_end(why, end);
 	if (why->facts.reason == REASON_ENDED_EARLY)
 		snprintf(out, WHY_PHRASE_SIZE, "%.500s before it was ready", end);
+	else if (why->facts.reason == REASON_OOM)
+		snprintf(out, WHY_PHRASE_SIZE,
+		    "%.500s, after the kernel had killed for want of memory (memory_max of it or of what it is in, or the machine's)",
+		    end);
 	else if (why->facts.reason == REASON_NO_RESTART)
 		snprintf(out, WHY_PHRASE_SIZE, "%.500s, which is in no_restart_exit", end);
 	else
@@ -226,6 +230,7 @@ why_because(const struct why *why, char out[WHY_PHRASE_SIZE])
 	case REASON_EXITED:
 	case REASON_ENDED_EARLY:
 	case REASON_NO_RESTART:
+	case REASON_OOM:
 	case REASON_LOST:
 	case REASON_START_FAILED: because_child_ended(why, out); break;
 	case REASON_START_TIMEOUT:

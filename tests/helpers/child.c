@@ -162,6 +162,16 @@ do_stop_all(void)
 		kill(-1, SIGSTOP);
 }
 
+/* Becomes two as often as it may, and so do those, for ever; only for where something bounds them. */
+static void
+do_bomb(void)
+{
+	fflush(stdout);
+	for (;;)
+		if (fork() < 0)
+			usleep(1000);
+}
+
 static const struct verb {
 	const char *name;
 	void (*with)(const char *value); /* takes one argument */
@@ -179,6 +189,7 @@ static const struct verb {
 	{ "env", NULL, do_env },
 	{ "self", NULL, do_self },
 	{ "stop-all", NULL, do_stop_all },
+	{ "bomb", NULL, do_bomb },
 };
 
 int

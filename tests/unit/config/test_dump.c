@@ -335,6 +335,8 @@ put_value(struct maker *maker, const struct keys_key *key, struct buf *text)
 	static const char *const failures[] = { "78", "255", "SIGKILL", "1" };
 	static const char *const names[] = { "0", "1", "65534" };
 	static const char *const limits[] = { "0", "7", "infinity", "1:2", "0:infinity", "1s:1h" };
+	static const char *const mosts[] = { "1", "700", "infinity" };
+	static const char *const cgroups[] = { "none", "/sys/fs/cgroup/x" };
 	static const char *const cpus[] = { "0", "1-3, 8", "1023", "7 5-6,1", "0-1023" };
 	static const char *const addresses[] = { "tcp:80", "udp:[::1]:%i", "unix:/x",
 		"unix:/y:0600::0" };
@@ -366,6 +368,10 @@ put_value(struct maker *maker, const struct keys_key *key, struct buf *text)
 	case TYPE_NAME: buf_puts(text, PICK(maker, names)); break;
 	case TYPE_NAMES: put_list(maker, names, 3, text); break;
 	case TYPE_LIMIT: buf_puts(text, PICK(maker, limits)); break;
+	case TYPE_MOST:
+		buf_puts(text, key->unit == UNIT_PERCENT ? "150%" : PICK(maker, mosts));
+		break;
+	case TYPE_CGROUP: buf_puts(text, PICK(maker, cgroups)); break;
 	case TYPE_CPUS: buf_puts(text, PICK(maker, cpus)); break;
 	case TYPE_CAPABILITIES: put_list(maker, capabilities, 4, text); break;
 	case TYPE_ADDRESSES: put_list(maker, addresses, 4, text); break;

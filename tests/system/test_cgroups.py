@@ -1,0 +1,191 @@
+"""What holds a child's processes together and bounds them: cgroups where there are some, else what is known of whom is left.
+
+On machines whose cgroups have no controllers the limits themselves are the business of tests/boot (case limits).
+"""
+
+import os
+import pathlib
+import shlex
+import signal
+import subprocess
+
+import pytest
+
+from conftest import COPPICECTL, HELPERS, process, until
+
+CHILD = HELPERS / "child"
+# Its own session, another in that, and one that has forgotten its parents: none is in the process group.
+ESCAPE = (
+    "setsid sh -c 'echo $$ > away; exec sleep 1000' & "
+    "setsid setsid sh -c 'echo $$ > twice; exec env -i sleep 1000' & "
+    "exec sleep 1000"
+)
+
+
+def own_cgroup():
+    """The directory of the cgroup that we are in, if others can be made in it."""
+    for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines():
+        before, _, after = line.partition(" - ")
+        if after.startswith("cgroup2 "):
+            root, point = before.split()[3:5]
+            path = next(x[3:] for x in pathlib.Path("/proc/self/cgroup").read_text().splitlines() if x.startswith("0::"))
+            if path.startswith(root.rstrip("/")):
+                return pathlib.Path(point + path[len(root.rstrip("/")):])
+    return None
+
+
+@pytest.fixture
+def cgroup():
+    """A cgroup for the daemon of the test."""
+    top = own_cgroup()
+    if top is None:
+        pytest.skip("no cgroups of version 2 here")
+    path = top / f"coppice-test-{os.getpid()}"
+    try:
+        path.mkdir()
+    except OSError as error:
+        pytest.skip(f"no cgroup can be made here: {error}")
+    yield path
+    (path / "cgroup.kill").write_text("1")  # those that a test has left on purpose
+
+    def gone():
+        for below in sorted(path.rglob("*/"), key=lambda p: -len(p.parts)):
+            try:
+                below.rmdir()
+            except OSError:
+                pass
+        try:
+            path.rmdir()
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return True
+    until("the cgroup is empty", gone)
+
+
+def pids(path):
+    return [int(x) for x in (path / "cgroup.procs").read_text().split()]
+
+
+def number(d, name):
+    path = d.dir / name
+    return int(until(name, lambda: path.exists() and path.read_text().strip()))
+
+
+def alive(pid):
+    found = process(pid)
+    return found is not None and not found.zombie
+
+
+def escaping(daemon, keys="", coppice=""):
+    d = daemon(start=False)
+    (d.dir / "escape").write_text(ESCAPE)
+    d.write_config(f"[child:one]\ncommand = sh escape\nlog = null\n{keys}\n", coppice)
+    d.start()
+    return d, number(d, "away"), number(d, "twice")
+
+
+def test_mirror(daemon, cgroup):
+    """The tree as directories; each child from its first instruction on in its own; nothing is left in the end."""
+    d = daemon("[supervisor:shop]\n[child:shop/web]\ncommand = sleep 1000\ninstances = 2\n[child:one]\ncommand = sleep 1000\n",
+               f"cgroup_root = {cgroup}")
+    until("it runs", lambda: d.node("/")["state"] == "running")
+    home, = cgroup.glob("coppice.*")
+    assert pids(home / "tree/shop.n/web@2.n") == [d.node("shop/web@2")["pid"]]
+    assert pids(home / "tree/one.n") == [d.node("one")["pid"]]
+    ping = d.call("ping")
+    assert sorted(pids(home / "self")) == sorted([ping["pid"], ping["engine_pid"]])
+    d.call("stop", path="shop", wait=True)
+    until("what is down has none", lambda: not (home / "tree/shop.n").exists())
+    d.call("start", path="shop", wait=True)
+    assert pids(home / "tree/shop.n/web@1.n") == [d.node("shop/web@1")["pid"]]
+    os.kill(ping["engine_pid"], signal.SIGKILL)
+    until("another engine", lambda: d.call("ping")["engine_pid"] != ping["engine_pid"])
+    d.call("restart", path="one", wait=True)
+    assert pids(home / "tree/one.n") == [d.node("one")["pid"]]
+    assert d.stop() == 0
+    assert not (home / "tree").exists()
+
+
+def test_nothing_outlives(daemon, cgroup):
+    """Who has gone to sessions of its own, and has no environment any more, goes with it, and is named (FIELD 2.C.8)."""
+    d, away, twice = escaping(daemon, coppice=f"cgroup_root = {cgroup}")
+    d.call("stop", path="one", wait=True)
+    until("both are gone", lambda: not alive(away) and not alive(twice))
+    until("the log names them", lambda: f"{twice} (sleep)" in d.log() and f"{away} (sleep)" in d.log())
+
+
+def test_again_and_again(daemon, cgroup):
+    """Linux 6.14 kills what is cloned into a cgroup in which others were killed: a restart has to do it otherwise."""
+    d, away, twice = escaping(daemon, coppice=f"cgroup_root = {cgroup}")
+    for _ in range(5):
+        d.call("restart", path="one", wait=True)
+        pid = d.node("one")["pid"]
+        assert pathlib.Path(f"/proc/{pid}/cgroup").read_text().strip().endswith("/tree/one.n")
+    assert d.node("one")["restarts"] == 0
+    assert not alive(away) and not alive(twice)
+
+
+def test_killed_engine_kills_too(daemon, cgroup):
+    """What is to be killed stands in the checkpoint: the next engine does it if this one cannot."""
+    d, away, twice = escaping(daemon, "restart = temporary", coppice=f"cgroup_root = {cgroup}")
+    engine, pid = d.call("ping")["engine_pid"], d.node("one")["pid"]
+    os.kill(engine, signal.SIGSTOP)
+    os.kill(pid, signal.SIGKILL)
+    os.kill(engine, signal.SIGKILL)
+    until("all are gone", lambda: not alive(away) and not alive(twice))
+
+
+@pytest.mark.parametrize("mode", ["group", "process"])
+def test_less_is_killed(daemon, cgroup, mode):
+    """kill_mode = group leaves who is in another one, process everybody."""
+    d = daemon(start=False)
+    (d.dir / "escape").write_text("sleep 1000 & echo $! > near; " + ESCAPE)
+    d.write_config(f"[child:one]\ncommand = sh escape\nlog = null\nkill_mode = {mode}\n", f"cgroup_root = {cgroup}")
+    d.start()
+    near, away = number(d, "near"), number(d, "away")
+    d.call("stop", path="one", wait=True)
+    if mode == "group":
+        until("its group is gone", lambda: not alive(near))
+    assert alive(away) and alive(near) == (mode == "process")
+
+
+def test_none(daemon):
+    """Without cgroups: one line, `show --effective` tells of limits, all else works."""
+    d = daemon("[child:one]\ncommand = sleep 1000\nmemory_max = 100M\npids_max = 7\n", "cgroup_root = none")
+    until("the line", lambda: "not in force here: memory_max of one, pids_max of one (cgroup_root = none)" in d.log())
+    until("it runs", lambda: d.node("one")["state"] == "running")
+    shown = d.call("show", path="one", effective=True)["values"]["pids_max"]
+    assert shown["value"] == "7" and shown["not_in_force"] == "no cgroups: cgroup_root = none"
+
+
+def test_no_controllers(daemon, cgroup):
+    if (cgroup / "cgroup.controllers").read_text().split():
+        pytest.skip("there are controllers here; tests/boot has this machine's opposite")
+    d = daemon("[child:one]\ncommand = sleep 1000\ncpu_max = 50%\n", f"cgroup_root = {cgroup}")
+    until("the line", lambda: "not in force here: cpu_max of one (the cgroup that we are in has no controllers)" in d.log())
+    until("it runs", lambda: d.node("one")["state"] == "running")
+    shown = subprocess.run([COPPICECTL, "-s", d.socket, "show", "--effective", "one"], capture_output=True, text=True).stdout
+    assert "cpu_max" in shown and "not in force here: no controller \"cpu\"" in shown
+
+
+def test_wrong_root(daemon):
+    """A cgroup_root that is none is said, and that is all."""
+    d = daemon("[child:one]\ncommand = sleep 1000\n", "cgroup_root = /tmp")
+    until("the line", lambda: "no cgroups: /tmp is no cgroup of version 2" in d.log())
+    until("it runs", lambda: d.node("one")["state"] == "running")
+
+
+def test_usage(daemon, cgroup):
+    """All processes of a child count."""
+    d, _, _ = escaping(daemon, coppice=f"cgroup_root = {cgroup}")
+    until("three processes", lambda: d.node("one")["using"]["processes"] == 3)
+    using = d.node("one")["using"]
+    assert using["memory_bytes"] > 100000 and using["cpu_s"] < 10
+
+
+def test_usage_without(daemon):
+    d = daemon("[child:one]\ncommand = sleep 1000\n", "cgroup_root = none")
+    until("it runs", lambda: d.node("one")["state"] == "running")
+    assert d.node("one")["using"]["processes"] == 1
