@@ -198,7 +198,9 @@ stop_one(struct core *core, uint32_t supervisor, uint32_t id)
 	enum core_reason reason =
 	    all ? REASON_SUPERVISOR : (enum core_reason)super_get(core, supervisor)->end_reason;
 
-	queue_remove(core, id, all ? UINT8_MAX : PENDING_FAILURE | PENDING_SIGNIFICANT);
+	queue_remove(core, id, all ? UINT8_MAX : PENDING_FAILURE);
+	if (!all && super_get(core, supervisor)->set_goal == GOAL_RESTARTING)
+		queue_remove(core, id, PENDING_SIGNIFICANT); /* it did not end for good */
 	node_stop(core, id, all ? GOAL_STOPPED : member_goal(core, supervisor, id), reason, false);
 	if (!node_is_down(core, id))
 		join_turn(core, supervisor, id);

@@ -245,6 +245,29 @@ test_an_escalation_after_an_automatic_shutdown_is_exit_70(void **state)
 	world_end(world);
 }
 
+/* It has ended for good, whatever becomes of its siblings. */
+static void
+test_one_that_ended_before_its_set_is_given_up(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { s transient all 0/5s limit=give_up auto=any "
+				       "{ a; b transient significant ready=exit lives=1s:0 } }");
+
+	(void)state;
+	world_exit(world, "a"); /* waits until b is ready, or done */
+	world_advance(world, 1000);
+	expect_why(world, "a", STATE_FAILED, REASON_GIVEN_UP);
+	expect_why(world, "s", STATE_FINISHED, REASON_AUTO_SHUTDOWN);
+	world_end(world);
+	/* unless it is restarted with them */
+	world = world_of("/ one 9/60s { s transient all 9/60s auto=any "
+			 "{ a delay=1s; b transient significant ready=exit lives=1s:0 } }");
+	world_exit(world, "a");
+	world_advance(world, 1000);
+	expect_why(world, "b", STATE_RESTARTING, REASON_GROUP);
+	expect_state(world, "s", STATE_RUNNING);
+	world_end(world);
+}
+
 int
 main(void)
 {
@@ -264,6 +287,7 @@ main(void)
 		cmocka_unit_test(test_a_lost_status_is_exit_70),
 		cmocka_unit_test(test_an_end_without_a_status_is_exit_70),
 		cmocka_unit_test(test_a_failed_start_after_an_end_is_exit_70),
+		cmocka_unit_test(test_one_that_ended_before_its_set_is_given_up),
 		cmocka_unit_test(test_an_escalation_after_an_automatic_shutdown_is_exit_70),
 	};
 
