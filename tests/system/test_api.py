@@ -71,6 +71,8 @@ start_timeout = infinity
 
 [child:deaf]
 command = /bin/sh -c 'trap "" TERM; echo up > deaf; while :; do sleep 0.05; done'
+stop_command = /bin/sleep 1000
+hook_timeout = 1m
 stop = TERM infinity
 
 [child:many]
@@ -260,7 +262,7 @@ def test_schemas_are_schemas(tree):
 def test_every_state_reads_as_its_schema_says(tree):
     ask = Checked(tree)
     nodes = read_all(ask)
-    assert nodes["deaf"]["state"] == "stopping" and nodes["full/bad"]["reason"] == "limit"
+    assert nodes["deaf"]["state"] == "stopping" and nodes["deaf"]["hook"] == "stop_command" and nodes["full/bad"]["reason"] == "limit"
     assert nodes["lost/good"]["reason"] == "given_up" and nodes["over"]["reason"] == "intensity"
     missing = set(ask.defs["node"]["properties"]) - {name for what, name in ask.seen if what == "member"} - {
         "status_text", "reloading", "drained"}  # tested where they come from
