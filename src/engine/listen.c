@@ -382,7 +382,7 @@ add_children(struct listen *listen)
 		children += sockets_of(engine, node) > 0;
 		sockets += sockets_of(engine, node);
 	}
-	if (children == 0)
+	if (children == 0 || sockets == 0)
 		return 0;
 	listen->children = calloc(children, sizeof(*listen->children));
 	listen->sockets = calloc(sockets, sizeof(*listen->sockets));

@@ -86,16 +86,17 @@ open_inet(const struct address *address, int family)
 /* --- UNIX sockets ----------------------------------------------------------------------------- */
 
 static void
-make_directories(const char *path)
+make_directories(const char path[ADDRESS_PATH_SIZE])
 {
 	char prefix[ADDRESS_PATH_SIZE];
 
-	for (size_t i = 0; path[i] != '\0'; i++) {
-		prefix[i] = '\0';
+	memcpy(prefix, path, sizeof(prefix));
+	for (char *slash = strchr(prefix + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
 		/* that one cannot be made is told by bind */
-		if (path[i] == '/' && i > 0 && mkdir(prefix, DIRECTORY_MODE) == 0)
+		if (mkdir(prefix, DIRECTORY_MODE) == 0)
 			(void)chmod(prefix, DIRECTORY_MODE);
-		prefix[i] = path[i];
+		*slash = '/';
 	}
 }
 

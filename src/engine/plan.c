@@ -88,7 +88,7 @@ lay_out_commands(struct room *room, struct child_plan *plan, const struct spawn_
 
 static void
 copy_request(struct room *room, struct child_plan *plan, const struct spawn_request *from,
-    const char **vectors[2], const struct contract *contract, gid_t *groups, int *sockets)
+    const char **vectors[2], const struct contract *contract, gid_t *groups)
 {
 	struct spawn_request copy = *from;
 
@@ -105,14 +105,21 @@ copy_request(struct room *room, struct child_plan *plan, const struct spawn_requ
 	copy.contract.env_file = room_text(room, from->contract.env_file);
 	copy.groups = groups;
 	copy.listen = NULL;
-	copy.sockets = sockets;
+	copy.sockets = NULL;
 	if (room->base == NULL)
 		return;
 	if (from->group_count > 0)
 		memcpy(groups, from->groups, from->group_count * sizeof(*groups));
-	if (from->socket_count > 0)
-		memcpy(sockets, from->sockets, from->socket_count * sizeof(*sockets));
 	plan->request = copy;
+}
+
+static int *
+copy_sockets(struct room *room, const struct spawn_request *request)
+{
+	size_t size = request->socket_count * sizeof(int);
+	int *copy = room_take(room, size);
+
+	return copy != NULL && size > 0 ? memcpy(copy, request->sockets, size) : NULL;
 }
 
 static void
@@ -122,6 +129,7 @@ sort_kept(struct child_plan *plan)
 	uint32_t count = 0;
 
 	must(request->socket_count <= SPAWN_MAX_SOCKETS);
+	must(request->socket_count == 0 || request->sockets != NULL);
 	for (uint32_t i = 0; i < request->socket_count + (request->ready_number != 0); i++) {
 		int fd = i < request->socket_count ? request->sockets[i] : request->ready_fd;
 		uint32_t at = count++;
@@ -151,8 +159,10 @@ plan_lay_out(struct child_plan *plan, const struct spawn_request *request, bool 
 		vectors[1] = room_vector(&room, request->envp);
 		contract_copy(&room, &contract);
 		groups = room_take(&room, request->group_count * sizeof(*groups));
-		sockets = room_take(&room, request->socket_count * sizeof(*sockets));
-		copy_request(&room, plan, request, vectors, &contract, groups, sockets);
+		sockets = copy_sockets(&room, request);
+		copy_request(&room, plan, request, vectors, &contract, groups);
+		if (sockets != NULL)
+			plan->request.sockets = sockets;
 	} else if (memory != NULL) {
 		plan->request = *request;
 	}
