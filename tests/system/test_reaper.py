@@ -522,7 +522,7 @@ if generation == 1:
     drop("never")
 elif generation == 2:
     commit_and_recover()
-    for i in range(70):
+    for i in range(1030):
         store(f"k{i}", memory(b"x"))
     link.send(b"???")
     link.send(struct.pack("HHI16s", STORE, 0, 0, b"no descriptor"))
@@ -538,10 +538,10 @@ os.kill(os.getpid(), 9)
     kept = {"one": "uno", "three": "3", "fifteen-bytes-!": "15"}
     assert world.told("content")["content"] == kept
     third = world.told("content")
-    assert third["content"] == dict(kept, **{f"k{i}": "x" for i in range(61)})
-    assert world.log().count("No space left") == 9, "64 are kept"
+    assert third["content"] == dict(kept, **{f"k{i}": "x" for i in range(1021)})
+    assert world.log().count("No space left") == 9, "1024 are kept"
     own = 7  # the standard three, signalfd, two ends of the link, the engine's pidfd
-    eventually(lambda: len(os.listdir(f"/proc/{world.reaper}/fd")) == own + 64)
+    eventually(lambda: len(os.listdir(f"/proc/{world.reaper}/fd")) == own + 1024)
 
 
 # --- leaving -----------------------------------------------------------------------------------------------------
