@@ -322,8 +322,7 @@ def test_starts_that_cannot_even_be_killed(daemon):
         d.wait_node("log", state="restarting", start_error=lambda error: error and error["error"] == "ETIMEDOUT")
         node = d.wait_node("hung@12", state="restarting", streak=lambda n: n >= 3)
         assert node["start_error"] == {"step": "starting it took too long and was given up", "error": "ETIMEDOUT"}
-        stuck = {one.pid for one in d.children() if one.half_made}
-        assert len(stuck) == 14 and all(killed(pid) for pid in stuck)
+        stuck = until(f"14 that are killed and stay: {d.children()}", lambda: all_killed(d, 14))
         assert_lively(d, "steady")
         assert_lively(d, "threaded")
         began = time.monotonic()
@@ -339,6 +338,12 @@ def test_starts_that_cannot_even_be_killed(daemon):
         assert time.monotonic() - began < 3
         end()
         until("the end of those", lambda: not d.family())
+
+
+def all_killed(d, count):
+    """The half-made children, once there are so many and KILL waits for each."""
+    pids = {one.pid for one in d.children() if one.half_made}
+    return len(pids) == count and all(killed(pid) for pid in pids) and pids
 
 
 def killed(pid):
