@@ -7,6 +7,7 @@
 #include "engine/events.h"
 #include "engine/exits.h"
 #include "engine/hooks.h"
+#include "engine/leftovers.h"
 #include "engine/listen.h"
 #include "engine/notify.h"
 #include "engine/process.h"
@@ -253,6 +254,12 @@ make(struct act *act, const struct job *start)
 		answer_failed(act, start->slot, start->incarnation, STEP_CGROUP, -error);
 		return;
 	}
+	if (request.cgroup == 0 && !hooks_has(engine->hooks, start->slot))
+		error = leftovers_mark(engine->leftovers, start->slot, &request);
+	if (error) {
+		answer_failed(act, start->slot, start->incarnation, STEP_PREPARE, -error);
+		return;
+	}
 	if (!hooks_has(engine->hooks, start->slot))
 		error = listen_begin(engine->listen, &request);
 	if (error) {
@@ -459,6 +466,7 @@ act_some(struct act *act, int64_t share_us)
 
 	signal_some(act, span_mono_now_us() + share_us);
 	starts = start_some(act, span_mono_now_us() + share_us);
+	starts = leftovers_some(act->engine->leftovers) || starts;
 	return cgroup_tree_some(act->engine->cgroups) || starts || act->signals.count;
 }
 

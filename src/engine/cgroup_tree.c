@@ -6,6 +6,7 @@
 #include "engine/cgroup_report.h"
 #include "engine/checkpoint.h"
 #include "engine/engine.h"
+#include "engine/leftovers.h"
 #include "engine/process.h"
 #include "lib/fd.h"
 #include "lib/log.h"
@@ -321,8 +322,11 @@ kill_tree(void *context, uint32_t node)
 {
 	struct engine *engine = context;
 
-	if (engine->cgroups != NULL)
-		cgroup_tree_kill(engine->cgroups, node);
+	if (engine->cgroups == NULL)
+		return;
+	cgroup_tree_kill(engine->cgroups, node);
+	if ((engine->cgroups->flags[node] & MADE) == 0)
+		leftovers_look(engine->leftovers);
 }
 
 void
@@ -540,10 +544,10 @@ cgroup_tree_new(struct engine *engine)
 		return NULL;
 	}
 	add_up(tree);
-	if (engine->generation > 1)
-		assume_made(tree);
-	else
+	if (engine->generation == 1)
 		cgroup_report(engine);
+	else if (engine->cgroup.tree >= 0)
+		assume_made(tree);
 	return tree;
 }
 

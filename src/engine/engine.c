@@ -8,6 +8,7 @@
 #include "engine/events.h"
 #include "engine/exits.h"
 #include "engine/hooks.h"
+#include "engine/leftovers.h"
 #include "engine/listen.h"
 #include "engine/load.h"
 #include "engine/loop.h"
@@ -157,10 +158,11 @@ make_parts(struct engine *engine, const struct arguments *arguments, int listene
 	engine->orphaned = orphaned_new(engine);
 	engine->notify = engine->loop ? notify_new(engine) : NULL;
 	engine->cgroups = cgroup_tree_new(engine);
+	engine->leftovers = leftovers_new(engine);
 	engine->listen = engine->loop ? listen_new(engine, arguments) : NULL;
 	engine->driver = engine->loop ? loop_new(engine) : NULL;
 	if (engine->spawner && engine->act && engine->exits && engine->orphaned && engine->notify &&
-	    engine->listen && engine->cgroups && engine->driver)
+	    engine->listen && engine->cgroups && engine->leftovers && engine->driver)
 		engine->control = control_new(engine, listener);
 	if (engine->control)
 		return 0;
@@ -366,6 +368,7 @@ free_all(struct engine *engine)
 	loop_free(&engine->driver);
 	notify_free(&engine->notify);
 	listen_free(&engine->listen);
+	leftovers_free(&engine->leftovers);
 	cgroup_tree_free(&engine->cgroups);
 	cgroup_close(&engine->cgroup);
 	exits_free(&engine->exits);

@@ -22,6 +22,7 @@ struct cgroup_tree;
 struct checkpoint;
 struct control;
 struct exits;
+struct leftovers;
 struct listen;
 struct hooks;
 
@@ -58,6 +59,7 @@ struct engine {
 	struct listen *listen; /* listen.h */
 	struct cgroup cgroup;  /* where ours are */
 	struct cgroup_tree *cgroups;
+	struct leftovers *leftovers;
 	struct rlimit files; /* RLIMIT_NOFILE for children: what coppiced was started with */
 	int specs;           /* the product of compile, a memory file */
 	bool is_command;     /* the tree is a command line's: its end is ours (coppiced(8)) */

@@ -189,3 +189,59 @@ def test_usage_without(daemon):
     d = daemon("[child:one]\ncommand = sleep 1000\n", "cgroup_root = none")
     until("it runs", lambda: d.node("one")["state"] == "running")
     assert d.node("one")["using"]["processes"] == 1
+
+
+# --- without cgroups
+
+
+def test_adopted(daemon):
+    """Who has gone to a session of its own is known by its environment; who has none any more is named and left alone (FIELD 2.C.8)."""
+    d, away, twice = escaping(daemon, coppice="cgroup_root = none")
+    pid = d.node("one")["pid"]
+    try:
+        d.call("stop", path="one", wait=True)
+        until("the one is gone", lambda: not alive(away))
+        until("both are named", lambda: f"one: left over, and killed: {away} (sleep)" in d.log()
+              and f"left alone: {twice} (sleep)" in d.log())
+        assert alive(twice) and not alive(pid)
+        assert d.log().count(f"({twice}") <= 1
+    finally:
+        os.kill(twice, signal.SIGKILL)
+
+
+def test_adopted_of_the_living(daemon):
+    """What a living child has sent away stays, whoever else ends; in a burst too."""
+    d = daemon(start=False)
+    (d.dir / "escape").write_text(ESCAPE.replace("env -i ", ""))
+    d.write_config("[supervisor:/]\nintensity = 65535\n[child:one]\ncommand = sh escape\nlog = null\n"
+                   "[child:two]\ncommand = sh -c 'setsid sleep 1001 & echo $! >> gone; exec sleep 0.02'\nlog = null\nbackoff = none\n", "cgroup_root = none")
+    d.start()
+    away, twice = number(d, "away"), number(d, "twice")
+    until("twenty ends", lambda: d.node("two")["restarts"] >= 20)
+    d.call("stop", path="two", wait=True)
+    until("all that two had left are gone", lambda: not any(alive(int(x)) for x in (d.dir / "gone").read_text().split()))
+    assert alive(away) and alive(twice)
+    d.call("restart", path="one", wait=True)
+    until("now they have gone", lambda: not alive(away) and not alive(twice))
+
+
+def test_adopted_survive_an_engine(daemon):
+    """A new engine looks for what was left when there was none."""
+    d, away, _ = escaping(daemon, "restart = temporary", coppice="cgroup_root = none\n")
+    engine, pid = d.call("ping")["engine_pid"], d.node("one")["pid"]
+    os.kill(engine, signal.SIGSTOP)
+    os.kill(pid, signal.SIGKILL)
+    os.kill(engine, signal.SIGKILL)
+    until("it is gone", lambda: not alive(away))
+
+
+def test_adopted_left(daemon):
+    """kill_mode = group leaves those."""
+    d, away, twice = escaping(daemon, "kill_mode = group", coppice="cgroup_root = none")
+    try:
+        d.call("stop", path="one", wait=True)
+        d.call("start", path="one", wait=True)
+        assert alive(away)
+    finally:
+        os.kill(away, signal.SIGKILL)
+        os.kill(twice, signal.SIGKILL)
