@@ -12,24 +12,26 @@
 #include <sys/syscall.h>
 
 #define MOST_GROUPS 64 /* that are compared */
+#define OPEN_TRIES  100
 
 /* --- how much it gets --- */
 
 /*
  * A file under /proc/self is root's while we are not dumpable (engine.c), so that only root can open
  * it. Who is not has nobody to hide the memory from in that moment: the same user's processes
- * alone could look, and this one is still ours.
+ * alone could look, and this one is still ours. Others that are made at the same time do so too, with
+ * the same memory, and may hide it between our calls: hence more tries.
  */
 STEP_IN_CHILD
 open_own(const char *path)
 {
 	long fd = raw(SYS_openat, AT_FDCWD, address(path), O_WRONLY | O_CLOEXEC, 0);
 
-	if (fd != -EACCES || raw(SYS_prctl, PR_GET_DUMPABLE, 0, 0, 0) != 0)
-		return fd;
-	(void)raw(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0);
-	fd = raw(SYS_openat, AT_FDCWD, address(path), O_WRONLY | O_CLOEXEC, 0);
-	(void)raw(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0);
+	for (int left = OPEN_TRIES; fd == -EACCES && left > 0; left--) {
+		(void)raw(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0);
+		fd = raw(SYS_openat, AT_FDCWD, address(path), O_WRONLY | O_CLOEXEC, 0);
+		(void)raw(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0);
+	}
 	return fd;
 }
 

@@ -8,6 +8,7 @@
 #include "spawning.h"
 
 #include <errno.h>
+#include <ev.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
@@ -310,6 +311,47 @@ test_ourselves_need_nothing(void **state)
 	reaped_run(needs_nothing, &asks[1]);
 }
 
+/*
+ * Who is not root shows the engine's memory to its own user for a moment, and others that are made
+ * at the same time do so too.
+ */
+static void
+shows_itself(const void *argument)
+{
+	const char *argv[] = { reaped_child(), "exit", "0", NULL };
+	struct spawn_request request = spawning_request(1, argv), other;
+
+	(void)argument;
+	check(geteuid() != 0 ||
+	    setresuid(SPAWNING_STRANGER, SPAWNING_STRANGER, SPAWNING_STRANGER) == 0);
+	check(prctl(PR_SET_DUMPABLE, 0) == 0);
+	strcpy(request.contract.oom_score_adj, "1000");
+	request.contract.oom_score_adj_len = 4;
+	other = request;
+	other.node = 0;
+	other.directory = "/"; /* by a thread */
+	spawning_open();
+	for (int round = 0; round < 100; round++) {
+		spawning.done[0] = false;
+		check(!spawn_start(spawning.spawner, &other, &spawning.process[0]));
+		while (!spawning.done[0]) {
+			check(spawn_start(spawning.spawner, &request, &spawning.process[1]));
+			check(spawning.process[1].step == STEP_NONE);
+			ev_run(spawning.loop, EVRUN_NOWAIT);
+		}
+		check(spawning.process[0].step == STEP_NONE);
+	}
+	check(prctl(PR_GET_DUMPABLE) == 0);
+	spawning_close();
+}
+
+static void
+test_made_at_the_same_time(void **state)
+{
+	(void)state;
+	reaped_run(shows_itself, NULL);
+}
+
 static bool
 has_row(const char *name, size_t len)
 {
@@ -360,6 +402,7 @@ main(void)
 		cmocka_unit_test(test_every_row_fails),
 		cmocka_unit_test(test_ambient_fails),
 		cmocka_unit_test(test_ourselves_need_nothing),
+		cmocka_unit_test(test_made_at_the_same_time),
 		cmocka_unit_test(test_every_row_is_here),
 	};
 
