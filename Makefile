@@ -126,7 +126,7 @@ help:
 #: check-otp       compare the core with Erlang's supervisor (erlang-base): CHECK_OTP=5000 random scenarios of SEED=1
 #: check-asan      check with the address and undefined behaviour sanitizers, in $(BUILD)-asan
 #: check-valgrind  unit tests under valgrind
-#: check-boot      boot machines in QEMU with coppiced as their first process, and look at limits there
+#: check-boot      boot machines in QEMU with coppiced as their first process; limits by cgroup are tested there too
 #: mutate          break src/core in 200 ways and report which test notices; before landing, 5 minutes
 #: sim             the simulator: random trees and failures for SECONDS=60, from SEED=1 on
 #: coverage        lines of src/core and cells of its state tables that unit tests and simulator reach; fails below 95 %
