@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /*
@@ -26,9 +27,11 @@
 struct listen_socket {
 	struct ev_io readable;
 	struct address address;
-	char *text; /* for people */
-	int fd;     /* -1: it could not be opened */
-	int error;  /* that has been told of; 0: none */
+	char *text;   /* for people */
+	int fd;       /* -1: it could not be opened */
+	dev_t device; /* of a UNIX socket: its file, so that nobody else's is removed … */
+	ino_t inode;  /* … 0: not known */
+	int error;    /* that has been told of; 0: none */
 };
 
 struct listen_child {
@@ -130,6 +133,21 @@ tell(const struct listen_child *child, struct listen_socket *socket, int error)
 	socket->error = error;
 }
 
+/*
+ * What is there now. As of the control socket (engine/listener), nothing tells cheaply which file a
+ * socket that was taken over was bound to.
+ */
+static void
+note_file(struct listen_socket *socket)
+{
+	struct stat st;
+	bool found = socket->address.kind == ADDRESS_UNIX &&
+	    lstat(socket->address.path, &st) == 0 && S_ISSOCK(st.st_mode);
+
+	socket->device = found ? st.st_dev : 0;
+	socket->inode = found ? st.st_ino : 0;
+}
+
 static int
 open_socket(struct listen_child *child, struct listen_socket *socket)
 {
@@ -140,6 +158,8 @@ open_socket(struct listen_child *child, struct listen_socket *socket)
 		error = store(child->listen, socket);
 	if (error != 0)
 		fd_close(&socket->fd);
+	else
+		note_file(socket);
 	tell(child, socket, error);
 	return error;
 }
@@ -406,6 +426,7 @@ open_all(struct listen *listen, const struct arguments *arguments)
 			socket->fd = take_kept(arguments, &socket->address);
 			if (socket->fd >= 0)
 				listen->stored++;
+			note_file(socket);
 			if (socket->fd >= 0 && fd_move_above(&socket->fd, LISTEN_OPEN_LOWEST) == 0)
 				continue;
 			fd_close(&socket->fd);
@@ -436,9 +457,14 @@ listen_new(struct engine *engine, const struct arguments *arguments)
 void
 listen_leave(struct listen *listen)
 {
-	for (uint32_t i = 0; i < listen->socket_count; i++)
-		if (listen->sockets[i].fd >= 0 && listen->sockets[i].address.kind == ADDRESS_UNIX)
-			(void)unlink(listen->sockets[i].address.path); /* gone is as good */
+	for (uint32_t i = 0; i < listen->socket_count; i++) {
+		struct listen_socket *socket = &listen->sockets[i], there = *socket;
+
+		note_file(&there);
+		if (socket->fd >= 0 && there.inode != 0 && there.inode == socket->inode &&
+		    there.device == socket->device)
+			(void)unlink(socket->address.path); /* gone is as good */
+	}
 }
 
 void

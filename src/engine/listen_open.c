@@ -85,19 +85,20 @@ open_inet(const struct address *address, int family)
 
 /* --- UNIX sockets ----------------------------------------------------------------------------- */
 
+/* Not by chmod: others may be able to put something else in the place of the path. */
 static void
 make_directories(const char path[ADDRESS_PATH_SIZE])
 {
 	char prefix[ADDRESS_PATH_SIZE];
+	mode_t umask_before = umask(0);
 
 	memcpy(prefix, path, sizeof(prefix));
 	for (char *slash = strchr(prefix + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
-		/* that one cannot be made is told by bind */
-		if (mkdir(prefix, DIRECTORY_MODE) == 0)
-			(void)chmod(prefix, DIRECTORY_MODE);
+		(void)mkdir(prefix, DIRECTORY_MODE); /* that it cannot be made is told by bind */
 		*slash = '/';
 	}
+	(void)umask(umask_before);
 }
 
 /* Removes a socket that nobody is behind any more; 0 also when there is nothing. */
@@ -153,10 +154,12 @@ give_away(const struct address *address)
 	fd = open(address->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &st) != 0 || fchownat(fd, "", uid, gid, AT_EMPTY_PATH) != 0)
+	if (fstat(fd, &st) != 0)
 		error = -errno;
-	else if (!S_ISSOCK(st.st_mode))
+	else if (!S_ISSOCK(st.st_mode) || st.st_uid != geteuid() || st.st_nlink != 1)
 		error = -EEXIST;
+	else if (fchownat(fd, "", uid, gid, AT_EMPTY_PATH) != 0)
+		error = -errno;
 	fd_close(&fd);
 	return error;
 }

@@ -168,6 +168,21 @@ def test_unix(daemon):
     assert not any((one.dir / name).exists() for name in ("new/deep/s", "dead", "all"))
 
 
+def test_what_others_put_there_stays(daemon):
+    """Who has taken the file away and listens there now keeps it."""
+    one = daemon("", start=False)
+    one.write_config(child("a", f"unix:{one.dir}/s") + child("b", f"unix:{one.dir}/t"))
+    one.start().ready()
+    assert ask(one.dir / "s")["count"] == 1
+    (one.dir / "s").rename(one.dir / "old")
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(one.dir / "s"))
+        other.listen()
+        assert one.stop() == 0
+        assert (one.dir / "s").is_socket()
+    assert not (one.dir / "t").exists()
+
+
 def test_in_the_way(daemon):
     """What somebody else listens on is not taken: the start fails and says so, and goes on by itself once it is free."""
     one = daemon("", start=False)

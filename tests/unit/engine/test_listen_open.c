@@ -113,6 +113,8 @@ unix_mode(const void *argument)
 
 	(void)argument;
 	umask(077);
+	reaped_refuse(SYS_chmod, REAPED_ANY, 0, EPERM); /* whose path may lead elsewhere by then */
+	reaped_refuse(SYS_fchmodat, REAPED_ANY, 0, EPERM);
 	fd = listen_open(&address);
 	check(fd >= LISTEN_OPEN_LOWEST);
 	check(umask(022) == 077);
@@ -214,6 +216,34 @@ test_owner(void **state)
 	reaped_run(owner, NULL);
 }
 
+/* What somebody else has put there meanwhile is given to nobody. */
+static void
+changed(const void *argument)
+{
+	struct address address = unix_address("s", "::12345:23456");
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	int other = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct stat st;
+
+	(void)argument;
+	memcpy(to.sun_path, address.path, sizeof(to.sun_path));
+	check(bind(other, (const struct sockaddr *)&to, sizeof(to)) == 0);
+	close(other);
+	check(chown(address.path, 54321, 0) == 0);
+	reaped_refuse(SYS_unlink, REAPED_ANY, 0, 0); /* that is, they do nothing */
+	reaped_refuse(SYS_bind, REAPED_ANY, 0, 0);
+	check(listen_open(&address) == -EEXIST);
+	check(stat(address.path, &st) == 0 && st.st_uid == 54321 && st.st_gid == 0);
+}
+
+static void
+test_changed(void **state)
+{
+	(void)state;
+	reaped_needs_root();
+	reaped_run(changed, NULL);
+}
+
 int
 main(void)
 {
@@ -224,6 +254,7 @@ main(void)
 		cmocka_unit_test(test_in_the_way),
 		cmocka_unit_test(test_fails),
 		cmocka_unit_test(test_owner),
+		cmocka_unit_test(test_changed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
