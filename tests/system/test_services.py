@@ -5,6 +5,7 @@ root, and as the user that they are of. In a directory of their own, and on port
 import os
 import pathlib
 import pwd
+import random
 import re
 import shutil
 import signal
@@ -205,7 +206,7 @@ def test_postgresql(daemon, who):
 # Tables of its own only, and nothing of what a real one has in /run.
 OWN_CRON = """mount --make-rprivate / && mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /var/spool/cron && mkdir /var/spool/cron/crontabs &&
 mount -t tmpfs tmpfs /etc/cron.d && : >/run/crontab && mount --bind /run/crontab /etc/crontab &&
-echo "@reboot root touch $DIR/ran; exec sleep 1000" >/etc/cron.d/test && exec "$@"
+echo "@reboot root touch $DIR/ran; exec sleep $NAP" >/etc/cron.d/test && exec "$@"
 """
 
 
@@ -216,10 +217,11 @@ def test_cron(daemon):
     if subprocess.run(["unshare", "-m", "true"], check=False, capture_output=True).returncode != 0:
         pytest.skip("no namespace of mounts here")
     one = Service(daemon, "cron", "root", "root", {}, wrapper=["unshare", "-m", "sh", "-ec", OWN_CRON, "sh"])
-    one.d.env["DIR"] = str(one.dir)
+    nap = str(random.randrange(10**6, 10**9))  # no other test's
+    one.d.env |= {"DIR": str(one.dir), "NAP": nap}
     one.start()
     until("its job to have begun", (one.dir / "ran").exists)
-    job = until("its job", lambda: next((kid for kid in jobs() if kid.name == "sleep"), None))
+    job = until("its job", lambda: job_of(nap))
     one.kill()
     one.reload()
     assert process(job.pid) and not process(job.pid).zombie
@@ -230,11 +232,7 @@ def test_cron(daemon):
     one.stop("killed by SIGTERM")
 
 
-def jobs():
-    """cron gives its jobs an environment of their own: they are known by what they do."""
+def job_of(nap):
+    """cron gives its jobs an environment of their own: this one is known by what it does."""
     found = (process(int(entry)) for entry in os.listdir("/proc") if entry.isdigit())
-    return [one for one in found if one and one.name == "sleep" and not one.zombie and one.argv == ["sleep", "1000"] and not ours(one.pid)]
-
-
-def ours(pid):
-    return b"COPPICE_TEST=" in pathlib.Path(f"/proc/{pid}/environ").read_bytes()
+    return next((one for one in found if one and not one.zombie and one.argv == ["sleep", nap]), None)
