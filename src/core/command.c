@@ -80,7 +80,6 @@ run_restart(struct core *core, uint32_t id, bool group)
 		run_start(core, id);
 		return;
 	}
-	node_touch(core, id)->streak = 0;
 	if (group && id != CORE_ROOT)
 		failure_restart_group(core, id);
 	else
