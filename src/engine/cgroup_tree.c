@@ -26,7 +26,7 @@
 #define PATH_SIZE  (NODES_PATH_SIZE + 2 * DEPTH + 8)
 #define DEPTH      34
 #define OPEN_COUNT 256U /* directories that stay open, for what is restarted often … */
-#define OPEN_SHARE 32U  /* … and at most this part of all descriptors */
+#define OPEN_SHARE 64U  /* … and at most this part of all descriptors */
 #define A_TURN     16
 #define PATIENCE   24 /* rounds in which nothing could be removed */
 #define LOOK       0.02
@@ -50,7 +50,8 @@ struct cgroup_tree {
 	uint32_t *ooms; /* [node] processes killed for want of memory that are known */
 	struct {
 		uint32_t node;
-		int dir; /* -1: none */
+		int dir;    /* -1: none */
+		int events; /* its cgroup.events, once asked for; -1 */
 	} open[OPEN_COUNT];
 	unsigned open_count;
 	uint32_t *leaving, first, count; /* ring */
@@ -108,8 +109,10 @@ forget(struct cgroup_tree *tree, uint32_t node)
 {
 	unsigned at = node % tree->open_count;
 
-	if (tree->open[at].node == node)
+	if (tree->open[at].node == node) {
 		fd_close(&tree->open[at].dir);
+		fd_close(&tree->open[at].events);
+	}
 }
 
 static int
@@ -118,6 +121,7 @@ remember(struct cgroup_tree *tree, uint32_t node, int dir)
 	unsigned at = node % tree->open_count;
 
 	fd_close(&tree->open[at].dir);
+	fd_close(&tree->open[at].events);
 	tree->open[at].node = node;
 	tree->open[at].dir = dir;
 	return dir;
@@ -297,6 +301,24 @@ cgroup_tree_doubt(struct cgroup_tree *tree, uint32_t node)
 
 /* ---- killing ---- */
 
+/* Of one that is open: asked at each end of a child, so it must not cost much. */
+static bool
+is_empty(struct cgroup_tree *tree, unsigned at)
+{
+	int *events = &tree->open[at].events;
+	char text[128];
+	uint64_t populated = 1;
+	ssize_t len;
+
+	if (*events < 0)
+		*events = openat(tree->open[at].dir, "cgroup.events", O_RDONLY | O_CLOEXEC);
+	len = *events < 0 ? -1 : pread(*events, text, sizeof(text) - 1, 0);
+	if (len < 0)
+		return cgroup_is_empty(tree->open[at].dir);
+	text[len] = '\0';
+	return cgroup_file_number(text, "populated", &populated) && populated == 0;
+}
+
 void
 cgroup_tree_kill(struct cgroup_tree *tree, uint32_t node)
 {
@@ -308,7 +330,7 @@ cgroup_tree_kill(struct cgroup_tree *tree, uint32_t node)
 	tree->flags[node] &= (uint8_t)~KILLING;
 	if (dir < 0 || tree->cgroup->tree < 0)
 		return;
-	if (!cgroup_is_empty(dir)) {
+	if (!(is_open ? is_empty(tree, at) : cgroup_is_empty(dir))) {
 		bool done = cgroup_kill(dir, nodes_path(tree->engine->nodes, node, path));
 
 		tree->flags[node] |= done ? KILLED : KILLING;
@@ -530,7 +552,7 @@ cgroup_tree_new(struct engine *engine)
 	tree->engine = engine;
 	tree->cgroup = &engine->cgroup;
 	for (unsigned i = 0; i < OPEN_COUNT; i++)
-		tree->open[i].dir = -1;
+		tree->open[i].dir = tree->open[i].events = -1;
 	tree->open_count = count_open();
 	ev_timer_init(&tree->look, on_look, 0., 0.);
 	tree->flags = calloc(count, sizeof(*tree->flags));
@@ -561,8 +583,10 @@ cgroup_tree_free(struct cgroup_tree **tree)
 		return;
 	if (ev_is_active(&old->look))
 		ev_timer_stop(old->engine->loop, &old->look);
-	for (unsigned i = 0; i < OPEN_COUNT; i++)
+	for (unsigned i = 0; i < OPEN_COUNT; i++) {
 		fd_close(&old->open[i].dir);
+		fd_close(&old->open[i].events);
+	}
 	free(old->flags);
 	free(old->needs);
 	free(old->ooms);

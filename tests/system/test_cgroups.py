@@ -124,7 +124,7 @@ def test_again_and_again(daemon, cgroup):
         pid = d.node("one")["pid"]
         assert pathlib.Path(f"/proc/{pid}/cgroup").read_text().strip().endswith("/tree/one.n")
     assert d.node("one")["restarts"] == 0
-    assert not alive(away) and not alive(twice)
+    until("the first ones are gone", lambda: not alive(away) and not alive(twice))
 
 
 def test_killed_engine_kills_too(daemon, cgroup):
