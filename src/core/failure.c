@@ -88,34 +88,32 @@ failure_takes(const struct core *core, uint32_t failed, uint32_t member)
 }
 
 static void
-mark_set(struct core *core, uint32_t failed)
+mark_set(struct core *core, uint32_t failed, enum node_goal goal)
 {
 	uint32_t supervisor = node_get(core, failed)->parent;
 	struct super *super = super_touch(core, supervisor);
 	bool waits = super->wait != WAIT_NONE;
 	uint32_t low = node_get(core, strategy_first(core, failed))->place;
 
+	super->set_goal = (uint8_t)goal;
 	super->set_low = waits && super->set_low < low ? super->set_low : low;
 	for (uint32_t id = strategy_first(core, failed); id != CORE_NONE;
 	     id = node_get(core, id)->next) {
 		if (!strategy_takes(core, failed, id))
 			continue;
-		if (!failure_takes(core, failed, id)) {
-			node_unmark(core, id, NODE_IN_SET);
-			continue;
-		}
-		node_mark(core, id, NODE_IN_SET);
+		if (failure_takes(core, failed, id))
+			node_mark(core, id, NODE_IN_SET);
+		else
+			operation_leave_set(core, id);
 	}
 }
 
 static void
-stop_set(struct core *core, uint32_t failed, enum node_goal goal, enum core_reason reason)
+stop_set(struct core *core, uint32_t failed, enum core_reason reason)
 {
 	uint32_t supervisor = node_get(core, failed)->parent;
-	struct super *super = super_touch(core, supervisor);
 
-	super->set_goal = (uint8_t)goal;
-	super->end_reason = (uint8_t)reason;
+	super_touch(core, supervisor)->end_reason = (uint8_t)reason;
 	operation_stop_set(core, supervisor);
 }
 
@@ -139,15 +137,14 @@ restart_set(struct core *core, uint32_t failed, span_ms delay, enum set_wait wai
 	struct super *super = super_touch(core, supervisor);
 	mono_ms at = failure_set_start(core, supervisor, span_after(core->head.now, delay));
 
-	mark_set(core, failed);
+	mark_set(core, failed, GOAL_RESTARTING);
 	super->immediate = delay == 0 && super->wait == WAIT_NONE;
 	super->wait = (uint8_t)(super->wait == WAIT_LIMIT ? WAIT_LIMIT : wait);
 	super->group_restarts++;
 	node_set_deadline(core, supervisor, at > core->head.now ? at : MONO_NEVER);
 	tree_record(
 	    core, RECORD_GROUP_RESTARTING, supervisor, (int32_t)failed, at - core->head.now);
-	stop_set(
-	    core, failed, GOAL_RESTARTING, super->wait == WAIT_LIMIT ? REASON_LIMIT : REASON_GROUP);
+	stop_set(core, failed, super->wait == WAIT_LIMIT ? REASON_LIMIT : REASON_GROUP);
 }
 
 static void
@@ -191,11 +188,11 @@ give_up(struct core *core, uint32_t id)
 		node_set_state(core, id, STATE_FAILED, REASON_GIVEN_UP);
 		return;
 	}
-	mark_set(core, id);
+	mark_set(core, id, GOAL_GIVEN_UP);
 	super_touch(core, supervisor)->wait = WAIT_NONE;
 	super_touch(core, supervisor)->immediate = 0;
 	node_set_deadline(core, supervisor, MONO_NEVER);
-	stop_set(core, id, GOAL_GIVEN_UP, REASON_GIVEN_UP);
+	stop_set(core, id, REASON_GIVEN_UP);
 }
 
 static void

@@ -206,12 +206,23 @@ stop_one(struct core *core, uint32_t supervisor, uint32_t id)
 		join_turn(core, supervisor, id);
 }
 
-/* One that an operator has stopped meanwhile is a member no more. */
+void
+operation_leave_set(struct core *core, uint32_t id)
+{
+	node_unmark(core, id, NODE_IN_SET);
+	if (node_spec(core, id)->restart == RESTART_TEMPORARY &&
+	    super_get(core, node_get(core, id)->parent)->set_goal == GOAL_RESTARTING)
+		queue_remove(core, id, PENDING_SIGNIFICANT);
+}
+
+/* One that an operator has stopped meanwhile, or that ended and is temporary, is a member no more. */
 static bool
 is_member(struct core *core, uint32_t id)
 {
+	if (!node_has(core, id, NODE_IN_SET))
+		return false;
 	if (node_is_down(core, id) && !operation_may_start(core, id))
-		node_unmark(core, id, NODE_IN_SET);
+		operation_leave_set(core, id);
 	return node_has(core, id, NODE_IN_SET);
 }
 

@@ -12,6 +12,11 @@
 void operation_start_set(struct core *core, uint32_t supervisor, bool first);
 /* Stops what is marked, with set_goal. */
 void operation_stop_set(struct core *core, uint32_t supervisor);
+/*
+ * It is down and will not be started with the set. The restart would have ended a temporary one for
+ * good, too: then it has not ended by itself (OTP 14, 27).
+ */
+void operation_leave_set(struct core *core, uint32_t id);
 /* Stops every child; marks and queue are void. */
 void operation_stop_all(struct core *core, uint32_t supervisor);
 /* Goes as far as it can; whether the operation is still on. */

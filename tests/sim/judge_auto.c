@@ -117,6 +117,8 @@ judge_auto_record(struct sim *sim, const struct core_record *record)
 	notes->may_end_it = notes->must_end_it = node->parent != CORE_NONE &&
 	    node->spec->significant && is_own_end(node, record) &&
 	    sim->nodes[node->parent].spec->auto_shutdown != AUTO_NEVER;
+	if (node->spec->restart == RESTART_TEMPORARY && notes->in_set)
+		notes->must_end_it = false; /* the restart of its set would have ended it, too */
 }
 
 /* One that is drawn into a restart together with others begins anew: perhaps in time. */

@@ -268,6 +268,21 @@ test_one_that_ended_before_its_set_is_given_up(void **state)
 	world_end(world);
 }
 
+/* The restart of its set would not have ended it for good. */
+static void
+test_one_that_failed_for_good_before_its_set_restarts(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { s transient all 9/60s auto=any "
+				       "{ t transient significant no_restart=4; a; b slow=1s } }");
+
+	(void)state;
+	world_exit(world, "a");
+	world_exit(world, "t:4"); /* b is still being stopped */
+	world_advance(world, 60000);
+	expect_why(world, "s", STATE_FINISHED, REASON_AUTO_SHUTDOWN);
+	world_end(world);
+}
+
 int
 main(void)
 {
@@ -288,6 +303,7 @@ main(void)
 		cmocka_unit_test(test_an_end_without_a_status_is_exit_70),
 		cmocka_unit_test(test_a_failed_start_after_an_end_is_exit_70),
 		cmocka_unit_test(test_one_that_ended_before_its_set_is_given_up),
+		cmocka_unit_test(test_one_that_failed_for_good_before_its_set_restarts),
 		cmocka_unit_test(test_an_escalation_after_an_automatic_shutdown_is_exit_70),
 	};
 

@@ -93,6 +93,19 @@ test_otp_12_ours_a_group_restart_does_not_start_what_an_operator_stopped(void **
 }
 
 static void
+test_otp_12_ours_a_group_restart_does_not_start_a_supervisor_that_gave_up(void **state)
+{
+	struct world *world = world_of_otp("/ all 3/5s { a; s transient one 0/5s { b } }");
+
+	(void)state;
+	world_exit(world, "b");
+	world_exit(world, "a");
+	expect_alive(world, "a");
+	expect_why(world, "s", STATE_FAILED, REASON_INTENSITY);
+	world_end(world);
+}
+
+static void
 test_otp_13_a_supervisor_in_the_group_is_stopped_with_all_below(void **state)
 {
 	struct world *world = world_of_otp("/ rest 3/5s { a; s all 3/5s { b; c }; d }");
@@ -118,6 +131,51 @@ test_otp_14a_a_member_that_ended_meanwhile_is_swallowed(void **state)
 	expect_trace(world,
 	    "stop a 1 crash, stop c 1 crash, stop b 1 shutdown, start a 2, start b 2, start c 2");
 	assert_int_equal(world_view(world, "/").restarts_in_window, 1);
+	world_end(world);
+}
+
+/* Nor does it bring about automatic shutdown, though a temporary one is not started again. */
+static void
+test_otp_14a_a_significant_member_that_ended_meanwhile_is_swallowed(void **state)
+{
+	static const struct {
+		const char *plan, *ends, *trace;
+	} rows[] = {
+		{ "/ all 3/5s auto=any { t temporary significant; a; b }", "a, t",
+		    "stop a 1 crash, stop t 1 crash, stop b 1 shutdown, start a 2, start b 2" },
+		{ "/ rest 3/5s auto=all { a; t temporary significant; b slow=1s }", "a, t",
+		    "stop a 1 crash, stop t 1 crash, stop b 1 shutdown, start a 2, start b 2" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct world *world = world_of_otp(rows[i].plan);
+
+		world_trace(world);
+		world_exit(world, rows[i].ends);
+		world_advance(world, 2000);
+		expect_trace(world, rows[i].trace);
+		expect_state(world, "t", STATE_FINISHED);
+		world_end(world);
+	}
+}
+
+/* As above, but when the failure is looked at it is down already. */
+static void
+test_otp_14a_a_significant_member_that_ended_after_the_failure_is_swallowed(void **state)
+{
+	struct world *world =
+	    world_of_otp("/ rest 3/5s auto=any "
+			 "{ a; t temporary significant; b ready=told says_ready=1s }");
+
+	(void)state;
+	world_advance(world, 1000);
+	world_exit(world, "b"); /* a's failure waits until it is ready again */
+	world_trace(world);
+	world_exit(world, "a, t");
+	world_advance(world, 5000);
+	expect_trace(
+	    world, "stop a 1 crash, stop t 1 crash, stop b 2 shutdown, start a 2, start b 3");
 	world_end(world);
 }
 
@@ -307,8 +365,14 @@ main(void)
 		cmocka_unit_test(test_otp_12_a_group_restart_revives_a_finished_transient),
 		cmocka_unit_test(
 		    test_otp_12_ours_a_group_restart_does_not_start_what_an_operator_stopped),
+		cmocka_unit_test(
+		    test_otp_12_ours_a_group_restart_does_not_start_a_supervisor_that_gave_up),
 		cmocka_unit_test(test_otp_13_a_supervisor_in_the_group_is_stopped_with_all_below),
 		cmocka_unit_test(test_otp_14a_a_member_that_ended_meanwhile_is_swallowed),
+		cmocka_unit_test(
+		    test_otp_14a_a_significant_member_that_ended_meanwhile_is_swallowed),
+		cmocka_unit_test(
+		    test_otp_14a_a_significant_member_that_ended_after_the_failure_is_swallowed),
 		cmocka_unit_test(test_otp_14b_a_failure_outside_the_group_is_handled_next),
 		cmocka_unit_test(
 		    test_otp_14c_a_started_member_that_ends_again_waits_until_the_last_is_started),
