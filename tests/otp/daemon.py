@@ -5,6 +5,7 @@ when it gets TERM, and ends when the director says so. What the daemon does is l
 """
 import argparse
 import collections
+import contextlib
 import json
 import os
 import pathlib
@@ -18,6 +19,7 @@ import tempfile
 import time
 
 PATIENCE = 30.0
+LEEWAY_MS = 20000
 STABLE = {"running", "stopped", "finished", "failed"}
 CRASHED = 1
 TOLD = {"crash": (CRASHED, "crash"), "normal": (0, "normal"), "shutdown": (0, "shutdown")}
@@ -65,6 +67,12 @@ class Place:
         if parent is None:
             self.path = "/"
 
+    def overruns(self):
+        """Whether it takes longer to stop than it may."""
+        stop = self.spec.get("stop", "graceful")
+        slow = stop.get("slow_ms", 0) if isinstance(stop, dict) else 0
+        return stop == "ignore_term" or slow > self.spec.get("shutdown", 5000)
+
     def section(self, actor, stage):
         spec = self.spec
         lines = ["[%s:%s]" % ("supervisor" if self.supervisor else "child", self.path)]
@@ -78,7 +86,10 @@ class Place:
                       "on_limit = escalate", "on_start_failure = abort"]
         else:
             shutdown = spec.get("shutdown", 5000)
-            stop = {"brutal_kill": "KILL", "infinity": "TERM infinity"}.get(shutdown) or "TERM %dms KILL" % max(shutdown, 1)
+            stop = {"brutal_kill": "KILL", 0: "KILL", "infinity": "TERM infinity"}.get(shutdown)
+            if stop is None:
+                # whether it ends in its time must not hang on how fast this machine is
+                stop = "TERM %dms KILL" % (shutdown if self.overruns() else shutdown + LEEWAY_MS)
             lines += ["command = %s %s %s" % (actor, stage, self.name), "ready = fd:3", "start_timeout = 60s", "stop = " + stop]
         return "\n".join(lines) + "\n"
 
@@ -632,15 +643,19 @@ class Stage:
             self.finish()
 
 
-def play_file(path, out, build):
+def play_file(path, directory, build):
     # what a scenario is stands once, in play
-    checked = subprocess.run([build / "tests/otp/play", "-n", path], stdin=subprocess.DEVNULL, check=False)
+    checked = subprocess.run([build / "tests/otp/play", "-n", path], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False)
     if checked.returncode:
         raise Refused
     with open(path, encoding="utf-8") as file:
         scenario = json.load(file)
-    for line in Stage(scenario, build).play():
-        print(line, file=out)
+    with contextlib.ExitStack() as files:
+        out = sys.stdout
+        if directory is not None:
+            out = files.enter_context(open(directory / (pathlib.Path(path).name.removesuffix(".json") + ".trace"), "w", encoding="utf-8"))
+        for line in Stage(scenario, build).play():
+            print(line, file=out)
 
 
 def main():
@@ -652,12 +667,7 @@ def main():
     failed = 0
     for path in options.files:
         try:
-            if options.out is None:
-                play_file(path, sys.stdout, options.build)
-            else:
-                name = pathlib.Path(path).name.removesuffix(".json") + ".trace"
-                with open(options.out / name, "w", encoding="utf-8") as out:
-                    play_file(path, out, options.build)
+            play_file(path, options.out, options.build)
         except Refused:
             failed = 1
         except (Broken, OSError, ValueError, KeyError) as error:

@@ -41,8 +41,11 @@ play_file(File, Out, Order) ->
 		error:{badmatch, {error, Reason}} ->
 			io:format(standard_error, "oracle: ~ts: ~ts~n", [File, file:format_error(Reason)]),
 			exit(failed);
+		error:not_quiet ->
+			io:format(standard_error, "oracle: ~ts: it never becomes quiet~n", [File]),
+			exit(failed);
 		Class:Reason:Stack ->
-			io:format(standard_error, "oracle: ~ts: no scenario: ~0tp ~0tP in ~0tP~n", [File, Class, Reason, 20, hd(Stack), 20]),
+			io:format(standard_error, "oracle: ~ts: ~0tp ~0tP in ~0tP~n", [File, Class, Reason, 20, hd(Stack), 20]),
 			exit(failed)
 	end.
 
@@ -89,6 +92,7 @@ play(#{<<"tree">> := Tree, <<"steps">> := Steps}, Order) ->
 	process_flag(trap_exit, true),
 	Tab = ets:new(scenario, [ordered_set, public]),
 	Player = self(),
+	ets:insert(Tab, {order, Order}),
 	Collector = spawn_link(fun() ->
 		Flags = [procs, call, set_on_spawn, strict_monotonic_timestamp, {tracer, self()}],
 		erlang:trace(Player, true, Flags),
@@ -142,7 +146,7 @@ step(<<"shutdown">>, _Step, Tab, _Order) ->
 		[{root, Root}] ->
 			Monitor = monitor(process, Root),
 			exit(Root, shutdown),
-			receive {'DOWN', Monitor, process, Root, _} -> ok after ?STEP_LIMIT_MS -> error(hangs) end;
+			receive {'DOWN', Monitor, process, Root, _} -> ok after ?STEP_LIMIT_MS -> error(not_quiet) end;
 		[] -> ok
 	end,
 	quiet(Tab),
@@ -172,7 +176,7 @@ await_exit(Pid, Super) ->
 		_ -> ok
 	end.
 
-let_go(_Tab, Order, Held) when Order =:= together; Order =:= orders ->
+let_go(_Tab, Order, Held) when Order =:= together; Order =:= orders; Order =:= slow ->
 	[erlang:resume_process(Super) || Super <- Held];
 let_go(Tab, last, Held) ->
 	let_go(Tab, first, lists:reverse(Held));

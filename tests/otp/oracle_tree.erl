@@ -3,11 +3,13 @@
 %% monotonic counter, which the VM's trace messages carry too: so there is one order of all, and it is the causal one.
 %%
 %% The table of a scenario (public, ordered): {{attempts, Id}, N} · {{starts, Id}, N} · {{worker, Id}, Pid, Supervisor} ·
-%% {{super, Id}, Pid} · {{event, Stamp}, Event}.
+%% {{super, Id}, Pid} · {{event, Stamp}, Event} · {order, of oracle -l}.
 -module(oracle_tree).
 -behaviour(supervisor).
 -export([start_root/2, child_spec/2, note/3, count/2, worker/2, super/2]).
 -export([start_worker/2, start_super/2, run_worker/3, init/1]).
+
+-define(SLOW_MS, 20).
 
 note(Tab, Stamp, Event) -> ets:insert(Tab, {{event, Stamp}, Event}).
 note(Tab, Event) -> note(Tab, erlang:unique_integer([monotonic]), Event).
@@ -63,6 +65,8 @@ start_super(Tab, #{<<"id">> := Id} = Spec) ->
 	Before = counted(Tab, Id),
 	case supervisor:start_link(?MODULE, {Tab, Spec}) of
 		{ok, Pid} ->
+			%% It may do something at once, while its parent goes on (OTP 38).
+			[receive after ?SLOW_MS -> ok end || ets:lookup(Tab, order) =:= [{order, slow}]],
 			{ok, Pid};
 		Error ->
 			[note(Tab, {super_failed, Id, counted(Tab, Id)}) || counted(Tab, Id) > Before],

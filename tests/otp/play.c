@@ -3,7 +3,8 @@
  *
  *   play FILE...          all on standard output, one after the other
  *   play -o DIR FILE...   each as DIR/NAME.trace
- *   play -n FILE...       says what is wrong with them as scenarios, and plays nothing
+ *   play -n FILE...       plays nothing: prints the names of those that are scenarios, and says what is
+ *                         wrong with the others
  *
  * Exit status: 0; 1 where a file could not be played; 64 usage.
  */
@@ -166,7 +167,10 @@ read_scenario(const char *path)
 	const char *problem;
 
 	if (scenario == NULL) {
-		fprintf(stderr, "play: %s:%d: %s\n", path, error.line, error.text);
+		if (error.line < 0)
+			fprintf(stderr, "play: %s\n", error.text);
+		else
+			fprintf(stderr, "play: %s:%d: no JSON: %s\n", path, error.line, error.text);
 		return NULL;
 	}
 	problem = scenario_check(scenario);
@@ -201,10 +205,12 @@ static int
 check_file(const char *path)
 {
 	json_t *scenario = read_scenario(path);
-	bool good = scenario != NULL;
 
+	if (scenario == NULL)
+		return 1;
+	puts(path);
 	json_decref(scenario);
-	return !good;
+	return 0;
 }
 
 static int

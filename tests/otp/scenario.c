@@ -63,7 +63,7 @@ supervisor_spec(const json_t *child, struct core_spec *out)
 	out->on_start_failure = START_FAILURE_ABORT;
 }
 
-/* TERM, its shutdown time, KILL; or KILL at once. */
+/* TERM, its shutdown time, KILL; or KILL at once: with no time at all it does nothing either before that. */
 static void
 worker_spec(const json_t *child, struct core_spec *out)
 {
@@ -73,7 +73,7 @@ worker_spec(const json_t *child, struct core_spec *out)
 	if (is(child, "shutdown", "infinity"))
 		wait = SPAN_INFINITE;
 	out->stop_steps = 0;
-	if (!is(child, "shutdown", "brutal_kill"))
+	if (!is(child, "shutdown", "brutal_kill") && wait > 0)
 		out->stop[out->stop_steps++] = (struct core_stop_step){ SIGTERM, wait };
 	out->stop[out->stop_steps++] = (struct core_stop_step){ SIGKILL, SPAN_INFINITE };
 }

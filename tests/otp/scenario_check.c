@@ -1,4 +1,4 @@
-/* scenario_check: whether a file says what the format (README) allows; what it does not know it refuses. */
+/* scenario_check: whether a file says what the format (README) allows. Members that it does not know are not looked at. */
 #include "scenario.h"
 
 #include <stdarg.h>
@@ -16,20 +16,23 @@ static const words stops = { "graceful", "ignore_term", "crash", NULL };
 static const words ends = { "crash", "normal", NULL };
 
 static const char *said;
+static size_t at_step; /* 0: the tree */
 
 /* Notes what is wrong; the first of several is what is told. */
-static bool __attribute__((format(printf, 1, 2))) wrong(const char *format, ...)
+static void __attribute__((format(printf, 1, 2))) wrong(const char *format, ...)
 {
 	static char text[256];
+	size_t used = 0;
 	va_list list;
 
 	if (said != NULL)
-		return false;
+		return;
+	if (at_step > 0)
+		used = (size_t)snprintf(text, sizeof text, "step %zu: ", at_step);
 	va_start(list, format);
-	vsnprintf(text, sizeof text, format, list);
+	vsnprintf(text + used, sizeof text - used, format, list);
 	va_end(list);
 	said = text;
-	return false;
 }
 
 static bool
@@ -69,13 +72,12 @@ are_ids(const json_t *list)
 	return json_is_array(list);
 }
 
+/* One of three words; `whose`: who the key belongs to, as a message begins. */
 static void
-check_word(const json_t *child, const char *key, const char *const known[])
+check_word(const json_t *value, const char *whose, const char *key, const char *const known[])
 {
-	const json_t *value = json_object_get(child, key);
-
 	if (value != NULL && !is_word(value, known))
-		wrong("%s: \"%s\" is none of those there are", scenario_id(child), key);
+		wrong("%s: \"%s\" is none of %s, %s, %s", whose, key, known[0], known[1], known[2]);
 }
 
 static void
@@ -88,13 +90,11 @@ check_significant(const json_t *child)
 }
 
 static void
-check_number(const json_t *child, const char *key, json_int_t least)
+check_number(const json_t *value, const char *whose, const char *key, json_int_t least)
 {
-	const json_t *value = json_object_get(child, key);
-
 	if (value != NULL && !is_count(value, least))
-		wrong("%s: \"%s\" is no number from %d to a thousand million", scenario_id(child),
-		    key, (int)least);
+		wrong("%s: \"%s\" is no whole number from %d to a thousand million", whose, key,
+		    (int)least);
 }
 
 static void
@@ -109,20 +109,28 @@ check_start(const json_t *worker)
 
 	if (start != NULL && !json_is_object(start) && !is_word(start, ok))
 		wrong("%s: \"start\" is neither \"ok\" nor an object", scenario_id(worker));
-	check_number(start, "fail_from", 1);
-	json_array_foreach(fail, i, value)
-	{
-		if (!is_count(value, 1))
-			wrong("%s: \"fail\" holds what is no number from 1", scenario_id(worker));
-	}
+	check_number(json_object_get(start, "fail_from"), scenario_id(worker), "fail_from", 1);
+	json_array_foreach(fail, i, value) check_number(value, scenario_id(worker), "fail", 1);
 	if ((fail != NULL && !json_is_array(fail)) || (crash != NULL && !json_is_object(crash)))
 		wrong("%s: \"fail\" is no list, or \"crash\" no object", scenario_id(worker));
 	json_object_foreach((json_t *)(uintptr_t)crash, key, value)
 	{
-		if (!are_ids(value) || strspn(key, "0123456789") != strlen(key))
-			wrong("%s: \"crash\" at a start is not {\"number\": [ids]}",
+		if (!are_ids(value) || *key < '1' || *key > '9' ||
+		    strspn(key, "0123456789") != strlen(key))
+			wrong("%s: \"crash\" at a start is not {\"number of an attempt\": [ids]}",
 			    scenario_id(worker));
 	}
+}
+
+static bool
+is_stop(const json_t *stop)
+{
+	const json_t *crash = json_object_get(stop, "crash"),
+		     *slow = json_object_get(stop, "slow_ms");
+
+	if (!json_is_object(stop))
+		return is_word(stop, stops);
+	return crash != NULL ? are_ids(crash) && slow == NULL : is_count(slow, 0);
 }
 
 static void
@@ -131,14 +139,14 @@ check_worker(const json_t *worker)
 	const json_t *shutdown = json_object_get(worker, "shutdown"),
 		     *stop = json_object_get(worker, "stop");
 	static const words waits = { "brutal_kill", "infinity", NULL };
-	const json_t *crash = json_object_get(stop, "crash");
 
 	if (shutdown != NULL && !is_count(shutdown, 0) && !is_word(shutdown, waits))
 		wrong("%s: \"shutdown\" is neither milliseconds, \"brutal_kill\" nor \"infinity\"",
 		    scenario_id(worker));
-	if (stop != NULL && !is_word(stop, stops) && !are_ids(crash) &&
-	    !is_count(json_object_get(stop, "slow_ms"), 0))
-		wrong("%s: \"stop\" is none of those there are", scenario_id(worker));
+	if (stop != NULL && !is_stop(stop))
+		wrong("%s: \"stop\" is none of graceful, ignore_term, crash, {\"slow_ms\": "
+		      "number}, {\"crash\": [ids]}",
+		    scenario_id(worker));
 	check_start(worker);
 }
 
@@ -147,6 +155,7 @@ check_tree(const json_t *child, int depth)
 {
 	const json_t *children = json_object_get(child, "children"), *one;
 	static const words types = { "supervisor", "worker", NULL };
+	const char *id = scenario_id(child);
 	size_t i;
 
 	if (depth > MOST_DEPTH) {
@@ -158,41 +167,42 @@ check_tree(const json_t *child, int depth)
 		return;
 	}
 	if (!is_word(json_object_get(child, "type"), types))
-		wrong("%s: \"type\" is neither \"supervisor\" nor \"worker\"", scenario_id(child));
-	check_word(child, "restart", restarts);
+		wrong("%s: \"type\" is neither \"supervisor\" nor \"worker\"", id);
+	check_word(json_object_get(child, "restart"), id, "restart", restarts);
 	check_significant(child);
 	if (!scenario_is_supervisor(child)) {
 		check_worker(child);
 		return;
 	}
-	check_word(child, "strategy", strategies);
-	check_word(child, "auto_shutdown", shutdowns);
-	check_number(child, "intensity", 0);
-	check_number(child, "period_s", 1);
+	check_word(json_object_get(child, "strategy"), id, "strategy", strategies);
+	check_word(json_object_get(child, "auto_shutdown"), id, "auto_shutdown", shutdowns);
+	check_number(json_object_get(child, "intensity"), id, "intensity", 0);
+	check_number(json_object_get(child, "period_s"), id, "period_s", 1);
 	if (children != NULL && !json_is_array(children))
-		wrong("%s: \"children\" is no list", scenario_id(child));
+		wrong("%s: \"children\" is no list", id);
 	json_array_foreach(children, i, one) check_tree(one, depth + 1);
 }
 
 static void
-check_call(const json_t *call, size_t step)
+check_call(const json_t *call)
 {
 	static const words of_ids = { "terminate_child", "restart_child", "delete_child", NULL };
 	static const words of_specs = { "start_child", NULL };
 	const json_t *op = json_object_get(call, "op");
 
 	if (!is_word(op, of_ids) && !is_word(op, of_specs))
-		wrong("step %zu: its \"op\" is none of those there are", step);
+		wrong("its \"op\" is none of terminate_child, restart_child, delete_child, "
+		      "start_child (of a step also: exit, wait, shutdown)");
 	else if (!is_id(json_object_get(call, "sup")))
-		wrong("step %zu: a call without \"sup\"", step);
+		wrong("a call without \"sup\"");
 	else if (is_word(op, of_specs))
 		check_tree(json_object_get(call, "spec"), 1);
 	else if (!is_id(json_object_get(call, "id")))
-		wrong("step %zu: a call without \"id\"", step);
+		wrong("a call without \"id\"");
 }
 
 static void
-check_exit(const json_t *step, size_t number)
+check_exit(const json_t *step)
 {
 	const json_t *who = json_object_get(step, "who"), *call = json_object_get(step, "call"),
 		     *one;
@@ -200,32 +210,32 @@ check_exit(const json_t *step, size_t number)
 	size_t i;
 
 	if (!json_is_array(who))
-		wrong("step %zu: an exit without \"who\"", number);
+		wrong("an exit without \"who\"");
 	json_array_foreach(who, i, one)
 	{
-		if (!is_id(json_array_get(one, 0)) || !is_word(json_array_get(one, 1), ends))
-			wrong("step %zu: \"who\" holds what is not [id, \"crash\" or \"normal\"]",
-			    number);
+		if (json_array_size(one) != 2 || !is_id(json_array_get(one, 0)) ||
+		    !is_word(json_array_get(one, 1), ends))
+			wrong("\"who\" holds what is not [id, \"crash\" or \"normal\"]");
 	}
 	if (first != NULL && !json_is_boolean(first))
-		wrong("step %zu: \"call_first\" is neither true nor false", number);
+		wrong("\"call_first\" is neither true nor false");
 	if (call != NULL)
-		check_call(call, number);
+		check_call(call);
 }
 
 static void
-check_step(const json_t *step, size_t number)
+check_step(const json_t *step)
 {
 	static const words exits = { "exit", NULL }, waits = { "wait", NULL },
 			   leaves = { "shutdown", NULL };
 	const json_t *op = json_object_get(step, "op");
 
 	if (is_word(op, exits))
-		check_exit(step, number);
+		check_exit(step);
 	else if (is_word(op, waits) && !is_count(json_object_get(step, "ms"), 0))
-		wrong("step %zu: a wait without \"ms\"", number);
+		wrong("a wait without \"ms\"");
 	else if (!is_word(op, waits) && !is_word(op, leaves))
-		check_call(step, number);
+		check_call(step);
 }
 
 const char *
@@ -236,6 +246,7 @@ scenario_check(const json_t *scenario)
 	size_t i;
 
 	said = NULL;
+	at_step = 0;
 	if (!json_is_object(scenario) || tree == NULL)
 		wrong("it has no \"tree\"");
 	check_tree(tree, 1);
@@ -243,6 +254,10 @@ scenario_check(const json_t *scenario)
 		wrong("its \"tree\" is no supervisor");
 	if (!json_is_array(steps))
 		wrong("it has no list of \"steps\"");
-	json_array_foreach(steps, i, step) check_step(step, i + 1);
+	json_array_foreach(steps, i, step)
+	{
+		at_step = i + 1;
+		check_step(step);
+	}
 	return said;
 }
