@@ -6,6 +6,7 @@
 #include "engine/cgroup_report.h"
 #include "engine/checkpoint.h"
 #include "engine/engine.h"
+#include "engine/hooks.h"
 #include "engine/leftovers.h"
 #include "engine/process.h"
 #include "lib/fd.h"
@@ -524,10 +525,14 @@ add_up(struct cgroup_tree *tree)
 static void
 assume_made(struct cgroup_tree *tree)
 {
-	for (uint32_t node = 1; node < core_count(tree->engine->core); node++)
-		if (is_supervisor(tree, node) ||
-		    tree->engine->processes[node].state != PROCESS_NONE)
+	const struct engine *engine = tree->engine;
+
+	for (uint32_t slot = 1; slot < hooks_slots(engine->hooks); slot++) {
+		uint32_t node = hooks_node(engine->hooks, slot);
+
+		if (is_supervisor(tree, node) || engine->processes[slot].state != PROCESS_NONE)
 			tree->flags[node] |= MADE | KILLED;
+	}
 }
 
 static unsigned

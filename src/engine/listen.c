@@ -22,7 +22,8 @@
  */
 #define MOST_STARTS 20
 #define STARTS_SPAN 2000
-#define OTHER_KEYS  4 /* of the reaper's store */
+#define REFUSED_MS  100 /* while it cannot be started: its set is being stopped, for one */
+#define OTHER_KEYS  4   /* of the reaper's store */
 
 struct listen_socket {
 	struct ev_io readable;
@@ -43,6 +44,7 @@ struct listen_child {
 	bool told; /* that it does not take what comes */
 	uint32_t starts;
 	mono_ms starts_since;
+	mono_ms refused_until;
 };
 
 struct listen {
@@ -240,25 +242,6 @@ count_start(struct listen_child *child, mono_ms now)
 	    MOST_STARTS, STARTS_SPAN / 1000, child->sockets[0].text);
 }
 
-/* Whatever may come of it, it is not watched until that is decided: nothing makes us turn in circles. */
-static void
-demand(struct listen_child *child)
-{
-	struct core_event event = { .type = ON_DEMAND, .node = child->node };
-
-	watch(child, false);
-	count_start(child, span_mono_now());
-	engine_submit(child->listen->engine, &event);
-}
-
-static void
-on_readable(struct ev_loop *loop, struct ev_io *watcher, int events)
-{
-	(void)loop;
-	(void)events;
-	demand(watcher->data);
-}
-
 static bool
 is_awaited(const struct listen_child *child)
 {
@@ -268,6 +251,28 @@ is_awaited(const struct listen_child *child)
 	core_view(core, child->node, &view);
 	return view.state == STATE_WAITING && view.reason == REASON_DEMAND && !view.drained &&
 	    !core_is_holding(core) && !core_is_leaving(core);
+}
+
+/* Whatever may come of it, it is not watched until that is decided: nothing makes us turn in circles. */
+static void
+demand(struct listen_child *child)
+{
+	struct core_event event = { .type = ON_DEMAND, .node = child->node };
+
+	watch(child, false);
+	engine_submit(child->listen->engine, &event);
+	if (is_awaited(child))
+		child->refused_until = span_after(span_mono_now(), REFUSED_MS);
+	else
+		count_start(child, span_mono_now());
+}
+
+static void
+on_readable(struct ev_loop *loop, struct ev_io *watcher, int events)
+{
+	(void)loop;
+	(void)events;
+	demand(watcher->data);
 }
 
 /* To what is not open nobody can come: its start is to fail, and to be tried again by its policy. */
@@ -286,6 +291,8 @@ pause_of(const struct listen_child *child, mono_ms now)
 {
 	span_ms since = now - child->starts_since;
 
+	if (child->refused_until > now)
+		return child->refused_until - now;
 	return child->starts >= MOST_STARTS && since < STARTS_SPAN ? STARTS_SPAN - since : 0;
 }
 

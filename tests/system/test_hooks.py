@@ -338,6 +338,19 @@ def test_the_engine_dies_while_one_runs(hooked, directory):
     assert d.node("one")["incarnation"] == 1
 
 
+def test_the_engine_dies_and_the_hook_fails(hooked):
+    """The next one finds what the very first pre_start has left under another session, where there are cgroups (FIELD 2.C.8)."""
+    leave = "/bin/sh -c 'setsid sh -c \"echo \\$\\$ > {dir}/left; exec sleep 1000\" & while [ ! -e {dir}/gate ]; do sleep 0.01; done; exit 1'"
+    d = hooked(section(pre_start=leave, backoff="fixed", backoff_delay="1h", hook_timeout="1m", start_timeout="1m"))
+    if "cgroups below" not in d.log():
+        pytest.skip("no cgroups here")
+    pid = int(until("what is left", lambda: (d.dir / "left").exists() and (d.dir / "left").read_text().strip()))
+    d.kill_engine()
+    open_gate(d, "gate")
+    d.wait_node("one", state="restarting")
+    until("the end of what pre_start left", lambda: gone(pid))
+
+
 @pytest.mark.parametrize("hook", ["pre_start", "stop_command", "post_stop"])
 def test_a_hook_that_ends_while_there_is_no_engine(hooked, hook):
     """What it ended with is not lost either."""

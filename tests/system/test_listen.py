@@ -394,6 +394,30 @@ def test_failure_on_demand(daemon):
         assert one.node("a")["state"] == "stopped"
 
 
+def test_while_its_set_is_stopped(daemon):
+    """Then it is not started, and it is not blamed for that; afterwards it is."""
+    one = daemon("", start=False)
+    one.write_config(
+        "[supervisor:/]\nstrategy = one_for_all\nchild.backoff = none\n"
+        + child("a", f"unix:{one.dir}/s", "on_demand = yes")
+        + f"[child:b]\ncommand = /bin/sh -c 'trap \"\" TERM; echo >{one.dir}/trap; while :; do sleep 0.1; done'\n"
+        "stop = TERM 1m KILL\n[child:c]\ncommand = sleep 1000\n"
+    )
+    one.start().ready()
+    until("the trap", (one.dir / "trap").exists)
+    os.kill(one.wait_node("c", state="running")["pid"], signal.SIGKILL)
+    one.wait_node("b", state="stopping")
+    with connect(one.dir / "s") as client:
+        client.settimeout(0.3)
+        client.sendall(b"hello\n")
+        with pytest.raises(TimeoutError):
+            client.recv(1)
+        os.kill(one.node("b")["pid"], signal.SIGKILL)
+        client.settimeout(20)
+        assert client.recv(1) == b"{"
+    assert "was started" not in one.log()
+
+
 def cpu_of(one):
     """Ticks that the engine takes while a hundred requests are answered."""
     def ticks():
