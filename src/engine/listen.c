@@ -135,10 +135,7 @@ tell(const struct listen_child *child, struct listen_socket *socket, int error)
 	socket->error = error;
 }
 
-/*
- * What is there now. As of the control socket (engine/listener), nothing tells cheaply which file a
- * socket that was taken over was bound to.
- */
+/* What is there now. */
 static void
 note_file(struct listen_socket *socket)
 {
@@ -433,7 +430,6 @@ open_all(struct listen *listen, const struct arguments *arguments)
 			socket->fd = take_kept(arguments, &socket->address);
 			if (socket->fd >= 0)
 				listen->stored++;
-			note_file(socket);
 			if (socket->fd >= 0 && fd_move_above(&socket->fd, LISTEN_OPEN_LOWEST) == 0)
 				continue;
 			fd_close(&socket->fd);
@@ -464,12 +460,20 @@ listen_new(struct engine *engine, const struct arguments *arguments)
 void
 listen_leave(struct listen *listen)
 {
+	/*
+	 * Nothing tells cheaply which file a socket that was taken over was bound to: the one that is
+	 * there is taken for it. It is not looked at before, since a dead mount must not hinder who
+	 * takes over.
+	 */
 	for (uint32_t i = 0; i < listen->socket_count; i++) {
 		struct listen_socket *socket = &listen->sockets[i], there = *socket;
+		bool known = socket->inode != 0;
 
+		if (socket->fd < 0)
+			continue;
 		note_file(&there);
-		if (socket->fd >= 0 && there.inode != 0 && there.inode == socket->inode &&
-		    there.device == socket->device)
+		if (there.inode != 0 &&
+		    (!known || (there.inode == socket->inode && there.device == socket->device)))
 			(void)unlink(socket->address.path); /* gone is as good */
 	}
 }
