@@ -4,6 +4,7 @@
 #include "engine/cgroup_find.h"
 #include "engine/cgroup_limit.h"
 #include "lib/fd.h"
+#include "lib/log.h"
 #include "lib/str.h"
 
 #include <dirent.h>
@@ -253,14 +254,15 @@ settle(struct cgroup *cgroup, int root, const char *name, pid_t reaper)
 	return cgroup->tree < 0 ? -errno : 0;
 }
 
-static void
+static int
 read_controllers(struct cgroup *cgroup)
 {
 	char text[TEXT_SIZE];
+	ssize_t len = cgroup_file_read(cgroup->tree, "cgroup.controllers", text, sizeof(text));
 
 	cgroup->controllers = 0;
-	if (cgroup_file_read(cgroup->tree, "cgroup.controllers", text, sizeof(text)) < 0)
-		return;
+	if (len < 0)
+		return (int)len;
 	for (int i = 0; i < CGROUP_CONTROLLER_COUNT; i++)
 		if (cgroup_file_has(text, cgroup_controller_texts[i]))
 			cgroup->controllers |= 1U << i;
@@ -269,6 +271,7 @@ read_controllers(struct cgroup *cgroup)
 	    faccessat(cgroup->tree, "io.weight", F_OK, 0) != 0 &&
 	    faccessat(cgroup->tree, "io.bfq.weight", F_OK, 0) != 0)
 		cgroup->controllers &= ~(unsigned)CGROUP_IO;
+	return 0;
 }
 
 /* Enables a controller for the cgroups in a directory. */
@@ -307,7 +310,7 @@ enable_all(struct cgroup *cgroup, int root)
 	}
 	if (strlen(text) <= 1)
 		explain(cgroup, "the cgroup that we are in has no controllers");
-	read_controllers(cgroup);
+	(void)read_controllers(cgroup);
 }
 
 void
@@ -344,16 +347,25 @@ cgroup_begin(struct cgroup *cgroup, const char *root, pid_t reaper)
 void
 cgroup_resume(struct cgroup *cgroup, int home)
 {
+	int error;
+
 	*cgroup = (struct cgroup){ .home = home, .tree = -1 };
-	if (home >= 0)
-		cgroup->tree = open_dir(home, TREE);
-	if (cgroup->tree < 0) {
+	if (home < 0) {
 		explain(cgroup, "there were none when the daemon began");
+		return;
+	}
+	(void)mkdirat(home, TREE, MODE); /* while it was empty anybody could remove it */
+	cgroup->tree = open_dir(home, TREE);
+	error = cgroup->tree < 0 ? -errno : read_controllers(cgroup);
+	if (error != 0) {
+		explain(
+		    cgroup, "those of the daemon cannot be opened any more: %s", strerror(-error));
+		log_line(NULL, "no cgroups: %s; what has limits does not start", cgroup->why);
 		cgroup_close(cgroup);
+		cgroup->lost = true;
 		return;
 	}
 	name_place(cgroup);
-	read_controllers(cgroup);
 	if (cgroup->controllers == 0)
 		explain(cgroup, "the cgroup that we are in has no controllers for us");
 }

@@ -22,6 +22,7 @@ struct cgroup {
 	/* why there are no cgroups at all, and why a controller is missing; "": nothing is */
 	char why[CGROUP_WHY_SIZE];
 	bool declined; /* nobody wants any */
+	bool lost;     /* there were some: what is limited had better not start without */
 };
 
 /*

@@ -267,7 +267,7 @@ cgroup_tree_enter(struct cgroup_tree *tree, uint32_t node, int *dir, bool *joins
 	*dir = 0;
 	*joins = false;
 	if (tree->cgroup->tree < 0)
-		return 0;
+		return tree->cgroup->lost && (tree->flags[node] & LIMITED) != 0 ? -ENODEV : 0;
 	tree->flags[node] &= (uint8_t)~LEAVING;
 	if ((tree->flags[node] & KILLING) != 0)
 		cgroup_tree_kill(tree, node);

@@ -137,6 +137,32 @@ def test_killed_engine_kills_too(daemon, cgroup):
     until("all are gone", lambda: not alive(away) and not alive(twice))
 
 
+@pytest.mark.parametrize("full", [False, True])
+def test_taken_away(daemon, cgroup, full):
+    """Somebody removes what is empty, and the engine dies: the next one makes it again. Where it cannot, what has limits does
+    not start without them."""
+    keys = "command = sleep 1000\nautostart = no\n"
+    d = daemon(f"[child:a]\n{keys}pids_max = 10\n[child:b]\n{keys}[child:c]\n{keys}", f"cgroup_root = {cgroup}").ready()
+    d.call("start", path="c", wait=True)
+    d.call("stop", path="c", wait=True)
+    home = cgroup / f"coppice.{d.pid}"
+    until("an empty tree", lambda: not (home / "tree/c.n").exists())
+    (home / "tree").rmdir()
+    if full:
+        (home / "cgroup.max.descendants").write_text("1")
+    d.kill_engine()
+    d.call("start", path="b", wait=True)
+    assert d.node("b")["state"] == "running" and (home / "tree/b.n").exists() != full
+    d.call("start", path="a")
+    d.wait_node("a", state=lambda state: state in ("running", "restarting"))
+    assert (d.node("a")["state"] == "running") != full, d.log()
+    if full:
+        d.wait_log("no cgroups: those of the daemon cannot be opened any more.*; what has limits does not start")
+        (home / "cgroup.max.descendants").write_text("max")
+        d.kill_engine()
+        d.wait_node("a", state="running")
+
+
 @pytest.mark.parametrize("mode", ["group", "process"])
 def test_less_is_killed(daemon, cgroup, mode):
     """kill_mode = group leaves who is in another one, process everybody."""
