@@ -347,6 +347,7 @@ leave(struct engine *engine)
 	if (engine->is_command)
 		exit.status = status_of_command(engine, &exit);
 	control_free(&engine->control); /* before coppiced goes, so that no socket is left behind */
+	leftovers_finish(engine->leftovers);
 	cgroup_tree_end(engine->cgroups);
 	cgroup_leave(&engine->cgroup, engine->reaper_pid);
 	listen_leave(engine->listen);

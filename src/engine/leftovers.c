@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define VARIABLE      "COPPICE_INVOCATION="
@@ -30,6 +31,7 @@
 #define SOON          0.02 /* seconds; after a look that has found some, for those that they leave */
 #define PAUSE         0.1  /* between two looks … */
 #define SHARE         20   /* … or that many times what the last one took */
+#define LAST_LOOKS    10
 
 struct leftovers {
 	struct engine *engine;
@@ -55,12 +57,14 @@ static void
 make_variable(struct leftovers *leftovers, uint32_t node, const struct spawn_request *request,
     const char *outer)
 {
-	int len = snprintf(leftovers->variable, VARIABLE_SIZE, "%s%s%016" PRIx64 ".%u.%u",
-	    outer != NULL ? outer : VARIABLE, outer != NULL ? "," : "", leftovers->seed,
-	    (unsigned)node, (unsigned)request->incarnation);
+	char mark[64];
 
-	if (len >= VARIABLE_SIZE)
-		make_variable(leftovers, node, request, NULL);
+	snprintf(mark, sizeof(mark), "%016" PRIx64 ".%u.%u", leftovers->seed, (unsigned)node,
+	    (unsigned)request->incarnation);
+	if (outer != NULL && strlen(outer) + 1 + strlen(mark) < VARIABLE_SIZE)
+		snprintf(leftovers->variable, VARIABLE_SIZE, "%s,%s", outer, mark);
+	else
+		snprintf(leftovers->variable, VARIABLE_SIZE, "%s%s", VARIABLE, mark);
 }
 
 int
@@ -109,15 +113,17 @@ owner_of_token(const struct leftovers *leftovers, const char *token, uint32_t *l
 {
 	const struct engine *engine = leftovers->engine;
 	const struct image_process *process;
-	unsigned node, incarnation;
-	uint64_t seed;
+	unsigned long long seed, node, incarnation;
+	char *end;
 
-	if (sscanf(token, "%16" SCNx64 ".%9u.%9u", &seed, &node, &incarnation) != 3 ||
-	    seed != leftovers->seed || node >= core_count(engine->core))
+	seed = strtoull(token, &end, 16);
+	node = *end == '.' ? strtoull(end + 1, &end, 10) : UINT64_MAX;
+	incarnation = *end == '.' ? strtoull(end + 1, &end, 10) : UINT64_MAX;
+	if (seed != leftovers->seed || node >= core_count(engine->core) || incarnation > UINT32_MAX)
 		return OWNER_UNKNOWN;
 	process = &engine->processes[node];
-	*left_by = node;
-	if (core_spec_of(engine->core, node)->kill_mode != KILL_TREE ||
+	*left_by = (uint32_t)node;
+	if (core_spec_of(engine->core, *left_by)->kill_mode != KILL_TREE ||
 	    process->incarnation < incarnation ||
 	    (process->incarnation == incarnation &&
 		(process->state == PROCESS_STARTED || process->state == PROCESS_STARTING)))
@@ -141,9 +147,11 @@ owner_of(struct leftovers *leftovers, int32_t pid, uint32_t *left_by)
 	for (at = leftovers->environ; at < end && owner == OWNER_UNKNOWN; at += strlen(at) + 1) {
 		const char *token = str_starts(at, VARIABLE) ? at + strlen(VARIABLE) : NULL;
 
-		for (; token != NULL && owner == OWNER_UNKNOWN;
-		     token = token[strcspn(token, ",")] == ',' ? strchr(token, ',') + 1 : NULL)
+		while (token != NULL && owner == OWNER_UNKNOWN) {
 			owner = owner_of_token(leftovers, token, left_by);
+			token += strcspn(token, ",");
+			token = *token == ',' ? token + 1 : NULL;
+		}
 	}
 	return owner;
 }
@@ -302,6 +310,23 @@ leftovers_some(struct leftovers *leftovers)
 		return true;
 	end_look(leftovers);
 	return false;
+}
+
+/* Each look may find those that the dead of the one before have left. */
+void
+leftovers_finish(struct leftovers *leftovers)
+{
+	const struct timespec soon = { .tv_nsec = (long)(SOON * 1e9) };
+
+	for (unsigned looks = 0; looks < LAST_LOOKS && !leftovers->engine->reaper_lost; looks++) {
+		if (leftovers->list < 0 && (!leftovers->wanted || !begin_look(leftovers)))
+			return;
+		while (read_some(leftovers))
+			;
+		end_look(leftovers);
+		if (leftovers->wanted)
+			nanosleep(&soon, NULL);
+	}
 }
 
 /* ---- life ---- */

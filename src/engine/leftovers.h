@@ -27,5 +27,7 @@ int leftovers_mark(struct leftovers *leftovers, uint32_t node, struct spawn_requ
 void leftovers_look(struct leftovers *leftovers);
 /* Looks at some of them; whether there are more to be looked at now. */
 bool leftovers_some(struct leftovers *leftovers);
+/* The end of the daemon: the looks that are still wanted, without a pause, so that nobody is left. */
+void leftovers_finish(struct leftovers *leftovers);
 
 #endif

@@ -251,6 +251,17 @@ def test_adopted_of_the_living(daemon):
     until("now they have gone", lambda: not alive(away) and not alive(twice))
 
 
+def test_adopted_at_the_end(daemon):
+    """None of them outlives the daemon: what its last children have left is looked for before it leaves."""
+    d = daemon(start=False)
+    (d.dir / "escape").write_text("setsid sleep 1000 & echo $! >> gone; exec sleep 1000")
+    d.write_config("".join(f"[child:{name}]\ncommand = sh escape\nlog = null\n" for name in ("one", "two", "three")), "cgroup_root = none")
+    d.start()
+    until("all have sent one away", lambda: (d.dir / "gone").exists() and len((d.dir / "gone").read_text().split()) == 3)
+    assert d.stop() == 0
+    assert not any(alive(int(x)) for x in (d.dir / "gone").read_text().split())
+
+
 def test_adopted_survive_an_engine(daemon):
     """A new engine looks for what was left when there was none."""
     d, away, _ = escaping(daemon, "restart = temporary", coppice="cgroup_root = none\n")
