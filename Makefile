@@ -10,7 +10,7 @@ BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
 BUILD      ?= build
 PYTHON     ?= /usr/bin/python3
-CHECK_OTP  ?= 5000
+CHECK_OTP  ?= 5200
 SEED       ?= 1
 MACHINE    := $(shell uname -m)
 
@@ -123,7 +123,7 @@ help:
 #: demo            run the demonstration: a tree of small programs that is hurt and heals
 #: check           all quick tests: unit, simulator, quick lints, system; under 3 minutes
 #: check-unit check-sim check-lint check-system   its parts
-#: check-otp       compare the core with Erlang's supervisor (erlang-base): CHECK_OTP=5000 random scenarios of SEED=1
+#: check-otp       compare the core with Erlang's supervisor (erlang-base): CHECK_OTP=5200 random scenarios of SEED=1
 #: check-asan      check with the address and undefined behaviour sanitizers, in $(BUILD)-asan
 #: check-valgrind  unit tests under valgrind
 #: check-boot      boot machines in QEMU with coppiced as their first process; limits by cgroup are tested there too
