@@ -137,6 +137,7 @@ clip(const char *text, size_t limit, char *out)
 		size_t len = show_next(text, shown), wide = strlen(shown);
 		if (used + wide > limit)
 			break;
+		/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): that comes below */
 		memcpy(out + used, shown, wide);
 		used += wide;
 		text += len;

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -58,10 +59,11 @@ static int
 own_oom_score(void)
 {
 	FILE *file = fopen("/proc/self/oom_score_adj", "re");
-	int score = 0;
+	char line[16];
+	int score = -1000; /* not told: nothing is said */
 
-	if (file == NULL || fscanf(file, "%d", &score) != 1)
-		score = -1000; /* not told: nothing is said */
+	if (file != NULL && fgets(line, sizeof(line), file) != NULL)
+		score = (int)strtol(line, NULL, 10); /* the kernel wrote it */
 	if (file != NULL)
 		fclose(file);
 	return score;

@@ -11,11 +11,13 @@
 
 /* See core_add_after, core_held_by. */
 int gate_add(struct core *core, uint32_t waiter, uint32_t dependency);
-uint32_t gate_closed_by(const struct core *core, uint32_t id);
+uint32_t gate_closed_by(const struct core *core, uint32_t node);
 /* Whether a start of the child must wait, and why (REASON_AFTER, REASON_DEMAND). */
 bool gate_holds(const struct core *core, uint32_t id, enum core_reason *reason);
-/* A node is ready: whoever waited for it alone starts. */
-void gate_note_ready(struct core *core, uint32_t id);
+/* Every state is another now: whoever starts anew from what was saved begins with this. */
+void gate_count(struct core *core);
+/* A node's state was another: if it is ready now, whoever waited for it alone starts. */
+void gate_note_state(struct core *core, uint32_t id, enum core_state from);
 /* If it waits for nodes: starts it if all of them are ready now. */
 void gate_try(struct core *core, uint32_t id);
 /* A connection has come. */

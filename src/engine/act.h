@@ -39,7 +39,7 @@ bool act_some(struct act *act, int64_t share_us);
 void act_answer_made_starts(struct act *act);
 /* spawn_done_fn; the context is the engine. */
 void act_on_spawn_done(
-    void *context, uint32_t node, uint32_t incarnation, int32_t step, int32_t error);
+    void *context, uint32_t slot, uint32_t incarnation, int32_t step, int32_t error);
 /*
  * A node whose start is not over and whose process has, or had, that PID; CORE_NONE when there is
  * none. *from begins with 0 and leads to the next one.

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -149,13 +150,17 @@ remove_stale(int root)
 		return;
 	}
 	for (int left = STALE_MOST; left > 0 && (entry = readdir(list)) != NULL;) {
-		int pid = 0;
+		char *end;
+		long pid;
 
-		if (!str_starts(entry->d_name, PREFIX) ||
-		    sscanf(entry->d_name, PREFIX "%9d", &pid) != 1 || pid <= 0)
+		if (!str_starts(entry->d_name, PREFIX))
+			continue;
+		pid = strtol(entry->d_name + strlen(PREFIX), &end, 10);
+		if (*end != '\0' || pid <= 0 || pid > INT32_MAX)
 			continue;
 		left--;
-		if (kill(pid, 0) == -1 && errno == ESRCH && cgroup_is_empty_at(root, entry->d_name))
+		if (kill((pid_t)pid, 0) == -1 && errno == ESRCH &&
+		    cgroup_is_empty_at(root, entry->d_name))
 			(void)cgroup_remove(root, entry->d_name);
 	}
 	(void)closedir(list);

@@ -61,10 +61,9 @@ make_variable(struct leftovers *leftovers, uint32_t node, const struct spawn_req
 
 	snprintf(mark, sizeof(mark), "%016" PRIx64 ".%u.%u", leftovers->seed, (unsigned)node,
 	    (unsigned)request->incarnation);
-	if (outer != NULL && strlen(outer) + 1 + strlen(mark) < VARIABLE_SIZE)
-		snprintf(leftovers->variable, VARIABLE_SIZE, "%s,%s", outer, mark);
-	else
-		snprintf(leftovers->variable, VARIABLE_SIZE, "%s%s", VARIABLE, mark);
+	if (outer == NULL ||
+	    snprintf(leftovers->variable, VARIABLE_SIZE, "%s,%s", outer, mark) >= VARIABLE_SIZE)
+		(void)snprintf(leftovers->variable, VARIABLE_SIZE, "%s%s", VARIABLE, mark);
 }
 
 int
@@ -141,7 +140,7 @@ owner_of(struct leftovers *leftovers, int32_t pid, uint32_t *left_by)
 
 	snprintf(file, sizeof(file), "/proc/%d/environ", pid);
 	len = cgroup_file_read(-1, file, leftovers->environ, ENVIRON_SIZE);
-	if (len <= 0)
+	if (len <= 0 || leftovers->environ == NULL)
 		return OWNER_UNKNOWN;
 	end = leftovers->environ + len;
 	for (at = leftovers->environ; at < end && owner == OWNER_UNKNOWN; at += strlen(at) + 1) {

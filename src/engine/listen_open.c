@@ -154,11 +154,10 @@ give_away(const struct address *address)
 	fd = open(address->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &st) != 0)
-		error = -errno;
-	else if (!S_ISSOCK(st.st_mode) || st.st_uid != geteuid() || st.st_nlink != 1)
+	error = fstat(fd, &st) != 0 ? -errno : 0;
+	if (error == 0 && (!S_ISSOCK(st.st_mode) || st.st_uid != geteuid() || st.st_nlink != 1))
 		error = -EEXIST;
-	else if (fchownat(fd, "", uid, gid, AT_EMPTY_PATH) != 0)
+	else if (error == 0 && fchownat(fd, "", uid, gid, AT_EMPTY_PATH) != 0)
 		error = -errno;
 	fd_close(&fd);
 	return error;

@@ -16,11 +16,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#if defined(__GNUC__) && !defined(__clang__)
-/* GCC 12 takes what hangs below ear->notify for lost when it does not see who made the ear. */
-#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
-#endif
-
 #define MESSAGES_A_TURN 16    /* of one child, so that one that floods starves nobody … */
 #define PAUSE           0.010 /* … and seconds until such a one is listened to again */
 #define MESSAGES_AT_END 64

@@ -5,7 +5,7 @@
  * since a half-made child can be stopped by a stranger or hang (measured: an unprivileged kill(-1,
  * SIGSTOP) loop froze an engine that waited for it itself). 50 ms after its beginning a start that
  * is not through exec is looked at: stopped → killed; any other gets the shorter of 5 s and its
- * start_timeout, then KILL; and later starts go to another thread (at most 8).
+ * start_timeout, then KILL; and later starts go to another thread (at most 64).
  */
 #ifndef COPPICE_ENGINE_SPAWN_H
 #define COPPICE_ENGINE_SPAWN_H

@@ -94,6 +94,12 @@ no_kill(int32_t pid)
 }
 
 static void
+no_kill_tree(void *context, uint32_t node)
+{
+	(void)context, (void)node;
+}
+
+static void
 go_on(struct core *core)
 {
 	core_handle(core, 5000, &(struct core_event){ .type = ON_RESUME });
@@ -127,7 +133,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	struct core *core = make_core();
 	if (checkpoint_load(checkpoint, core) == 0) {
-		checkpoint_act_kills(checkpoint, no_kill);
+		checkpoint_act_kills(checkpoint, no_kill, no_kill_tree, NULL);
 		go_on(core);
 	}
 	core_free(&core);

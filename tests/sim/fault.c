@@ -94,7 +94,8 @@ fault_event(const struct sim *sim, struct core_event *event, mono_ms *now)
 	}
 }
 
-uint32_t
+/* A row for each fault. */
+uint32_t /* NOLINTNEXTLINE(readability-function-cognitive-complexity) */
 fault_action(const struct sim *sim, struct core_action *action)
 {
 	bool record = action->type == DO_RECORD && action->record.type == RECORD_RESTARTING;

@@ -275,7 +275,7 @@ command(int argc, char **argv)
 			return fault_test(&sim) + grow_test(&sim) + check_replay();
 		} else if (strcmp(argv[i], "--write-digests") == 0) {
 			return write_digests();
-		} else if (last) {
+		} else if (last) { /* NOLINT(bugprone-branch-clone): all others have a value */
 			return usage();
 		} else if (strcmp(argv[i], "--digests") == 0) {
 			return check_digests(argv[i + 1]);

@@ -188,7 +188,8 @@ test_built_in_values_are_good(void **state)
 		buf_append(&bare, line + is_key, strcspn(line, "\n") + 1 - is_key);
 	}
 	compiled_free(&compiled);
-	assert_non_null(strstr(bare.data, "\nrestart = permanent\n"));
+	buf_puts(&bare, "");
+	assert_true(bare.data != NULL && strstr(bare.data, "\nrestart = permanent\n") != NULL);
 	compiled_make(&compiled, bare.data, bare.len, BUILD_SERVICE);
 	assert_string_equal(compiled.messages.data, "");
 	compiled_free(&compiled);

@@ -72,10 +72,10 @@ static void
 make_plan(struct buf *plan)
 {
 	buf_puts(plan, "/ one 99/1s limit=backoff start_parallel { ");
-	for (char name = 'a'; name < 'a' + NAMES; name++) {
+	for (int name = 'a'; name < 'a' + NAMES; name++) {
 		if (name == 'd')
 			add_supervisor(plan, "s");
-		add_child(plan, name);
+		add_child(plan, (char)name);
 		if (name == 'f')
 			buf_puts(plan, "}; ");
 	}

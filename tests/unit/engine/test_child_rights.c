@@ -384,7 +384,7 @@ test_every_row_is_here(void **state)
 	assert_true(size < (ssize_t)sizeof(text) - 1);
 	const char *at = strstr(text, "steps[] = {"), *end = at != NULL ? strstr(at, "\n};") : NULL;
 	assert_non_null(end);
-	while ((at = strstr(at, "\t{ STEP_")) != NULL && at < end) {
+	while (at != NULL && (at = strstr(at, "\t{ STEP_")) != NULL && at < end) {
 		const char *name = strchr(at, ',') + 2;
 		size_t len = strcspn(name, " ");
 		if (!has_row(name, len))

@@ -257,7 +257,7 @@ opener(const struct scratch *scratch, const int gate[2], const int stay[2], cons
 static int
 race(const struct scratch *scratch)
 {
-	int gate[2], stay[2], said[2], serve = 0, status;
+	int gate[2] = { -1, -1 }, stay[2] = { -1, -1 }, said[2] = { -1, -1 }, serve = 0, status;
 	char outcomes[2];
 	pid_t pids[2];
 
