@@ -11,6 +11,7 @@
 #include "engine/listen.h"
 #include "engine/notify.h"
 #include "engine/process.h"
+#include "engine/slot.h"
 #include "lib/log.h"
 #include "lib/must.h"
 #include "lib/names.h"
@@ -199,6 +200,17 @@ answer_from_table(struct act *act, const struct job *start)
 		answer_spawned(act, start->slot, start->incarnation);
 }
 
+/* A start that has failed before there was a process: the table says it too, for those who ask. */
+static void
+answer_unmade(struct act *act, const struct job *start, int32_t step, int32_t error)
+{
+	struct image_process *process = &act->engine->processes[start->slot];
+
+	slot_open(process, start->incarnation);
+	slot_close(process, step, error);
+	answer_from_table(act, start);
+}
+
 /*
  * Whether what an earlier start has left is still there: a process that cannot even be killed, and
  * that will never be a program. Until it has gone every further start fails too; nothing is gained
@@ -251,26 +263,26 @@ make(struct act *act, const struct job *start)
 	error = cgroup_tree_enter(engine->cgroups, hooks_node(engine->hooks, start->slot),
 	    &request.cgroup, &request.joins_cgroup);
 	if (error) {
-		answer_failed(act, start->slot, start->incarnation, STEP_CGROUP, -error);
+		answer_unmade(act, start, STEP_CGROUP, -error);
 		return;
 	}
 	if (request.cgroup == 0 && !hooks_has(engine->hooks, start->slot))
 		error = leftovers_mark(engine->leftovers, start->slot, &request);
 	if (error) {
-		answer_failed(act, start->slot, start->incarnation, STEP_PREPARE, -error);
+		answer_unmade(act, start, STEP_PREPARE, -error);
 		return;
 	}
 	if (!hooks_has(engine->hooks, start->slot))
 		error = listen_begin(engine->listen, &request);
 	if (error) {
-		answer_failed(act, start->slot, start->incarnation, STEP_SOCKETS, -error);
+		answer_unmade(act, start, STEP_SOCKETS, -error);
 		return;
 	}
 	if (!hooks_has(engine->hooks, start->slot))
 		error =
 		    notify_begin(engine->notify, nodes_place(engine->nodes, start->slot), &request);
 	if (error) {
-		answer_failed(act, start->slot, start->incarnation, STEP_READY, -error);
+		answer_unmade(act, start, STEP_READY, -error);
 		return;
 	}
 	if (spawn_start(engine->spawner, &request, &engine->processes[start->slot]))

@@ -204,6 +204,7 @@ def test_in_the_way(daemon):
         one.wait_node("c", state="failed")
         failed = one.call("events", types=["child.start_failed"], path="b")["events"][0]
         assert "opening its sockets" in failed["step"] and "EADDRINUSE" in str(failed)
+        assert one.node("c")["start_error"] == {"step": "opening its sockets", "error": "EEXIST"}
         assert len(one.wait_log(rf"b: cannot listen on tcp:127.0.0.1:{port}: Address already in use")) == 1
         assert re.search(r"c: cannot listen on .*plain: File exists", one.log())
     (one.dir / "s").unlink()
