@@ -83,7 +83,9 @@ def escaping(daemon, keys="", coppice=""):
     (d.dir / "escape").write_text(ESCAPE)
     d.write_config(f"[child:one]\ncommand = sh escape\nlog = null\n{keys}\n", coppice)
     d.start()
-    return d, number(d, "away"), number(d, "twice")
+    away, twice = number(d, "away"), number(d, "twice")
+    until("both are what they become", lambda: all(process(pid).argv == ["sleep", "1000"] for pid in (away, twice)))
+    return d, away, twice
 
 
 def test_mirror(daemon, cgroup):
