@@ -1,5 +1,6 @@
 /* core_check: every invariant of the core's memory that can be seen by looking at it. */
 #include "core/core.h"
+#include "core/gate.h"
 #include "core/super.h"
 #include "core/tree.h"
 
@@ -157,7 +158,8 @@ check_below(const struct core *core, uint32_t id)
 const char *
 core_check(const struct core *core)
 {
-	const char *broken = NULL;
+	const char *broken =
+	    gate_is_counted(core) ? NULL : "the count of the ready that are waited for is wrong";
 
 	for (uint32_t id = 0; id < core_count(core) && !broken; id++) {
 		broken = check_links(core, id);

@@ -3,6 +3,7 @@
  * lead outside of the tree.
  */
 #include "core/core.h"
+#include "core/gate.h"
 #include "core/heap.h"
 #include "core/hook.h"
 #include "core/super.h"
@@ -96,5 +97,6 @@ const char *
 core_load_end(struct core *core)
 {
 	heap_rebuild(core);
+	gate_count(core);
 	return core_check(core);
 }

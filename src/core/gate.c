@@ -10,6 +10,8 @@
 struct gate {
 	uint32_t waiters, waiter_count; /* first node, how many */
 	uint32_t awaited, awaited_count;
+	uint32_t
+	    ready; /* how many of the awaited are: templates are large, and starts come in bursts */
 	uint32_t next_of, next_on; /* index + 1 in the lists of gates_of, gates_on; 0: the last */
 };
 
@@ -44,6 +46,54 @@ make_room(struct core *core)
 	return core->gates_of != NULL && core->gates_on != NULL ? 0 : -ENOMEM;
 }
 
+static bool
+makes_ready(const struct core *core, uint32_t id, enum core_state state)
+{
+	const struct core_spec *spec = node_spec(core, id);
+
+	return state == STATE_RUNNING ||
+	    (state == STATE_FINISHED && spec->kind == KIND_CHILD && spec->ready == READY_EXIT);
+}
+
+static bool
+is_ready(const struct core *core, uint32_t id)
+{
+	return makes_ready(core, id, node_get(core, id)->state);
+}
+
+static bool
+is_open(const struct gate *gate)
+{
+	return gate->ready == gate->awaited_count;
+}
+
+static uint32_t
+count(const struct core *core, const struct gate *gate)
+{
+	uint32_t ready = 0;
+
+	for (uint32_t i = 0; i < gate->awaited_count; i++)
+		ready += is_ready(core, gate->awaited + i);
+	return ready;
+}
+
+void
+gate_count(struct core *core)
+{
+	for (uint32_t i = 0; i < core->gate_count; i++)
+		core->gates[i].ready = count(core, &core->gates[i]);
+}
+
+bool
+gate_is_counted(const struct core *core)
+{
+	uint32_t i = 0;
+
+	while (i < core->gate_count && core->gates[i].ready == count(core, &core->gates[i]))
+		i++;
+	return i == core->gate_count;
+}
+
 int
 gate_add(struct core *core, uint32_t waiter, uint32_t dependency)
 {
@@ -62,27 +112,21 @@ gate_add(struct core *core, uint32_t waiter, uint32_t dependency)
 		core->gates_of[gate->waiters + i] = core->gate_count;
 	for (uint32_t i = 0; i < gate->awaited_count; i++)
 		core->gates_on[gate->awaited + i] = core->gate_count;
+	gate->ready = count(core, gate);
 	return 0;
-}
-
-static bool
-is_ready(const struct core *core, uint32_t id)
-{
-	const struct core_spec *spec = node_spec(core, id);
-	enum core_state state = node_get(core, id)->state;
-
-	return state == STATE_RUNNING ||
-	    (state == STATE_FINISHED && spec->kind == KIND_CHILD && spec->ready == READY_EXIT);
 }
 
 /* The first of those waited for that is not ready. */
 static uint32_t
 closed_by(const struct core *core, const struct gate *gate)
 {
-	for (uint32_t i = 0; i < gate->awaited_count; i++)
-		if (!is_ready(core, gate->awaited + i))
-			return gate->awaited + i;
-	return CORE_NONE;
+	uint32_t i = 0;
+
+	if (is_open(gate))
+		return CORE_NONE;
+	while (is_ready(core, gate->awaited + i))
+		i++;
+	return gate->awaited + i;
 }
 
 uint32_t
@@ -96,12 +140,22 @@ gate_closed_by(const struct core *core, uint32_t node)
 	return closed;
 }
 
+static bool
+is_closed(const struct core *core, uint32_t id)
+{
+	uint32_t index = core->gates_of == NULL ? 0 : core->gates_of[id];
+
+	while (index != 0 && is_open(&core->gates[index - 1]))
+		index = core->gates[index - 1].next_of;
+	return index != 0;
+}
+
 bool
 gate_holds(const struct core *core, uint32_t id, enum core_reason *reason)
 {
 	if (node_spec(core, id)->on_demand && !node_has(core, id, NODE_DEMANDED))
 		*reason = REASON_DEMAND;
-	else if (gate_closed_by(core, id) != CORE_NONE)
+	else if (is_closed(core, id))
 		*reason = REASON_AFTER;
 	else
 		return false;
@@ -123,18 +177,17 @@ gate_try(struct core *core, uint32_t id)
 }
 
 void
-gate_note_ready(struct core *core, uint32_t id)
+gate_note_state(struct core *core, uint32_t id, enum core_state from)
 {
-	uint32_t index;
+	bool was = makes_ready(core, id, from), is = is_ready(core, id);
+	uint32_t first = core->gates_on == NULL || was == is ? 0 : core->gates_on[id];
 
-	if (core->gates_on == NULL || !is_ready(core, id))
-		return;
-	for (index = core->gates_on[id]; index != 0; index = core->gates[index - 1].next_on) {
+	for (uint32_t index = first; index != 0; index = core->gates[index - 1].next_on)
+		core->gates[index - 1].ready += is ? 1U : UINT32_MAX;
+	for (uint32_t index = is ? first : 0; index != 0; index = core->gates[index - 1].next_on) {
 		const struct gate *gate = &core->gates[index - 1];
 
-		if (closed_by(core, gate) != CORE_NONE)
-			continue;
-		for (uint32_t i = 0; i < gate->waiter_count; i++)
+		for (uint32_t i = 0; i < gate->waiter_count && is_open(gate); i++)
 			gate_try(core, gate->waiters + i);
 	}
 }

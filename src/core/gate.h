@@ -16,6 +16,7 @@ uint32_t gate_closed_by(const struct core *core, uint32_t node);
 bool gate_holds(const struct core *core, uint32_t id, enum core_reason *reason);
 /* Every state is another now: whoever starts anew from what was saved begins with this. */
 void gate_count(struct core *core);
+bool gate_is_counted(const struct core *core);
 /* A node's state was another: if it is ready now, whoever waited for it alone starts. */
 void gate_note_state(struct core *core, uint32_t id, enum core_state from);
 /* If it waits for nodes: starts it if all of them are ready now. */

@@ -114,7 +114,7 @@ node_set_state(struct core *core, uint32_t id, enum core_state state, enum core_
 		tree_record(core, RECORD_READY, id, 0, core->head.now - since);
 	else
 		tree_record(core, RECORD_STATE, id, (int32_t)from, 0);
-	gate_note_ready(core, id);
+	gate_note_state(core, id, from);
 }
 
 void

@@ -28,6 +28,31 @@ test_after_waits_until_it_is_ready(void **state)
 	world_end(world);
 }
 
+/* Who takes over knows who is ready. */
+static void
+test_after_a_template_through_a_new_engine(void **state)
+{
+	struct world *world =
+	    world_of("/ one 9/60s { w *2 after=db; db *3 ready=told says_ready=9s }");
+
+	(void)state;
+	world_ready(world, "db@1");
+	world_ready(world, "db@2");
+	world_resume(world);
+	expect_why(world, "w@1", STATE_WAITING, REASON_AFTER);
+	assert_int_equal(
+	    core_held_by(world_core(world), world_id(world, "w@1")), world_id(world, "db@3"));
+	world_kill(world, "db@1");
+	world_run(world);
+	expect_state(world, "db@1", STATE_RESTARTING);
+	world_ready(world, "db@3");
+	expect_why(world, "w@1", STATE_WAITING, REASON_AFTER);
+	world_advance(world, 1000);
+	world_ready(world, "db@1");
+	expect_state(world, "w@2", STATE_RUNNING);
+	world_end(world);
+}
+
 static void
 test_without_any_gate_nobody_is_held(void **state)
 {
@@ -665,6 +690,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_after_waits_until_it_is_ready),
 		cmocka_unit_test(test_without_any_gate_nobody_is_held),
+		cmocka_unit_test(test_after_a_template_through_a_new_engine),
 		cmocka_unit_test(test_it_waits_without_end_and_is_waited_for),
 		cmocka_unit_test(test_all_of_several),
 		cmocka_unit_test(test_templates_both_ways),
