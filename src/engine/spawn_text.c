@@ -23,6 +23,7 @@ static const struct {
 	int32_t step, error;
 	const char *text;
 } advice[] = {
+	{ STEP_STDIN, ENOENT, "stdin = inherit needs no file, and no /dev/null" },
 	{ STEP_LIMITS, EPERM,
 	    "raising a hard limit takes CAP_SYS_RESOURCE: lower it, or start coppiced as root" },
 	{ STEP_OOM, EACCES,
@@ -39,6 +40,7 @@ static const struct {
 	{ STEP_SOCKETS, EADDRINUSE, "somebody else listens there: coppiced's log has the address" },
 	{ STEP_SOCKETS, EACCES,
 	    "ports below 1024 take CAP_NET_BIND_SERVICE: coppiced's log has the address" },
+	{ STEP_SOCKETS, EPERM, "to give the file to another user or group takes root" },
 	{ STEP_SOCKETS, EADDRNOTAVAIL, "this machine has no such address: coppiced's log has it" },
 	{ STEP_SOCKETS, EEXIST, "something that is no socket is in its place" },
 	{ STEP_SOCKETS, ENOSPC, "coppiced keeps at most 1021 of them" },

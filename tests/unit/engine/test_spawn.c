@@ -357,6 +357,8 @@ test_step_texts(void **state)
 	assert_string_equal(spawn_failure_text(STEP_EXEC, ENOENT, text),
 	    "executing the command: No such file or directory (ENOENT)");
 	assert_string_equal(spawn_failure_text(STEP_EXEC, 0, text), "executing the command");
+	assert_non_null(strstr(spawn_failure_text(STEP_STDIN, ENOENT, text), "; stdin = inherit"));
+	assert_non_null(strstr(spawn_failure_text(STEP_SOCKETS, EPERM, text), "; to give"));
 	assert_string_equal(spawn_failure_text(STEP_EXEC, 999, text),
 	    "executing the command: Unknown error 999 (E?)");
 }
