@@ -36,12 +36,12 @@ judge_text(int invariant)
 static bool
 is_in(const struct core_exit_set *set, int32_t status)
 {
-	uint32_t code = (uint32_t)status >> 8 & 0xff;
+	uint32_t code = (uint32_t)status >> 8 & 0xff, signal = (uint32_t)status & 0x7f;
 
 	if (status == CORE_STATUS_UNKNOWN)
 		return false;
-	if (status & 0x7f)
-		return set->signals >> ((status & 0x7f) - 1) & 1;
+	if (signal > 0)
+		return signal <= 64 && (set->signals >> (signal - 1) & 1);
 	return set->codes[code / 64] >> code % 64 & 1;
 }
 

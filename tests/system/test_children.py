@@ -293,7 +293,8 @@ def test_stop_of_a_start_that_hangs(daemon):
         pid = d.wait_node("hung", state="starting", pid=lambda pid: pid)["pid"]
         until("the wait", lambda: process(pid).state in "SD")
         d.call("stop", path="hung", now=True, wait=True)
-        assert d.node("hung")["state"] == "stopped" and not process(pid)
+        assert d.node("hung")["state"] == "stopped"
+        until("its end", lambda: not process(pid))
         d.call("start", path="hung")
         d.wait_node("hung", state="starting", pid=lambda pid: pid)
         d.call("stop", path="hung", wait=True)

@@ -209,6 +209,7 @@ def test_what_a_hook_leaves_elsewhere(hooked):
     """Also under a session of its own, where there are cgroups: what post_stop leaves, and a pre_start that fails (FIELD 2.C.8)."""
     leave = "/bin/sh -c 'setsid sh -c \"echo \\$\\$ > {dir}/$COPPICE_HOOK.pid; exec sleep 1000\" & while [ ! -s $COPPICE_HOOK.pid ]; do sleep 0.01; done; exit 1'"
     d = hooked(section("one", post_stop=leave) + section("two", pre_start=leave, backoff="fixed", backoff_delay="1h"))
+    d.wait_node("one", state="running")
     d.call("stop", path="one", wait=True)
     d.wait_node("two", state="restarting")
     if "cgroups below" not in d.log():
