@@ -127,7 +127,7 @@ help:
 #: check-asan      check with the address and undefined behaviour sanitizers, in $(BUILD)-asan
 #: check-valgrind  unit tests under valgrind
 #: check-boot      boot machines in QEMU with coppiced as their first process; limits by cgroup are tested there too
-#: mutate          break src/core in 200 ways and report which test notices; before landing, 5 minutes
+#: mutate          break src/core in some 350 ways and report which test notices; before landing, 3 minutes
 #: sim             the simulator: random trees and failures for SECONDS=60, from SEED=1 on
 #: coverage        lines of src/core and cells of its state tables that unit tests and simulator reach; fails below 95 %
 #: lint            layers, purity, names, sizes, analyzers on what changed since the last commit upstream

@@ -21,7 +21,7 @@ calls_arrive(struct stage *stage, const json_t *call)
 	if (super == CORE_NONE)
 		stage->call_result = "no_supervisor";
 	else
-		stage_queue(stage, &stage->mail,
+		stage_queue(&stage->mail,
 		    (struct item){ .what = CALL,
 			.super = super,
 			.super_incarnation = stage_view(stage, super).incarnation,

@@ -114,7 +114,7 @@ park(struct stage *stage, uint32_t culprit, const struct item *item)
 	stage_terminate(stage, culprit);
 	stage_feed_item(stage, item);
 	stage->actors[culprit].parked = true;
-	stage_queue(stage, &stage->mail,
+	stage_queue(&stage->mail,
 	    (struct item){ .what = RETRY,
 		.node = culprit,
 		.super = super,
@@ -157,7 +157,7 @@ stage_fail(struct stage *stage, struct item item)
 			item.super = stage->actors[culprit].parent;
 			item.super_incarnation = stage_view(stage, item.super).incarnation;
 			stage->actors[culprit].parked = true;
-			stage_queue(stage, &stage->mail, item);
+			stage_queue(&stage->mail, item);
 			return;
 		}
 	}

@@ -27,11 +27,10 @@ more(void *array, size_t count, void *room, size_t size)
 }
 
 void
-stage_queue(struct stage *stage, struct items *items, struct item item)
+stage_queue(struct items *items, struct item item)
 {
 	uint32_t room = (uint32_t)items->room;
 
-	(void)stage;
 	items->at = more(items->at, items->count, &room, sizeof *items->at);
 	items->room = room;
 	items->at[items->count++] = item;
@@ -231,7 +230,7 @@ die(struct stage *stage, uint32_t node, int32_t status, const char *reason)
 
 	actor->alive = false;
 	note(stage, json_pack("[s,s,i,s]", "stop", ident_of(stage, node)->name, actor->n, reason));
-	stage_queue(stage, stopping ? &stage->hand : &stage->mail, item);
+	stage_queue(stopping ? &stage->hand : &stage->mail, item);
 }
 
 bool
@@ -259,8 +258,8 @@ kill_all(struct stage *stage, const json_t *ids)
 static void
 stop_slowly(struct stage *stage, uint32_t node, span_ms ms)
 {
-	stage_queue(stage, &stage->hand,
-	    (struct item){ .what = CALL,
+	stage_queue(&stage->hand,
+	    (struct item){ .what = SLOW_STOP,
 		.at = stage->now + ms,
 		.culprit = CORE_NONE,
 		.node = node,
@@ -306,7 +305,7 @@ signal_one(struct stage *stage, uint32_t node, int signal)
 		if ((item->what == EXIT || item->what == SPAWN) && item->node == node) {
 			if (item->culprit != CORE_NONE)
 				stage->actors[item->culprit].parked = false;
-			stage_queue(stage, &stage->hand, stage_take(&stage->mail, i));
+			stage_queue(&stage->hand, stage_take(&stage->mail, i));
 			return;
 		}
 	}
@@ -433,7 +432,7 @@ carry_out(struct stage *stage, const struct core_action *action)
 		stage->actors[action->node].spawning = true;
 		stage->actors[action->node].early = false;
 		stage->actors[action->node].incarnation = action->incarnation;
-		stage_queue(stage, &stage->hand,
+		stage_queue(&stage->hand,
 		    (struct item){ .what = SPAWN,
 			.at = stage->now,
 			.culprit = CORE_NONE,
@@ -578,12 +577,13 @@ handle(struct stage *stage, struct item item)
 		else
 			stage_feed_item(stage, &item);
 		return;
-	case RETRY:
-	case CALL: /* a slow stop is over */
+	case SLOW_STOP:
 		if (stage->actors[item.node].alive &&
 		    stage->actors[item.node].incarnation == item.incarnation)
 			die(stage, item.node, 0, "shutdown");
 		return;
+	case RETRY:
+	case CALL: return; /* only in the queues of supervisors */
 	}
 }
 

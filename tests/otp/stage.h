@@ -22,8 +22,8 @@ struct actor {
 	const json_t *spec;
 	uint32_t ident;  /* index */
 	uint32_t parent; /* node */
-	bool
-	    supervisor; /* and Erlang can start it; else it is played as a worker that never starts */
+	/* and Erlang can start it; else it is played as a worker that never starts */
+	bool supervisor;
 	bool added;     /* by start_child: gone when its supervisor starts anew (OTP 26) */
 	bool forgotten; /* not in its supervisor's list (OTP 4, 37) */
 	bool parked; /* it could not be started, and that is in its supervisor's queue (OTP 16) */
@@ -40,6 +40,7 @@ struct actor {
 enum what {
 	SPAWN,
 	EXIT,
+	SLOW_STOP,
 	RETRY,
 	CALL
 };
@@ -51,8 +52,8 @@ struct item {
 	int32_t status;
 	/* in the queue of a supervisor */
 	uint32_t super, super_incarnation;
-	uint32_t
-	    culprit; /* a failed start: the child of `super` that could not start; or CORE_NONE */
+	/* a failed start: the child of `super` that could not start; or CORE_NONE */
+	uint32_t culprit;
 	const char *ends; /* why `super` would end with it; NULL: it would not */
 };
 
@@ -95,7 +96,7 @@ bool stage_is_up(const struct stage *stage, uint32_t node);
 
 /* A worker's process ends; its supervisor has that in its queue. False: it does not run. */
 bool stage_kill(struct stage *stage, const char *id, bool crash);
-void stage_queue(struct stage *stage, struct items *items, struct item item);
+void stage_queue(struct items *items, struct item item);
 /* failed_start.c: tells the core of a failed start, or puts it into the queue of who retries it. */
 void stage_fail(struct stage *stage, struct item item);
 /* Whether the supervisor is being stopped because it, or one above it, has failed to start. */
