@@ -112,7 +112,13 @@ orphaned_status(int pidfd, int32_t *status)
 	struct pidfd_exit info = { .mask = GET_INFO_EXIT };
 
 	*status = CORE_STATUS_UNKNOWN;
-	if (ioctl(pidfd, GET_INFO, &info))
+	int asked = ioctl(pidfd, GET_INFO, &info);
+	/* also where it is waited for between the kernel's look at the status and at the process */
+	if (asked && errno == ESRCH) {
+		info = (struct pidfd_exit){ .mask = GET_INFO_EXIT };
+		asked = ioctl(pidfd, GET_INFO, &info);
+	}
+	if (asked)
 		return true;
 	if (!(info.mask & GET_INFO_EXIT))
 		return false;
