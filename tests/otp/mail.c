@@ -113,6 +113,17 @@ ends_at_once(const struct stage *stage, const struct item *item)
 	    !stage_has_others(stage, item->super, item->node);
 }
 
+/* Whether its supervisor ends at once before that comes, or with it. */
+static bool
+is_behind_an_end(const struct stage *stage, const struct item *item)
+{
+	for (const struct item *first = stage->mail.at; first <= item; first++) {
+		if (first->super == item->super && ends_at_once(stage, first))
+			return true;
+	}
+	return false;
+}
+
 /*
  * Whether another message comes first. A supervisor handles its own before it hears of a stop; what ends it at once comes
  * after all that its parent, and who is below that, have.
@@ -127,7 +138,7 @@ is_before(const struct stage *stage, const struct item *other, const struct item
 		return other < item;
 	if (last && other->super == parent)
 		return true;
-	if (!is_due(stage, other) || ends_at_once(stage, other))
+	if (!is_due(stage, other) || is_behind_an_end(stage, other))
 		return false;
 	return stage_is_below(stage, other->super, last ? parent : item->super);
 }
