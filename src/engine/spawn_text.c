@@ -25,7 +25,7 @@ static const struct {
 } advice[] = {
 	{ STEP_STDIN, ENOENT, "stdin = inherit needs no file, and no /dev/null" },
 	{ STEP_LIMITS, EPERM,
-	    "raising a hard limit takes CAP_SYS_RESOURCE: lower it, or start coppiced as root" },
+	    "raising a hard limit takes CAP_SYS_RESOURCE, and nofile ends at fs.nr_open: lower it" },
 	{ STEP_OOM, EACCES,
 	    "lowering it takes CAP_SYS_RESOURCE: raise it, or start coppiced as root" },
 	{ STEP_NICE, EACCES,
@@ -44,6 +44,9 @@ static const struct {
 	{ STEP_SOCKETS, EADDRNOTAVAIL, "this machine has no such address: coppiced's log has it" },
 	{ STEP_SOCKETS, EEXIST, "something that is no socket is in its place" },
 	{ STEP_SOCKETS, ENOSPC, "coppiced keeps at most 1021 of them" },
+	{ STEP_EXEC, ENOENT, "the program is missing, or the interpreter that it names" },
+	{ STEP_EXEC, EACCES, "it is a directory, or its user may not execute it" },
+	{ STEP_EXEC, ENOEXEC, "neither a program for this machine nor a script with a #! line" },
 	{ STEP_EXEC, EAGAIN, "its user has more processes than limit.nproc allows" },
 };
 

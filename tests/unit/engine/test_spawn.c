@@ -355,7 +355,8 @@ test_step_texts(void **state)
 	for (int32_t step = STEP_PREPARE; step < SPAWN_STEP_COUNT; step++)
 		assert_true(strlen(spawn_step_text(step)) > 5);
 	assert_string_equal(spawn_failure_text(STEP_EXEC, ENOENT, text),
-	    "executing the command: No such file or directory (ENOENT)");
+	    "executing the command: No such file or directory (ENOENT); the program is missing, "
+	    "or the interpreter that it names");
 	assert_string_equal(spawn_failure_text(STEP_EXEC, 0, text), "executing the command");
 	assert_non_null(strstr(spawn_failure_text(STEP_STDIN, ENOENT, text), "; stdin = inherit"));
 	assert_non_null(strstr(spawn_failure_text(STEP_SOCKETS, EPERM, text), "; to give"));

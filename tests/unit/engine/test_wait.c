@@ -182,7 +182,8 @@ a_start_that_cannot_exec_says_where_and_why(void **unused)
 	(void)unused;
 	waiter->shell->bad = "a";
 	ask(waiter, ON_START, "a");
-	assert_failed(waiter, "a", "executing the command: No such file or directory (ENOENT)");
+	assert_failed(waiter, "a",
+	    "executing the command: No such file or directory (ENOENT); the program is missing, or the interpreter that it names");
 	finish(waiter);
 }
 
@@ -337,7 +338,8 @@ a_template_waits_for_all_instances_or_the_first_failure(void **unused)
 	shell_answer(waiter->shell, "shop/web@1", 0);
 	assert_waits(waiter);
 	shell_answer(waiter->shell, "shop/web@2", EACCES);
-	assert_failed(waiter, "shop/web@2", "executing the command: Permission denied (EACCES)");
+	assert_failed(waiter, "shop/web@2",
+	    "executing the command: Permission denied (EACCES); it is a directory, or its user may not execute it");
 	shell_answer(waiter->shell, "shop/web@3", 0);
 	assert_int_equal(waiter->woken, 1);
 	finish(waiter);
