@@ -100,6 +100,8 @@ check_super(const struct core *core, uint32_t id)
 	struct counts counts = count_children(core, id);
 	enum core_state state = node_get(core, id)->state;
 
+	if (node_has(core, id, NODE_PROCESS) || node_has(core, id, NODE_SPAWNING))
+		return "a supervisor has a process";
 	if (node_get(core, id)->deadline != MONO_NEVER && node_is_down(core, id) &&
 	    state != STATE_RESTARTING)
 		return "a deadline of a supervisor that waits for nothing";
@@ -150,7 +152,12 @@ check_below(const struct core *core, uint32_t id)
 {
 	uint32_t parent = node_get(core, id)->parent;
 
-	if (parent != CORE_NONE && node_is_down(core, parent) && !node_is_down(core, id))
+	if (parent == CORE_NONE)
+		return node_get(core, id)->pending || node_has(core, id, NODE_AWAITED) ||
+			node_has(core, id, NODE_IN_SET) || node_has(core, id, NODE_IN_TURN)
+		    ? "the root is in somebody's hands"
+		    : NULL;
+	if (node_is_down(core, parent) && !node_is_down(core, id))
 		return "a node is up below a supervisor that is down";
 	return NULL;
 }

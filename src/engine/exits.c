@@ -162,7 +162,8 @@ feed_end(struct exits *exits, uint32_t at, int32_t status)
 		event = hooks_ended(engine, node, status);
 	else {
 		notify_end(engine->notify, node);
-		event.oom = cgroup_tree_take_oom(engine->cgroups, node) && is_kill(status);
+		event.oom = engine->cgroups != NULL &&
+		    cgroup_tree_take_oom(engine->cgroups, node) && is_kill(status);
 	}
 	checkpoint_add_ended(engine->checkpoint, node);
 	engine_feed(engine, &event);
