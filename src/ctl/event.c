@@ -115,6 +115,10 @@ words_start_failed(struct buf *out, json_t *event)
 		member_put(out, error);
 		buf_puts(out, *text != '\0' ? ")" : "");
 	}
+	if (*member_text(event, "hint") != '\0') {
+		buf_puts(out, "; ");
+		member_put(out, member_text(event, "hint"));
+	}
 	put_start(out, event);
 }
 

@@ -108,6 +108,9 @@ event_start_failed(struct pen *pen, const struct engine *engine, const struct im
 	pen_string(pen, ",\"step\":", spawn_step_text(event->a));
 	if (event->b > 0)
 		pen_string(pen, ",\"error\":", names_errno((int)event->b));
+	const char *hint = spawn_hint(event->a, event->b);
+	if (hint != NULL)
+		pen_string(pen, ",\"hint\":", hint);
 }
 
 static void

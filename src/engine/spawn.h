@@ -67,6 +67,8 @@ const char *spawn_step_text(int32_t step);
  */
 #define SPAWN_FAILURE_SIZE 320
 const char *spawn_failure_text(int32_t step, int64_t error, char out[SPAWN_FAILURE_SIZE]);
+/* That alone: what to do; static storage. NULL where it is not known. */
+const char *spawn_hint(int32_t step, int64_t error);
 
 #define SPAWN_MAX_SOCKETS 16
 

@@ -22,7 +22,7 @@ spawn_step_text(int32_t step)
 static const struct {
 	int32_t step, error;
 	const char *text;
-} advice[] = {
+} hints[] = {
 	{ STEP_STDIN, ENOENT, "stdin = inherit needs no file, and no /dev/null" },
 	{ STEP_LIMITS, EPERM,
 	    "raising a hard limit takes CAP_SYS_RESOURCE, and nofile ends at fs.nr_open: lower it" },
@@ -50,12 +50,12 @@ static const struct {
 	{ STEP_EXEC, EAGAIN, "its user has more processes than limit.nproc allows" },
 };
 
-static const char *
-advice_for(int32_t step, int64_t error)
+const char *
+spawn_hint(int32_t step, int64_t error)
 {
-	for (size_t i = 0; i < sizeof(advice) / sizeof(advice[0]); i++) {
-		if (advice[i].step == step && advice[i].error == error)
-			return advice[i].text;
+	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {
+		if (hints[i].step == step && hints[i].error == error)
+			return hints[i].text;
 	}
 	return NULL;
 }
@@ -63,7 +63,7 @@ advice_for(int32_t step, int64_t error)
 const char *
 spawn_failure_text(int32_t step, int64_t error, char out[SPAWN_FAILURE_SIZE])
 {
-	const char *more = advice_for(step, error);
+	const char *more = spawn_hint(step, error);
 
 	if (error > 0)
 		snprintf(out, SPAWN_FAILURE_SIZE, "%s: %s (%s)%s%s", spawn_step_text(step),

@@ -28,7 +28,7 @@ SOME = [
     event(3, "child.exited", severity="warning", exit={"signal": "SEGV", "core_dumped": True}, uptime_s=75.2, incarnation=1),
     event(4, "child.exited", exit={"code": 3}, uptime_s=0.012, incarnation=2),
     event(5, "child.restarting", streak=2, delay_s=59.791, reason="exited"),
-    event(6, "child.start_failed", step="executing the command", error="ENOENT", incarnation=3),
+    event(6, "child.start_failed", step="executing the command", error="ENOENT", hint="look there", incarnation=3),
     event(7, "node.state", state="failed", reason="no_restart_exit", **{"from": "running"}),
     event(8, "supervisor.restarting", path="shop", failed="shop/db", delay_s=0),
     event(9, "supervisor.limit", path="shop", severity="error", action="backoff", wait_s=5),
@@ -44,7 +44,7 @@ WORDS = [
     "shop/db: killed by SIGSEGV (core dumped) after 1m15s (start 1)",
     "shop/db: exited with status 3 after 12ms (start 2)",
     "shop/db: restarting in 59.7s (exited, failure 2 in a row)",
-    "shop/db: could not start: executing the command: No such file or directory (ENOENT) (start 3)",
+    "shop/db: could not start: executing the command: No such file or directory (ENOENT); look there (start 3)",
     "shop/db: failed (no_restart_exit)",
     "shop: restarting the group of shop/db",
     "shop: restart intensity reached: waiting 5s",
@@ -241,7 +241,8 @@ class Stream:
         yield {"at_event": self.events[-1]["number"] if self.events else 0, "lost": 0}
         while True:
             with self.changed:
-                assert self.changed.wait_for(lambda: self.generation != generation or len(self.events) > position, 60)
+                if not self.changed.wait_for(lambda: self.generation != generation or len(self.events) > position, 60):
+                    return
                 news, position = self.events[position:], len(self.events)
                 if self.generation != generation:
                     yield None
