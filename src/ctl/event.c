@@ -101,11 +101,10 @@ text_of_errno(const char *name)
 }
 
 static void
-words_start_failed(struct buf *out, json_t *event)
+put_failure(struct buf *out, json_t *event)
 {
 	const char *error = member_text(event, "error");
 
-	buf_puts(out, "could not start: ");
 	member_put(out, member_text(event, "step"));
 	if (*error != '\0') {
 		const char *text = text_of_errno(error);
@@ -119,6 +118,13 @@ words_start_failed(struct buf *out, json_t *event)
 		buf_puts(out, "; ");
 		member_put(out, member_text(event, "hint"));
 	}
+}
+
+static void
+words_start_failed(struct buf *out, json_t *event)
+{
+	buf_puts(out, "could not start: ");
+	put_failure(out, event);
 	put_start(out, event);
 }
 
@@ -159,15 +165,15 @@ words_exited(struct buf *out, json_t *event)
 static void
 words_hook(struct buf *out, json_t *event)
 {
+	bool ran = json_object_get(event, "error") == NULL;
+
+	buf_puts(out, ran ? "" : "could not run ");
 	member_put(out, member_text(event, "hook"));
 	buf_puts(out, ": ");
-	if (json_object_get(event, "error") != NULL) {
-		member_put(out, member_text(event, "step"));
-		buf_puts(out, ": ");
-		member_put(out, member_text(event, "error"));
-	} else {
+	if (ran)
 		put_end(out, event);
-	}
+	else
+		put_failure(out, event);
 	put_start(out, event);
 }
 

@@ -102,15 +102,22 @@ event_started(struct pen *pen, const struct engine *engine, const struct image_e
 }
 
 static void
+pen_failure(struct pen *pen, int32_t step, int64_t error)
+{
+	const char *hint = spawn_hint(step, error);
+
+	pen_string(pen, ",\"step\":", spawn_step_text(step));
+	if (error > 0)
+		pen_string(pen, ",\"error\":", names_errno((int)error));
+	if (hint != NULL)
+		pen_string(pen, ",\"hint\":", hint);
+}
+
+static void
 event_start_failed(struct pen *pen, const struct engine *engine, const struct image_event *event)
 {
 	(void)engine;
-	pen_string(pen, ",\"step\":", spawn_step_text(event->a));
-	if (event->b > 0)
-		pen_string(pen, ",\"error\":", names_errno((int)event->b));
-	const char *hint = spawn_hint(event->a, event->b);
-	if (hint != NULL)
-		pen_string(pen, ",\"hint\":", hint);
+	pen_failure(pen, event->a, event->b);
 }
 
 static void
@@ -138,12 +145,10 @@ event_hook(struct pen *pen, const struct engine *engine, const struct image_even
 	(void)engine;
 	pen_string(
 	    pen, ",\"hook\":", core_hook_text((enum core_hook)(event->b % RECORD_HOOK_ERROR)));
-	if (error > 0) {
-		pen_string(pen, ",\"step\":", spawn_step_text(event->a));
-		pen_string(pen, ",\"error\":", names_errno((int)error));
-	} else {
+	if (error > 0)
+		pen_failure(pen, event->a, error);
+	else
 		pen_exit(pen, event->a);
-	}
 }
 
 static void
