@@ -23,15 +23,21 @@ BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build")).resolve()
 COPPICED = BUILD / "bin/coppiced"
 COPPICECTL = BUILD / "bin/coppicectl"
 HELPERS = BUILD / "tests/helpers"
-PATIENCE = 20.0  # seconds; the machine may be busy
+PATIENCE = 60.0  # seconds; the machine may be busy
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup all that is started here would ignore it
 
 
 def until(what, look, timeout=PATIENCE, pause=0.005):
-    """Calls look() until it returns something true, which is returned; fails with `what` after the timeout."""
+    """Calls look() until it returns something true, which is returned; fails with `what` after the timeout.
+
+    What vanishes while it is looked at, a process or its file, is looked at once more.
+    """
     deadline = time.monotonic() + timeout
     while True:
-        found = look()
+        try:
+            found = look()
+        except (FileNotFoundError, ProcessLookupError):
+            found = None
         if found:
             return found
         if time.monotonic() > deadline:
