@@ -521,18 +521,15 @@ add_up(struct cgroup_tree *tree)
 	}
 }
 
-/* What the dead engine may have made. */
+/*
+ * What the dead engine may have made, and used cgroup.kill in: of a start that it was about to make
+ * the table of processes does not tell.
+ */
 static void
 assume_made(struct cgroup_tree *tree)
 {
-	const struct engine *engine = tree->engine;
-
-	for (uint32_t slot = 1; slot < hooks_slots(engine->hooks); slot++) {
-		uint32_t node = hooks_node(engine->hooks, slot);
-
-		if (is_supervisor(tree, node) || engine->processes[slot].state != PROCESS_NONE)
-			tree->flags[node] |= MADE | KILLED;
-	}
+	for (uint32_t node = 1; node < core_count(tree->engine->core); node++)
+		tree->flags[node] |= MADE | KILLED;
 }
 
 static unsigned

@@ -120,7 +120,7 @@ def orphan(daemon):
 
     yield make
     for one in made:
-        if not gone(one.engine):
+        if not gone(one.engine) and process(one.engine).name == "coppice-engine":  # else somebody else has its number now
             os.kill(one.engine, signal.SIGKILL)
 
 
