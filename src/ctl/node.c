@@ -81,6 +81,24 @@ node_scan_start_error(struct scan *scan, struct node *node)
 	return scan->problem == NULL;
 }
 
+static bool
+node_scan_using(struct scan *scan, struct node *node)
+{
+	struct scan_text key;
+
+	if (!scan_object(scan))
+		return false;
+	while (scan_key(scan, &key)) {
+		if (scan_text_is(&key, "cpu_s"))
+			scan_number(scan, &node->cpu_s);
+		else if (scan_text_is(&key, "memory_bytes"))
+			scan_number(scan, &node->memory_bytes);
+		else
+			scan_skip(scan, NULL);
+	}
+	return scan->problem == NULL;
+}
+
 struct member {
 	const char *name;
 	size_t len, offset;
@@ -127,8 +145,12 @@ node_scan(struct scan *scan, struct node *node)
 {
 	struct scan_text key;
 
-	*node =
-	    (struct node){ .uptime_s = -1, .next_start_in_s = -1, .age_s = -1, .exit_code = -1 };
+	*node = (struct node){ .uptime_s = -1,
+		.next_start_in_s = -1,
+		.age_s = -1,
+		.exit_code = -1,
+		.cpu_s = -1,
+		.memory_bytes = -1 };
 	if (!scan_object(scan))
 		return false;
 	while (scan_key(scan, &key)) {
@@ -146,6 +168,8 @@ node_scan(struct scan *scan, struct node *node)
 			node_scan_exit(scan, node);
 		else if (scan_text_is(&key, "start_error"))
 			node_scan_start_error(scan, node);
+		else if (scan_text_is(&key, "using"))
+			node_scan_using(scan, node);
 		else if (scan_text_is(&key, "reloading"))
 			scan_bool(scan, &node->reloading);
 		else if (scan_text_is(&key, "drained"))
@@ -261,6 +285,18 @@ node_put_span(struct buf *out, double seconds)
 		buf_printf(out, "%.1fs", seconds);
 	else
 		node_put_age(out, seconds);
+}
+
+void
+node_put_size(struct buf *out, double bytes)
+{
+	const char *unit = "BKMGTP";
+
+	if (!(bytes >= 0))
+		return;
+	for (; bytes >= 999.5 && unit[1] != '\0'; unit++)
+		bytes /= 1024;
+	buf_printf(out, *unit != 'B' && bytes < 9.95 ? "%.1f%c" : "%.0f%c", bytes, *unit);
 }
 
 static void

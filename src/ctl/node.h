@@ -23,6 +23,7 @@ struct node {
 	double uptime_s, next_start_in_s; /* −1: none */
 	double age_s;                     /* how long it has been in its state; −1: unknown */
 	double exit_code;                 /* −1: none */
+	double cpu_s, memory_bytes;       /* what its processes use; −1: unknown */
 	bool core_dumped, exit_unknown, reloading, drained;
 };
 
@@ -47,6 +48,8 @@ bool node_is_well(const struct node *node);
 void node_put_span(struct buf *out, double seconds);
 /* … the same in whole seconds, for what goes on; nothing for what is negative; … */
 void node_put_age(struct buf *out, double seconds);
+/* … "812K", "3.2M"; nothing for what is negative; … */
+void node_put_size(struct buf *out, double bytes);
 /*
  * … and why it is in its state, the last first: "exit status 1; too many restarts; next try in
  * 0.8s; 3 failures in a row". When brief, only what came last and what comes next: "exit 1; next

@@ -12,7 +12,7 @@
 
 /* How many characters each column has; 0: it is not shown. */
 struct columns {
-	size_t sign, path, pid, age, restarts, why;
+	size_t sign, path, pid, age, restarts, cpu, memory, why;
 };
 
 static size_t
@@ -52,6 +52,28 @@ table_put_why(struct buf *out, const struct node *node, const struct columns *co
 		    node->restarts > 1 ? "s" : "");
 }
 
+typedef void table_words(struct buf *out, double number);
+
+static size_t
+table_words_width(struct buf *scratch, table_words *put, double number)
+{
+	scratch->len = 0;
+	put(scratch, number);
+	return scratch->len;
+}
+
+/* What is known of no node has no column on a terminal. */
+static void
+table_need_usage(struct buf *scratch, const struct node *node, struct columns *need)
+{
+	if (node->memory_bytes < 0)
+		return;
+	need->cpu = table_larger(
+	    table_larger(need->cpu, 3), table_words_width(scratch, node_put_span, node->cpu_s));
+	need->memory = table_larger(table_larger(need->memory, 6),
+	    table_words_width(scratch, node_put_size, node->memory_bytes));
+}
+
 /* What the widest of each column needs; WHY is what then would be needed to tell all. */
 static struct columns
 table_need(const struct term *term, const struct node_list *list)
@@ -60,14 +82,16 @@ table_need(const struct term *term, const struct node_list *list)
 	struct buf scratch = { 0 };
 	double pid = 0;
 
+	if (term->width == UINT_MAX)
+		need.cpu = need.memory = 6;
 	need.sign = term->unicode ? TERM_SIGN : 0;
 	for (size_t i = 0; i < list->count; i++) {
 		const struct node *node = &list->nodes[i];
 		need.path = table_larger(need.path, table_width(&scratch, &node->path));
 		pid = node->pid > pid ? node->pid : pid;
-		scratch.len = 0;
-		node_put_age(&scratch, node->age_s);
-		need.age = table_larger(need.age, scratch.len);
+		need.age =
+		    table_larger(need.age, table_words_width(&scratch, node_put_age, node->age_s));
+		table_need_usage(&scratch, node, &need);
 		scratch.len = 0;
 		if (term->width == UINT_MAX)
 			continue;
@@ -90,7 +114,8 @@ static size_t
 table_taken(const struct columns *columns)
 {
 	return columns->sign + TABLE_STATE + TABLE_GAP + table_shown(columns->path) +
-	    table_shown(columns->pid) + table_shown(columns->age) + table_shown(columns->restarts);
+	    table_shown(columns->pid) + table_shown(columns->age) + table_shown(columns->restarts) +
+	    table_shown(columns->cpu) + table_shown(columns->memory);
 }
 
 static size_t
@@ -110,6 +135,8 @@ table_fit(const struct term *term, const struct node_list *list)
 	size_t useful = columns.why < TABLE_MIN_WHY ? columns.why : TABLE_MIN_WHY;
 	size_t width = term->width;
 
+	if (table_taken(&columns) + columns.why > width)
+		columns.cpu = columns.memory = 0;
 	if (table_taken(&columns) + columns.why > width)
 		columns.restarts = 0;
 	if (table_taken(&columns) + useful > width && columns.path > TABLE_MIN_PATH) {
@@ -157,13 +184,13 @@ table_put_number(struct buf *out, bool people, double number, size_t width)
 }
 
 static void
-table_put_age(struct buf *out, bool people, const struct node *node, size_t width)
+table_put_words(struct buf *out, bool people, table_words *put, double number, size_t width)
 {
 	if (width == 0)
 		return;
 	term_put_blanks(out, TABLE_GAP);
 	size_t start = out->len;
-	node_put_age(out, node->age_s);
+	put(out, number);
 	if (out->len == start && !people)
 		buf_puts(out, "-");
 	term_to_right(out, start, width);
@@ -205,8 +232,10 @@ table_put_row(struct buf *out, const struct term *term, const struct node *node,
 	term_put_blanks(out, columns->path - taken);
 	/* A supervisor has no process; that is not "0". */
 	table_put_number(out, people, node->pid > 0 ? node->pid : -1, columns->pid);
-	table_put_age(out, people, node, columns->age);
+	table_put_words(out, people, node_put_age, node->age_s, columns->age);
 	table_put_number(out, people, node->restarts, columns->restarts);
+	table_put_words(out, people, node_put_span, node->cpu_s, columns->cpu);
+	table_put_words(out, people, node_put_size, node->memory_bytes, columns->memory);
 	term_put_blanks(out, TABLE_GAP);
 	table_put_last(out, term, node, columns);
 	term_end_row(out, term, start);
@@ -235,6 +264,8 @@ table_put(struct buf *out, const struct term *term, const struct node_list *list
 	table_put_title(out, "PID", columns.pid);
 	table_put_title(out, "FOR", columns.age);
 	table_put_title(out, "RESTARTS", columns.restarts);
+	table_put_title(out, "CPU", columns.cpu);
+	table_put_title(out, "MEMORY", columns.memory);
 	buf_puts(out, columns.why >= strlen("WHY") ? "  WHY" : "");
 	term_put_colour(out, term, TERM_PLAIN);
 	term_end_row(out, term, start);

@@ -83,7 +83,7 @@ def node(path, state="running", **more):
 TREE = [
     node("/", kind="supervisor", strategy="one_for_one"),
     node("shop", kind="supervisor", strategy="rest_for_one"),
-    node("shop/db", pid=41, uptime_s=75.2),
+    node("shop/db", pid=41, uptime_s=75.2, using={"cpu_s": 187.2, "memory_bytes": 1600000000, "processes": 3}),
     node("shop/web@1", pid=42, uptime_s=3.04, restarts=2, exit={"code": 1}),
     node("shop/web@2", "restarting", reason="exited", exit={"signal": "KILL"}, next_start_in_s=0.4, streak=3, restarts=3),
     node("setup", "finished", reason="exited", exit={"code": 0}),

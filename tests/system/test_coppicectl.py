@@ -17,13 +17,13 @@ def test_status_is_a_table(serve):
     done = run(serve().path, "status")
     assert done.returncode == 0 and done.stderr == ""
     assert done.stdout.splitlines() == [
-        "STATE       PATH        PID    FOR  RESTARTS  WHY",
-        "running     /             -  2h13m         0",
-        "running     shop          -  2h13m         0",
-        "running     shop/db      41  1m15s         0",
-        "running     shop/web@1   42     3s         2",
-        "restarting  shop/web@2    -  2h13m         3  killed by KILL; next try in 0.4s; 3 failures in a row",
-        "finished    setup         -  2h13m         0  exit status 0",
+        "STATE       PATH        PID    FOR  RESTARTS     CPU  MEMORY  WHY",
+        "running     /             -  2h13m         0       -       -",
+        "running     shop          -  2h13m         0       -       -",
+        "running     shop/db      41  1m15s         0   3m07s    1.5G",
+        "running     shop/web@1   42     3s         2       -       -",
+        "restarting  shop/web@2    -  2h13m         3       -       -  killed by KILL; next try in 0.4s; 3 failures in a row",
+        "finished    setup         -  2h13m         0       -       -  exit status 0",
     ]
 
 

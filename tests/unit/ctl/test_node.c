@@ -124,6 +124,31 @@ test_spans_for_people(void **state)
 }
 
 static void
+test_sizes_for_people(void **state)
+{
+	static const struct {
+		double bytes;
+		const char *text;
+	} rows[] = {
+		{ 0, "0B" },
+		{ 999, "999B" },
+		{ 1000, "1.0K" },
+		{ 1613824, "1.5M" },
+		{ 10.2 * 1024 * 1024, "10M" },
+		{ 1e12, "931G" },
+		{ -1, "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct buf out = { 0 };
+		node_put_size(&out, rows[i].bytes);
+		assert_string_equal(out.data == NULL ? "" : out.data, rows[i].text);
+		buf_free(&out);
+	}
+}
+
+static void
 test_ages(void **state)
 {
 	static const char text[] =
@@ -185,6 +210,7 @@ main(void)
 		cmocka_unit_test(test_why_in_words),
 		cmocka_unit_test(test_each_reason_has_words),
 		cmocka_unit_test(test_spans_for_people),
+		cmocka_unit_test(test_sizes_for_people),
 		cmocka_unit_test(test_ages),
 		cmocka_unit_test(test_status_is_read_or_refused),
 	};
