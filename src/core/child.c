@@ -381,9 +381,11 @@ pre_start_done(struct core *core, uint32_t id, const struct child_event *event)
 static void
 start_timeout(struct core *core, uint32_t id, const struct child_event *event)
 {
-	struct child_event stop = {
-		.type = CHILD_STOP, .goal = GOAL_FAILED_START, .reason = REASON_START_TIMEOUT
-	};
+	const struct core_spec *spec = node_spec(core, id);
+	bool by_hook = hook_of(core, id) != HOOK_NONE && spec->hook_timeout < spec->start_timeout;
+	struct child_event stop = { .type = CHILD_STOP,
+		.goal = GOAL_FAILED_START,
+		.reason = by_hook ? REASON_HOOK_TIMEOUT : REASON_START_TIMEOUT };
 
 	(void)event;
 	order_stop(core, id, &stop);

@@ -23,6 +23,7 @@ static const struct {
 	{ "start_failed", "could not start" },
 	{ "ended_before_ready", "ended before it was ready" },
 	{ "start_timeout", "was not ready in time" },
+	{ "hook_timeout", "its pre_start took too long" },
 	{ "start_queue_timeout", "no start slot came free in time" },
 	{ "group", "restarted together with a sibling" },
 	{ "limit", "too many restarts" },

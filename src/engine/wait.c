@@ -137,7 +137,7 @@ wait_up_state(struct wait *wait, uint32_t *need, const struct core_record *recor
 		break;
 	case STATE_FAILED: wait_fail(wait, node, WAIT_GAVE_UP, record->reason, 0); break;
 	case STATE_STOPPING:
-		if (record->reason == REASON_START_TIMEOUT)
+		if (record->reason == REASON_START_TIMEOUT || record->reason == REASON_HOOK_TIMEOUT)
 			wait_fail(wait, node, WAIT_GAVE_UP, record->reason, 0);
 		break;
 	case STATE_STOPPED:
@@ -221,6 +221,8 @@ wait_describe(const struct wait *wait, struct buf *out)
 	case WAIT_GAVE_UP:
 		if (wait->a == REASON_START_TIMEOUT)
 			buf_puts(out, "it was not ready in time (start_timeout)");
+		else if (wait->a == REASON_HOOK_TIMEOUT)
+			buf_puts(out, "its pre_start took too long (hook_timeout)");
 		else
 			buf_printf(
 			    out, "it failed (%s)", core_reason_text((enum core_reason)wait->a));

@@ -237,6 +237,10 @@ why_because(const struct why *why, char out[WHY_PHRASE_SIZE])
 		snprintf(out, WHY_PHRASE_SIZE, "it was not ready within %s (start_timeout)",
 		    span_about(spec->start_timeout, span));
 		break;
+	case REASON_HOOK_TIMEOUT:
+		snprintf(out, WHY_PHRASE_SIZE, "its pre_start took longer than %s (hook_timeout)",
+		    span_about(spec->hook_timeout, span));
+		break;
 	case REASON_QUEUE_TIMEOUT:
 		snprintf(
 		    out, WHY_PHRASE_SIZE, "no start slot came free in time (start_queue_timeout)");

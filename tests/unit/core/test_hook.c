@@ -108,7 +108,7 @@ test_start_timeout_covers_pre_start(void **state)
 	world_advance(world, 999);
 	expect_hook(world, "b", HOOK_PRE_START);
 	world_advance(world, 1);
-	expect_why(world, "b", STATE_RESTARTING, REASON_START_TIMEOUT);
+	expect_why(world, "b", STATE_RESTARTING, REASON_HOOK_TIMEOUT);
 	expect_hook(world, "a", HOOK_PRE_START);
 	world_advance(world, 999);
 	expect_why(world, "a", STATE_STARTING, REASON_BOOT);
