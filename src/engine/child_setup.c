@@ -215,8 +215,11 @@ set_stdout(struct child_plan *plan)
 STEP_IN_CHILD
 set_stderr(struct child_plan *plan)
 {
-	return set_output(
-	    plan, plan->request.error_output, plan->request.error_path, STDERR_FILENO);
+	const struct spawn_request *request = &plan->request;
+
+	if (request->error_output == OUTPUT_SAME && request->output == OUTPUT_INHERIT)
+		return 0; /* each its own, or errors would be among what a pipe is to carry */
+	return set_output(plan, request->error_output, request->error_path, STDERR_FILENO);
 }
 
 /*

@@ -67,6 +67,18 @@ def test_it_has_what_we_have(tmp_path):
     assert done.returncode == 0
 
 
+def test_its_errors_are_our_errors(tmp_path):
+    """And no part of its output; with a file for its output they are there too."""
+    script = "echo out; echo err >&2"
+    done = run("--", "sh", "-c", script)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"out\n", b"err\n")
+    done = run("--set", f"log_file={tmp_path}/log", "--", "sh", "-c", script)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert (tmp_path / "log").read_text() == "out\nerr\n"
+    done = run("--set", "log=null", "--", "sh", "-c", script)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
 def test_a_stop_is_the_sequence_and_the_status_the_commands(command):
     daemon = command("--", "sh", "-c", "trap 'echo bye; exit 7' TERM; echo up; while :; do sleep 0.01; done")
     assert daemon.stdout.readline() == b"up\n"
