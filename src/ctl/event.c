@@ -106,6 +106,8 @@ put_failure(struct buf *out, json_t *event)
 	const char *error = member_text(event, "error");
 
 	member_put(out, member_text(event, "step"));
+	buf_puts(out, *member_text(event, "subject") != '\0' ? " " : "");
+	member_put(out, member_text(event, "subject"));
 	if (*error != '\0') {
 		const char *text = text_of_errno(error);
 		buf_puts(out, ": ");

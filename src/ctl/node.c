@@ -354,6 +354,12 @@ node_put_reason(struct buf *out, const struct node *node, size_t start)
 	}
 }
 
+static bool
+node_has_ended(const struct node *node)
+{
+	return node->exit_signal.len > 0 || node->exit_code >= 0 || node->exit_unknown;
+}
+
 static void
 node_put_end(struct buf *out, const struct node *node, bool brief)
 {
@@ -400,19 +406,24 @@ node_put_why(struct buf *out, const struct node *node, bool brief)
 	if (node->hook.len > 0) {
 		text_put(out, &node->hook);
 		buf_puts(out, " is running");
-		node_put_separator(out, start);
 	}
 	if (node->start_step.len > 0) {
+		node_put_separator(out, start);
 		text_put(out, &node->start_step);
 		buf_puts(out, node->start_error.len > 0 ? ": " : "");
 		text_put(out, &node->start_error);
-	} else if (!stopped && !scan_text_is(&node->state, "starting")) {
+	} else if (!stopped && !scan_text_is(&node->state, "starting") && node_has_ended(node)) {
+		node_put_separator(out, start);
 		node_put_end(out, node, brief);
 	}
 	if (!brief || out->len == start)
 		node_put_reason(out, node, start);
 	else if (scan_text_is(&node->state, "failed"))
 		buf_puts(out, "; given up");
+	if (node->drained) {
+		node_put_separator(out, start);
+		buf_puts(out, "drained");
+	}
 	if (node->next_start_in_s >= 0) {
 		node_put_separator(out, start);
 		buf_puts(out, "next try in ");

@@ -146,7 +146,7 @@ node_wait_failed(struct rpc_call *call)
 		hint = NULL;
 	}
 	snprintf(more, sizeof more, "%s%s", hint != NULL ? hint : "", node_left(call));
-	wait_describe(wait, &text);
+	wait_describe(wait, engine, &text);
 	nodes_path(engine->nodes, wait->failed_node, path);
 	enum rpc_progress progress = rpc_refuse(call, code, path, hint != NULL ? more : NULL,
 	    "%s: %s", path, text.data != NULL ? text.data : "it failed");

@@ -2,6 +2,7 @@
 
 #include "engine/cgroup.h"
 #include "engine/cgroup_file.h"
+#include "engine/process.h"
 #include "lib/buf.h"
 #include "lib/fd.h"
 #include "lib/log.h"
@@ -43,6 +44,15 @@ name_of(int32_t pid, char out[32])
 	out[strcspn(out, "\n")] = '\0';
 }
 
+/* What a start that came to nothing has made is nobody's leftover. */
+static bool
+is_told(int32_t pid)
+{
+	struct process_kin kin;
+
+	return process_kin(pid, &kin) != 0 || !kin.is_before_exec;
+}
+
 static void
 tell(int dir, const char *path)
 {
@@ -55,7 +65,7 @@ tell(int dir, const char *path)
 	if (cgroup_file_read(dir, "cgroup.procs", list, sizeof(list)) < 0)
 		return;
 	while ((pid = next_pid(&at)) != 0)
-		if (count++ < NAMED) {
+		if (is_told(pid) && count++ < NAMED) {
 			name_of(pid, name);
 			buf_printf(&text, "%s%d (%s)", text.len > 0 ? ", " : "", pid, name);
 		}

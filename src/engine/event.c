@@ -3,6 +3,7 @@
 #include "engine/engine.h"
 #include "engine/pen.h"
 #include "engine/spawn.h"
+#include "engine/subject.h"
 #include "lib/names.h"
 
 #include <string.h>
@@ -102,11 +103,16 @@ event_started(struct pen *pen, const struct engine *engine, const struct image_e
 }
 
 static void
-pen_failure(struct pen *pen, int32_t step, int64_t error)
+pen_failure(struct pen *pen, const struct engine *engine, const struct image_event *event,
+    enum core_hook hook, int64_t error)
 {
+	char subject[SUBJECT_SIZE];
+	int32_t step = event->a;
 	const char *hint = spawn_hint(step, error);
 
 	pen_string(pen, ",\"step\":", spawn_step_text(step));
+	if (*subject_of(engine, event->node, hook, step, subject) != '\0')
+		pen_quote(pen, ",\"subject\":", subject);
 	if (error > 0)
 		pen_string(pen, ",\"error\":", names_errno((int)error));
 	if (hint != NULL)
@@ -116,8 +122,7 @@ pen_failure(struct pen *pen, int32_t step, int64_t error)
 static void
 event_start_failed(struct pen *pen, const struct engine *engine, const struct image_event *event)
 {
-	(void)engine;
-	pen_failure(pen, event->a, event->b);
+	pen_failure(pen, engine, event, HOOK_NONE, event->b);
 }
 
 static void
@@ -140,13 +145,12 @@ event_exited(struct pen *pen, const struct engine *engine, const struct image_ev
 static void
 event_hook(struct pen *pen, const struct engine *engine, const struct image_event *event)
 {
+	enum core_hook hook = (enum core_hook)(event->b % RECORD_HOOK_ERROR);
 	int64_t error = event->b / RECORD_HOOK_ERROR;
 
-	(void)engine;
-	pen_string(
-	    pen, ",\"hook\":", core_hook_text((enum core_hook)(event->b % RECORD_HOOK_ERROR)));
+	pen_string(pen, ",\"hook\":", core_hook_text(hook));
 	if (error > 0)
-		pen_failure(pen, event->a, error);
+		pen_failure(pen, engine, event, hook, error);
 	else
 		pen_exit(pen, event->a);
 }

@@ -7,6 +7,7 @@
 #include "engine/event.h"
 #include "engine/process.h"
 #include "engine/spawn.h"
+#include "engine/subject.h"
 #include "lib/log.h"
 #include "lib/names.h"
 
@@ -15,7 +16,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#define TEXT_SIZE     512
+#define TEXT_SIZE     640
 #define LINES_A_FLUSH 64 /* what the log's buffer surely holds */
 
 /*
@@ -128,14 +129,16 @@ line_started(const struct engine *engine, const struct image_event *event, char 
 static void
 line_start_failed(const struct engine *engine, const struct image_event *event, char *text)
 {
-	char failure[SPAWN_FAILURE_SIZE];
+	char failure[SPAWN_FAILURE_SIZE], subject[SUBJECT_SIZE];
 
-	(void)engine;
 	if (event->a == STEP_PREPARE && event->b == ECANCELED)
 		(void)snprintf(text, TEXT_SIZE, "start cancelled (start %u)", event->incarnation);
 	else
 		(void)snprintf(text, TEXT_SIZE, "could not start: %s (start %u)",
-		    spawn_failure_text(event->a, event->b, failure), event->incarnation);
+		    spawn_failure_text(event->a,
+			subject_of(engine, event->node, HOOK_NONE, event->a, subject), event->b,
+			failure),
+		    event->incarnation);
 }
 
 static void
@@ -151,14 +154,16 @@ line_ready(const struct engine *engine, const struct image_event *event, char *t
 static void
 line_hook(const struct engine *engine, const struct image_event *event, char *text)
 {
-	const char *hook = core_hook_text((enum core_hook)(event->b % RECORD_HOOK_ERROR));
+	enum core_hook which = (enum core_hook)(event->b % RECORD_HOOK_ERROR);
+	const char *hook = core_hook_text(which);
 	int64_t error = event->b / RECORD_HOOK_ERROR;
-	char how[PROCESS_END_SIZE], why[SPAWN_FAILURE_SIZE];
+	char how[PROCESS_END_SIZE], why[SPAWN_FAILURE_SIZE], subject[SUBJECT_SIZE];
 
-	(void)engine;
 	if (error > 0)
 		(void)snprintf(text, TEXT_SIZE, "could not run %s: %s (start %u)", hook,
-		    spawn_failure_text(event->a, error, why), event->incarnation);
+		    spawn_failure_text(event->a,
+			subject_of(engine, event->node, which, event->a, subject), error, why),
+		    event->incarnation);
 	else if (event->a != 0)
 		(void)snprintf(text, TEXT_SIZE, "%s %s (start %u)", hook,
 		    process_end_text(event->a, how), event->incarnation);

@@ -208,8 +208,9 @@ judge(struct leftovers *leftovers, int32_t pid)
 		if (owner == OWNER_ENDED &&
 		    syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0) == 0) {
 			leftovers->killed++;
-			log_line(nodes_path(engine->nodes, left_by, path),
-			    "left over, and killed: %d (%s)", pid, name);
+			if (!kin.is_before_exec) /* else of a start that came to nothing */
+				log_line(nodes_path(engine->nodes, left_by, path),
+				    "left over, and killed: %d (%s)", pid, name);
 		}
 	}
 	fd_close(&pidfd);

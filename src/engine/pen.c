@@ -61,6 +61,21 @@ pen_string(struct pen *pen, const char *name, const char *text)
 }
 
 void
+pen_quote(struct pen *pen, const char *name, const char *text)
+{
+	pen_text(pen, name);
+	pen_text(pen, "\"");
+	for (; *text != '\0'; text++) {
+		const char letter[] = { *text, '\0' };
+
+		if (*text == '"' || *text == '\\')
+			pen_text(pen, "\\");
+		pen_text(pen, letter);
+	}
+	pen_text(pen, "\"");
+}
+
+void
 pen_exit(struct pen *pen, int32_t status)
 {
 	if (status == CORE_STATUS_UNKNOWN) {

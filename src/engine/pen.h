@@ -21,6 +21,8 @@ void pen_seconds(struct pen *pen, const char *name, int64_t ms);
  * replaced if they do.
  */
 void pen_string(struct pen *pen, const char *name, const char *text);
+/* A text in valid UTF-8 without control characters, as the JSON string that it is. */
+void pen_quote(struct pen *pen, const char *name, const char *text);
 /* ,"exit":{…} of a wait status or CORE_STATUS_UNKNOWN. */
 void pen_exit(struct pen *pen, int32_t status);
 

@@ -177,7 +177,8 @@ process_kin(int32_t pid, struct process_kin *kin)
 
 	if (result == 0)
 		*kin = (struct process_kin){ facts.parent, facts.session, facts.start,
-			is_dead(&facts) || (facts.flags & FLAG_EXITING) != 0 };
+			is_dead(&facts) || (facts.flags & FLAG_EXITING) != 0,
+			(facts.flags & FLAG_NOEXEC) != 0 };
 	return result;
 }
 

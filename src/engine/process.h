@@ -26,6 +26,7 @@ struct process_kin {
 	int32_t parent, session;
 	uint64_t start; /* clock ticks since boot */
 	bool is_dead;   /* or about to be */
+	bool is_before_exec;
 };
 int process_kin(int32_t pid, struct process_kin *kin);
 /*

@@ -574,6 +574,7 @@ int
 program_hook(
     struct program *program, enum core_hook hook, uint32_t instance, struct spawn_request *out)
 {
-	must(program->hooks[hook] != NULL);
+	if ((unsigned)hook >= HOOK_COUNT || program->hooks[hook] == NULL)
+		return -ENOENT;
 	return request_for(program, program->hooks[hook], instance, out);
 }

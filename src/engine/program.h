@@ -29,7 +29,7 @@ uint32_t program_sockets(const struct program *program);
  * program_request for any program. 0 or -ENOMEM.
  */
 int program_request(struct program *program, uint32_t instance, struct spawn_request *out);
-/* The same for a hook that it has, which differs in its words alone. */
+/* The same for a hook, which differs in its words alone. -ENOENT: it has none. */
 int program_hook(
     struct program *program, enum core_hook hook, uint32_t instance, struct spawn_request *out);
 

@@ -62,11 +62,12 @@ enum spawn_step {
 #undef X
 const char *spawn_step_text(int32_t step);
 /*
- * "executing the command: No such file or directory (ENOENT)", and what to do where that is known;
- * where there is no error, the step.
+ * "executing the command /bin/x: No such file or directory (ENOENT)", and what to do where that is
+ * known; where there is no error, the step. The subject (engine/subject) may be "".
  */
-#define SPAWN_FAILURE_SIZE 320
-const char *spawn_failure_text(int32_t step, int64_t error, char out[SPAWN_FAILURE_SIZE]);
+#define SPAWN_FAILURE_SIZE 480
+const char *spawn_failure_text(
+    int32_t step, const char *subject, int64_t error, char out[SPAWN_FAILURE_SIZE]);
 /* That alone: what to do; static storage. NULL where it is not known. */
 const char *spawn_hint(int32_t step, int64_t error);
 

@@ -25,7 +25,7 @@ static const struct {
 } hints[] = {
 	{ STEP_STDIN, ENOENT, "stdin = inherit needs no file, and no /dev/null" },
 	{ STEP_LIMITS, EPERM,
-	    "raising a hard limit takes CAP_SYS_RESOURCE, and nofile ends at fs.nr_open: lower it" },
+	    "raising a hard limit takes CAP_SYS_RESOURCE, and limit.nofile ends at fs.nr_open: lower it" },
 	{ STEP_OOM, EACCES,
 	    "lowering it takes CAP_SYS_RESOURCE: raise it, or start coppiced as root" },
 	{ STEP_NICE, EACCES,
@@ -44,6 +44,15 @@ static const struct {
 	{ STEP_SOCKETS, EADDRNOTAVAIL, "this machine has no such address: coppiced's log has it" },
 	{ STEP_SOCKETS, EEXIST, "something that is no socket is in its place" },
 	{ STEP_SOCKETS, ENOSPC, "coppiced keeps at most 1021 of them" },
+	{ STEP_STDIN, EINVAL, "only a regular file or a device can be its input" },
+	{ STEP_LOG, EINVAL,
+	    "only a regular file can be its log; log = inherit uses our own output" },
+	{ STEP_LOG, ENXIO,
+	    "only a regular file can be its log; log = inherit uses our own output" },
+	{ STEP_STDERR, EINVAL, "only a regular file can be its log" },
+	{ STEP_STDERR, ENXIO, "only a regular file can be its log" },
+	{ STEP_ENV_FILE, E2BIG, "all variables together may be 4095" },
+	{ STEP_PRE_START, ENOENT, "the line of the hook itself says at which step" },
 	{ STEP_EXEC, ENOENT, "the program is missing, or the interpreter that it names" },
 	{ STEP_EXEC, EACCES, "it is a directory, or its user may not execute it" },
 	{ STEP_EXEC, ENOEXEC, "neither a program for this machine nor a script with a #! line" },
@@ -61,15 +70,15 @@ spawn_hint(int32_t step, int64_t error)
 }
 
 const char *
-spawn_failure_text(int32_t step, int64_t error, char out[SPAWN_FAILURE_SIZE])
+spawn_failure_text(int32_t step, const char *subject, int64_t error, char out[SPAWN_FAILURE_SIZE])
 {
-	const char *more = spawn_hint(step, error);
+	const char *more = spawn_hint(step, error), *blank = *subject != '\0' ? " " : "";
 
 	if (error > 0)
-		snprintf(out, SPAWN_FAILURE_SIZE, "%s: %s (%s)%s%s", spawn_step_text(step),
-		    strerror((int)error), names_errno((int)error), more != NULL ? "; " : "",
-		    more != NULL ? more : "");
+		snprintf(out, SPAWN_FAILURE_SIZE, "%s%s%s: %s (%s)%s%s", spawn_step_text(step),
+		    blank, subject, strerror((int)error), names_errno((int)error),
+		    more != NULL ? "; " : "", more != NULL ? more : "");
 	else
-		snprintf(out, SPAWN_FAILURE_SIZE, "%s", spawn_step_text(step));
+		snprintf(out, SPAWN_FAILURE_SIZE, "%s%s%s", spawn_step_text(step), blank, subject);
 	return out;
 }

@@ -2,6 +2,7 @@
 
 #include "engine/process.h"
 #include "engine/spawn.h"
+#include "engine/subject.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -206,13 +207,15 @@ wait_on_record(struct wait_list *list, const struct core_record *record)
 }
 
 void
-wait_describe(const struct wait *wait, struct buf *out)
+wait_describe(const struct wait *wait, const struct engine *engine, struct buf *out)
 {
-	char failure[SPAWN_FAILURE_SIZE], end[PROCESS_END_SIZE];
+	char failure[SPAWN_FAILURE_SIZE], subject[SUBJECT_SIZE], end[PROCESS_END_SIZE];
+	int32_t step = (int32_t)wait->a;
 
 	switch (wait->failure) {
 	case WAIT_START_FAILED:
-		buf_puts(out, spawn_failure_text((int32_t)wait->a, wait->b, failure));
+		subject_of(engine, wait->failed_node, HOOK_NONE, step, subject);
+		buf_puts(out, spawn_failure_text(step, subject, wait->b, failure));
 		break;
 	case WAIT_ENDED:
 		buf_printf(

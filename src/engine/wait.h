@@ -9,6 +9,8 @@
 #include "core/core.h"
 #include "lib/buf.h"
 
+struct engine;
+
 enum wait_kind {
 	WAIT_UP,
 	WAIT_DOWN
@@ -66,7 +68,9 @@ wait_is_over(const struct wait *wait)
 }
 /* One of the core's records, to all. */
 void wait_on_record(struct wait_list *list, const struct core_record *record);
-/* Says in words why it failed: "executing the command: No such file or directory (ENOENT)". */
-void wait_describe(const struct wait *wait, struct buf *out);
+/*
+ * Says in words why it failed: "executing the command /bin/x: No such file or directory (ENOENT)".
+ */
+void wait_describe(const struct wait *wait, const struct engine *engine, struct buf *out);
 
 #endif

@@ -2,6 +2,7 @@
 #include "engine/engine.h"
 #include "engine/process.h"
 #include "engine/spawn.h"
+#include "engine/subject.h"
 #include "engine/why_words.h"
 #include "lib/names.h"
 
@@ -252,15 +253,15 @@ static void
 say_failed_start(struct text *text, const char *ago)
 {
 	const struct image_event *end = text->why->end;
-	char failure[SPAWN_FAILURE_SIZE];
+	char failure[SPAWN_FAILURE_SIZE], subject[SUBJECT_SIZE];
 
 	if (is_told(text->why))
 		say(text, "That was start %u, %s ago.", (unsigned)end->incarnation, ago);
 	else
 		say(text, "Start %u came to nothing %s ago: %s.", (unsigned)end->incarnation, ago,
-		    spawn_failure_text(end->a, end->b, failure));
-	if (end->a == STEP_EXEC)
-		say(text, "coppicectl show %s tells its command.", text->why->path);
+		    spawn_failure_text(end->a,
+			subject_of(text->why->engine, end->node, HOOK_NONE, end->a, subject),
+			end->b, failure));
 }
 
 static void

@@ -6,6 +6,7 @@
 #include "engine/listen.h"
 #include "engine/process.h"
 #include "engine/spawn.h"
+#include "engine/subject.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -176,11 +177,13 @@ static void
 because_end(const struct why *why, char out[WHY_PHRASE_SIZE])
 {
 	const struct image_event *end = why->end;
-	char failure[SPAWN_FAILURE_SIZE], how[PROCESS_END_SIZE];
+	char failure[SPAWN_FAILURE_SIZE], subject[SUBJECT_SIZE], how[PROCESS_END_SIZE];
 
 	if (end != NULL && end->type == RECORD_START_FAILED)
 		snprintf(out, WHY_PHRASE_SIZE, "it could not be started: %s",
-		    spawn_failure_text(end->a, end->b, failure));
+		    spawn_failure_text(end->a,
+			subject_of(why->engine, end->node, HOOK_NONE, end->a, subject), end->b,
+			failure));
 	else if (end != NULL || why->facts.ended)
 		snprintf(out, WHY_PHRASE_SIZE, "it %s",
 		    process_end_text(end != NULL ? end->a : why->facts.status, how));

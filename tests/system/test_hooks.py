@@ -152,7 +152,7 @@ def test_others_that_fail_change_nothing(hooked):
     wait_up(d)
     d.call("stop", path="one", wait=True)
     assert d.node("one")["state"] == "stopped" and d.node("one")["exit"]["signal"] == "TERM"
-    assert "one: could not run stop_command: executing the command: No such file or directory (ENOENT)" in d.log()
+    assert "one: could not run stop_command: executing the command /nowhere/at/all: No such file or directory (ENOENT)" in d.log()
     assert "one: post_stop exited with status 1" in d.log()
 
 

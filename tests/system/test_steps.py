@@ -385,7 +385,7 @@ def test_env_files_that_cannot_be(daemon, mark):
     for name, (error, advice) in files.items():
         path = name.replace("/", "-")
         assert d.wait_node(path, state="restarting")["start_error"] == {"step": ENV_STEP, "error": error}, name
-        d.wait_log(rf"\b{path}: .*{ENV_STEP}: .*\({error}\).*{advice or ''}")
+        d.wait_log(rf"\b{path}: .*{ENV_STEP} {d.dir}.*: .*\({error}\).*{advice or ''}")
     d.wait_node("full", state="running")
     assert_lively(d, "steady")
     assert not mark.exists()

@@ -216,16 +216,16 @@ SENTENCES = {
         "If its next start failed, it would be restarted after 1h.",
         "It starts by itself in T; coppicectl start delayed starts it now."]),
     "wrong": ("restarting", [
-        "wrong has been waiting to be restarted for T: it could not be started: executing the command: "
-        "No such file or directory (ENOENT); the program is missing, or the interpreter that it names.", "That was start 1, T ago.", "coppicectl show wrong tells its command.",
+        "wrong has been waiting to be restarted for T: it could not be started: executing the command "
+        "/nonexistent/program: No such file or directory (ENOENT); the program is missing, or the interpreter that it names.", "That was start 1, T ago.",
         "That makes 1 failure in a row, so it waits 1h (backoff = exponential).", ROOT,
         "If its next start failed, it would be restarted after 1h.",
         "It starts by itself in T; coppicectl start wrong starts it now."]),
     "wrong-once": ("failed", [
-        "wrong-once failed T ago: it could not be started: executing the command: No such file or directory (ENOENT)"
+        "wrong-once failed T ago: it could not be started: executing the command /nonexistent/program: "
+        "No such file or directory (ENOENT)"
         "; the program is missing, or the interpreter that it names.",
         "A start that fails is not tried again (restart = temporary).", "That was start 1, T ago.",
-        "coppicectl show wrong-once tells its command.",
         "It is not tried again by itself; coppicectl start wrong-once starts it."]),
     "early": ("failed", [
         "early failed T ago: it exited with status 1 before it was ready.",

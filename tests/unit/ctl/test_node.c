@@ -43,6 +43,11 @@ test_why_in_words(void **state)
 		{ "\"state\":\"restarting\",\"reason\":\"intensity\",\"next_start_in_s\":15",
 		    "too many restarts below it; next try in 15s",
 		    "too many restarts below it; next try in 15s" },
+		{ "\"state\":\"stopping\",\"reason\":\"operator\",\"hook\":\"stop_command\"",
+		    "stop_command is running; by an operator", "stop_command is running" },
+		{ "\"state\":\"waiting\",\"reason\":\"demand\",\"waits_for\":\"tcp:80\",\"drained\":true",
+		    "waits for a connection to tcp:80; drained",
+		    "waits for a connection to tcp:80; drained" },
 		{ "\"state\":\"waiting\",\"reason\":\"something_new\"", "something_new",
 		    "something_new" },
 	};

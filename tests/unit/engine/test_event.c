@@ -42,9 +42,10 @@ static const struct {
 		 "\"incarnation\":1,\"pid\":4711}" },
 	{ EVENT(.type = RECORD_START_FAILED, .node = 2, .incarnation = 1, .a = STEP_EXEC,
 	      .b = ENOENT),
-	    HEAD "\"child.start_failed\",\"severity\":\"error\",\"path\":\"shop/web@1\","
-		 "\"incarnation\":1,\"step\":\"executing the command\",\"error\":\"ENOENT\","
-		 "\"hint\":\"the program is missing, or the interpreter that it names\"}" },
+	    HEAD
+	    "\"child.start_failed\",\"severity\":\"error\",\"path\":\"shop/web@1\","
+	    "\"incarnation\":1,\"step\":\"executing the command\",\"subject\":\"x\",\"error\":\"ENOENT\","
+	    "\"hint\":\"the program is missing, or the interpreter that it names\"}" },
 	{ EVENT(.type = RECORD_START_FAILED, .node = 2, .incarnation = 1, .a = STEP_HUNG),
 	    HEAD "\"child.start_failed\",\"severity\":\"error\",\"path\":\"shop/web@1\","
 		 "\"incarnation\":1,\"step\":\"starting it took too long and was given up\"}" },

@@ -126,7 +126,7 @@ static const struct {
 	      .b = 7200000 },
 	    "web: exited with unknown status after 2h (start 1)\n" },
 	{ { .type = RECORD_START_FAILED, .node = 1, .incarnation = 2, .a = STEP_EXEC, .b = ENOENT },
-	    "web: could not start: executing the command: No such file or directory (ENOENT)"
+	    "web: could not start: executing the command /bin/true: No such file or directory (ENOENT)"
 	    "; the program is missing, or the interpreter that it names (start 2)\n" },
 	{ { .type = RECORD_START_FAILED,
 	      .node = 1,

@@ -354,13 +354,14 @@ test_step_texts(void **state)
 	assert_string_equal(spawn_step_text(SPAWN_STEP_COUNT), "?");
 	for (int32_t step = STEP_PREPARE; step < SPAWN_STEP_COUNT; step++)
 		assert_true(strlen(spawn_step_text(step)) > 5);
-	assert_string_equal(spawn_failure_text(STEP_EXEC, ENOENT, text),
-	    "executing the command: No such file or directory (ENOENT); the program is missing, "
+	assert_string_equal(spawn_failure_text(STEP_EXEC, "/no/x", ENOENT, text),
+	    "executing the command /no/x: No such file or directory (ENOENT); the program is missing, "
 	    "or the interpreter that it names");
-	assert_string_equal(spawn_failure_text(STEP_EXEC, 0, text), "executing the command");
-	assert_non_null(strstr(spawn_failure_text(STEP_STDIN, ENOENT, text), "; stdin = inherit"));
-	assert_non_null(strstr(spawn_failure_text(STEP_SOCKETS, EPERM, text), "; to give"));
-	assert_string_equal(spawn_failure_text(STEP_EXEC, 999, text),
+	assert_string_equal(spawn_failure_text(STEP_EXEC, "", 0, text), "executing the command");
+	assert_non_null(
+	    strstr(spawn_failure_text(STEP_STDIN, "", ENOENT, text), "; stdin = inherit"));
+	assert_non_null(strstr(spawn_failure_text(STEP_SOCKETS, "", EPERM, text), "; to give"));
+	assert_string_equal(spawn_failure_text(STEP_EXEC, "", 999, text),
 	    "executing the command: Unknown error 999 (E?)");
 }
 

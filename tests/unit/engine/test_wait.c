@@ -104,7 +104,7 @@ assert_failed(const struct waiter *waiter, const char *path, const char *words)
 	assert_int_not_equal(waiter->wait.failure, WAIT_NO_FAILURE);
 	assert_int_equal(waiter->wait.failed_node, shell_node(waiter->shell, path));
 	assert_int_equal(waiter->woken, 1);
-	wait_describe(&waiter->wait, &text);
+	wait_describe(&waiter->wait, &waiter->shell->engine, &text);
 	assert_string_equal(text.data, words);
 	buf_free(&text);
 }
@@ -183,7 +183,7 @@ a_start_that_cannot_exec_says_where_and_why(void **unused)
 	waiter->shell->bad = "a";
 	ask(waiter, ON_START, "a");
 	assert_failed(waiter, "a",
-	    "executing the command: No such file or directory (ENOENT); the program is missing, or the interpreter that it names");
+	    "executing the command x: No such file or directory (ENOENT); the program is missing, or the interpreter that it names");
 	finish(waiter);
 }
 
@@ -339,7 +339,7 @@ a_template_waits_for_all_instances_or_the_first_failure(void **unused)
 	assert_waits(waiter);
 	shell_answer(waiter->shell, "shop/web@2", EACCES);
 	assert_failed(waiter, "shop/web@2",
-	    "executing the command: Permission denied (EACCES); it is a directory, or its user may not execute it");
+	    "executing the command x: Permission denied (EACCES); it is a directory, or its user may not execute it");
 	shell_answer(waiter->shell, "shop/web@3", 0);
 	assert_int_equal(waiter->woken, 1);
 	finish(waiter);
