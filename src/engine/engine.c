@@ -314,22 +314,27 @@ way_out(const struct engine *engine, const struct core_action *exit)
 }
 
 /*
- * A command's own status, also where it was asked to stop; what shells say of one that could not be
- * run. But one that was restarted until that was too much has failed as a tree does.
+ * A command's own status, also where it was asked to stop; if it has not run until then, as if the
+ * signal had killed it; what shells say of one that could not be run. But one that was restarted until that was too much has failed as a tree does.
  */
 static int
 status_of_command(const struct engine *engine, const struct core_action *exit)
 {
 	const uint32_t command = 1; /* behind the root */
 	const struct image_process *process = &engine->processes[command];
+	int32_t signal = checkpoint_state(engine->checkpoint)->leave_signal;
 	struct core_view view;
 
 	if (exit->escalated || core_count(engine->core) <= command)
 		return exit->status;
 	core_view(engine->core, command, &view);
+	if (!view.ended && !exit->automatic && signal > 0)
+		return STATUS_SIGNAL + signal;
 	if (process->state == PROCESS_FAILED)
 		return process->step == STEP_EXEC && process->error == ENOENT ? STATUS_NOT_FOUND
 									      : STATUS_NOT_RUN;
+	if (view.reason == REASON_HOOK_TIMEOUT)
+		return STATUS_NOT_RUN;
 	if (!view.ended)
 		return exit->status;
 	if (view.status == CORE_STATUS_UNKNOWN)

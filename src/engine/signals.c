@@ -63,8 +63,10 @@ shut_down(struct engine *engine, int number, enum link_leave_how how)
 	if (!engine->terse)
 		log_line(NULL, "SIG%s: shutting down%s", names_signal_text(number),
 		    event.now ? " at once" : "");
-	if (!core_is_leaving(engine->core)) /* how it leaves is settled by who asks first */
+	if (!core_is_leaving(engine->core)) { /* how it leaves is settled by who asks first */
 		engine_set_leave(engine, how);
+		next->leave_signal = number;
+	}
 	engine_submit(engine, &event);
 }
 

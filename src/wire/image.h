@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC   0x434f5050U
-#define IMAGE_VERSION 5U
+#define IMAGE_VERSION 6U
 
 enum image_process_state {
 	PROCESS_NONE,     /* nothing was ever started */
@@ -61,8 +61,10 @@ struct image_state {
 	uint64_t event_number; /* the newest event; the ring's slots beyond it mean nothing */
 	int32_t leave;         /* enum link_leave_how that somebody asked for, or -1 */
 	uint32_t interrupts;   /* SIGINTs so far */
+	int32_t leave_signal;  /* the signal that asked for `leave`; 0: another way */
+	uint32_t reserved;
 };
-_Static_assert(sizeof(struct image_state) == 24, "wire format");
+_Static_assert(sizeof(struct image_state) == 32, "wire format");
 
 struct image_area {
 	uint64_t offset;

@@ -1,5 +1,6 @@
 """coppiced -- COMMAND: one program without any file, in place of tini and dumb-init (FIELD 1.A.1, 1.A.4, 2.C.17)."""
 
+import contextlib
 import os
 import pty
 import re
@@ -85,6 +86,42 @@ def test_a_stop_is_the_sequence_and_the_status_the_commands(command):
     daemon.terminate()
     out, errors = daemon.communicate(timeout=PATIENCE)
     assert (out, errors, daemon.returncode) == (b"bye\n", b"", 7)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGRTMIN + 3])
+def test_a_stop_before_there_is_an_engine(number, tmp_path):
+    """Pending when we begin. The command is not run, or killed by it; in no case that is a success."""
+    def pend():
+        signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+        os.kill(os.getpid(), number)
+    done = run("--", "sh", "-c", f"echo >{tmp_path}/ran; exec sleep 1000", preexec_fn=pend)
+    assert done.returncode in (128 + number, 128 + signal.SIGTERM)
+    assert done.returncode == 128 + number or (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGPWR])
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_stop_before_it_was_run(command, number, killed, tmp_path):
+    """While pre_start runs; also where another engine sees that end, unless the first is quick."""
+    daemon = command("--set", "pre_start=/bin/sh -c 'echo pre; exec sleep 1000'", "--set", "hook_timeout=1h", "--", "touch", tmp_path / "ran")
+    assert daemon.stdout.readline() == b"pre\n"
+    if killed:
+        engine = until("an engine", lambda: engine_of(daemon.pid))
+        os.kill(engine.pid, signal.SIGSTOP)
+        daemon.send_signal(number)  # CONT comes with it
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(engine.pid, signal.SIGKILL)
+    else:
+        daemon.send_signal(number)
+    assert daemon.wait(PATIENCE) == 128 + number
+    assert not (tmp_path / "ran").exists()
+
+
+def test_pre_start_may_fail():
+    """However it does, the command could not be run."""
+    assert run("--set", "pre_start=/bin/false", "--", "true").returncode == 126
+    assert run("--set", "pre_start=/nowhere/false", "--", "true").returncode == 126
+    assert run("--set", "pre_start=/bin/sleep 1000", "--set", "hook_timeout=10ms", "--", "true").returncode == 126
 
 
 @pytest.mark.parametrize("options, status", [([], 128 + 15), (["--set", "stop=TERM 50ms INT 50ms KILL"], 128 + 9)])
