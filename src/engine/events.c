@@ -129,15 +129,13 @@ line_started(const struct engine *engine, const struct image_event *event, char 
 static void
 line_start_failed(const struct engine *engine, const struct image_event *event, char *text)
 {
-	char failure[SPAWN_FAILURE_SIZE], subject[SUBJECT_SIZE];
+	char failure[SPAWN_FAILURE_SIZE];
 
 	if (event->a == STEP_PREPARE && event->b == ECANCELED)
 		(void)snprintf(text, TEXT_SIZE, "start cancelled (start %u)", event->incarnation);
 	else
 		(void)snprintf(text, TEXT_SIZE, "could not start: %s (start %u)",
-		    spawn_failure_text(event->a,
-			subject_of(engine, event->node, HOOK_NONE, event->a, subject), event->b,
-			failure),
+		    subject_failure(engine, event->node, HOOK_NONE, event->a, event->b, failure),
 		    event->incarnation);
 }
 
@@ -157,12 +155,11 @@ line_hook(const struct engine *engine, const struct image_event *event, char *te
 	enum core_hook which = (enum core_hook)(event->b % RECORD_HOOK_ERROR);
 	const char *hook = core_hook_text(which);
 	int64_t error = event->b / RECORD_HOOK_ERROR;
-	char how[PROCESS_END_SIZE], why[SPAWN_FAILURE_SIZE], subject[SUBJECT_SIZE];
+	char how[PROCESS_END_SIZE], why[SPAWN_FAILURE_SIZE];
 
 	if (error > 0)
 		(void)snprintf(text, TEXT_SIZE, "could not run %s: %s (start %u)", hook,
-		    spawn_failure_text(event->a,
-			subject_of(engine, event->node, which, event->a, subject), error, why),
+		    subject_failure(engine, event->node, which, event->a, error, why),
 		    event->incarnation);
 	else if (event->a != 0)
 		(void)snprintf(text, TEXT_SIZE, "%s %s (start %u)", hook,

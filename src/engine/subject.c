@@ -69,3 +69,13 @@ subject_of(const struct engine *engine, uint32_t node, enum core_hook hook, int3
 	out[used] = '\0';
 	return out;
 }
+
+const char *
+subject_failure(const struct engine *engine, uint32_t node, enum core_hook hook, int32_t step,
+    int64_t error, char out[SPAWN_FAILURE_SIZE])
+{
+	char subject[SUBJECT_SIZE];
+
+	subject_of(engine, node, hook, step, subject);
+	return spawn_failure_text(step, subject, error, out);
+}

@@ -5,6 +5,7 @@
 #define COPPICE_ENGINE_SUBJECT_H
 
 #include "core/types.h"
+#include "engine/spawn.h"
 
 #include <stdint.h>
 
@@ -17,5 +18,8 @@ struct engine;
  */
 const char *subject_of(const struct engine *engine, uint32_t node, enum core_hook hook,
     int32_t step, char out[SUBJECT_SIZE]);
+/* What spawn_failure_text says of it. Returns out. */
+const char *subject_failure(const struct engine *engine, uint32_t node, enum core_hook hook,
+    int32_t step, int64_t error, char out[SPAWN_FAILURE_SIZE]);
 
 #endif

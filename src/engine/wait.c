@@ -209,13 +209,13 @@ wait_on_record(struct wait_list *list, const struct core_record *record)
 void
 wait_describe(const struct wait *wait, const struct engine *engine, struct buf *out)
 {
-	char failure[SPAWN_FAILURE_SIZE], subject[SUBJECT_SIZE], end[PROCESS_END_SIZE];
-	int32_t step = (int32_t)wait->a;
+	char failure[SPAWN_FAILURE_SIZE], end[PROCESS_END_SIZE];
 
 	switch (wait->failure) {
 	case WAIT_START_FAILED:
-		subject_of(engine, wait->failed_node, HOOK_NONE, step, subject);
-		buf_puts(out, spawn_failure_text(step, subject, wait->b, failure));
+		buf_puts(out,
+		    subject_failure(
+			engine, wait->failed_node, HOOK_NONE, (int32_t)wait->a, wait->b, failure));
 		break;
 	case WAIT_ENDED:
 		buf_printf(

@@ -253,15 +253,14 @@ static void
 say_failed_start(struct text *text, const char *ago)
 {
 	const struct image_event *end = text->why->end;
-	char failure[SPAWN_FAILURE_SIZE], subject[SUBJECT_SIZE];
+	char failure[SPAWN_FAILURE_SIZE];
 
 	if (is_told(text->why))
 		say(text, "That was start %u, %s ago.", (unsigned)end->incarnation, ago);
 	else
 		say(text, "Start %u came to nothing %s ago: %s.", (unsigned)end->incarnation, ago,
-		    spawn_failure_text(end->a,
-			subject_of(text->why->engine, end->node, HOOK_NONE, end->a, subject),
-			end->b, failure));
+		    subject_failure(
+			text->why->engine, end->node, HOOK_NONE, end->a, end->b, failure));
 }
 
 static void

@@ -177,13 +177,11 @@ static void
 because_end(const struct why *why, char out[WHY_PHRASE_SIZE])
 {
 	const struct image_event *end = why->end;
-	char failure[SPAWN_FAILURE_SIZE], subject[SUBJECT_SIZE], how[PROCESS_END_SIZE];
+	char failure[SPAWN_FAILURE_SIZE], how[PROCESS_END_SIZE];
 
 	if (end != NULL && end->type == RECORD_START_FAILED)
 		snprintf(out, WHY_PHRASE_SIZE, "it could not be started: %s",
-		    spawn_failure_text(end->a,
-			subject_of(why->engine, end->node, HOOK_NONE, end->a, subject), end->b,
-			failure));
+		    subject_failure(why->engine, end->node, HOOK_NONE, end->a, end->b, failure));
 	else if (end != NULL || why->facts.ended)
 		snprintf(out, WHY_PHRASE_SIZE, "it %s",
 		    process_end_text(end != NULL ? end->a : why->facts.status, how));
