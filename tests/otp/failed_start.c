@@ -99,16 +99,14 @@ stage_stop_waiting(struct stage *stage, uint32_t super)
 
 /*
  * The core is to do something else before it retries a group: for it the child is stopped, and so are those after it, until
- * it fails to start once more, when its supervisor has come to that. Not where a significant one would be missed (OTP 28),
- * and under one_for_one there is no need.
+ * it fails to start once more, when its supervisor has come to that. Under one_for_one there is no need.
  */
 static bool
 park(struct stage *stage, uint32_t culprit, const struct item *item)
 {
 	uint32_t super = stage->actors[culprit].parent;
-	const struct core_spec *spec = core_spec_of(stage->core, super);
 
-	if (spec->strategy == STRATEGY_ONE_FOR_ONE || spec->auto_shutdown == AUTO_ALL_SIGNIFICANT)
+	if (core_spec_of(stage->core, super)->strategy == STRATEGY_ONE_FOR_ONE)
 		return false;
 	stage_stop_waiting(stage, super);
 	stage_terminate(stage, culprit);

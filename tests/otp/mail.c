@@ -7,13 +7,14 @@
 
 #include <string.h>
 
-/* Whether another significant child of the supervisor runs. */
+/* Whether another significant child of the supervisor runs, or waits for a retry (OTP 28). */
 static bool
-has_significant(const struct stage *stage, uint32_t super, uint32_t but)
+has_significant(const struct stage *stage, uint32_t super, uint32_t but, bool up)
 {
 	for (uint32_t node = 0; node < stage->count; node++) {
 		if (node != but && stage->actors[node].parent == super &&
-		    core_spec_of(stage->core, node)->significant && stage_is_up(stage, node))
+		    core_spec_of(stage->core, node)->significant &&
+		    (stage_is_up(stage, node) || (!up && stage->actors[node].parked)))
 			return true;
 	}
 	return false;
@@ -27,6 +28,20 @@ is_failure(const struct stage *stage, const struct item *item, uint32_t child)
 	if (item->culprit != CORE_NONE)
 		return true;
 	return restart == RESTART_PERMANENT || (restart == RESTART_TRANSIENT && item->status != 0);
+}
+
+/*
+ * Whether a child's end would make the core end the supervisor, for it does not know of a significant one that waits for a
+ * retry: while that is parked, it is stopped.
+ */
+static bool
+is_held_up(const struct stage *stage, const struct item *item)
+{
+	return item->culprit == CORE_NONE && !is_failure(stage, item, item->node) &&
+	    core_spec_of(stage->core, item->super)->auto_shutdown == AUTO_ALL_SIGNIFICANT &&
+	    core_spec_of(stage->core, item->node)->significant &&
+	    !has_significant(stage, item->super, item->node, true) &&
+	    has_significant(stage, item->super, item->node, false);
 }
 
 const char *
@@ -44,7 +59,8 @@ mail_foresee_end(const struct stage *stage, const struct item *item)
 	}
 	automatic = core_spec_of(stage->core, item->super)->auto_shutdown;
 	if (!core_spec_of(stage->core, child)->significant || automatic == AUTO_NEVER ||
-	    (automatic == AUTO_ALL_SIGNIFICANT && has_significant(stage, item->super, child)))
+	    (automatic == AUTO_ALL_SIGNIFICANT &&
+		has_significant(stage, item->super, child, false)))
 		return NULL;
 	return "auto_shutdown";
 }
@@ -88,6 +104,8 @@ deliver(struct stage *stage, size_t index)
 	}
 	if (item.culprit != CORE_NONE)
 		stage->actors[item.culprit].parked = false;
+	if (is_held_up(stage, &item))
+		stage_terminate(stage, item.node);
 	stage_feed_item(stage, &item);
 }
 
