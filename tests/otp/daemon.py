@@ -20,6 +20,7 @@ import time
 
 PATIENCE = 30.0
 LEEWAY_MS = 20000
+MOST_INTENSITY = 65535
 STABLE = {"running", "stopped", "finished", "failed"}
 CRASHED = 1
 TOLD = {"crash": (CRASHED, "crash"), "normal": (0, "normal"), "shutdown": (0, "shutdown")}
@@ -45,8 +46,7 @@ def refused(spec, supervisor):
 
 
 def refused_children(spec):
-    ids = [child["id"] for child in spec.get("children", [])]
-    return len(set(ids)) < len(ids) or any(refused(child, spec) for child in spec.get("children", []))
+    return any(refused(child, spec) for child in spec.get("children", []))
 
 
 class Place:
@@ -81,7 +81,7 @@ class Place:
             if self.added:
                 lines.append("autostart = no")
         if self.supervisor:
-            lines += ["strategy = " + spec.get("strategy", "one_for_one"), "intensity = %d" % spec.get("intensity", 1),
+            lines += ["strategy = " + spec.get("strategy", "one_for_one"), "intensity = %d" % min(spec.get("intensity", 1), MOST_INTENSITY),
                       "period = %ds" % spec.get("period_s", 5), "auto_shutdown = " + spec.get("auto_shutdown", "never"),
                       "on_limit = escalate", "on_start_failure = abort"]
         else:
@@ -140,7 +140,8 @@ class Actor(Link):
     def __init__(self, made):
         super().__init__(made)
         self.place, self.pid = None, 0
-        self.up = False
+        self.up = False  # heard of by the daemon's event
+        self.came_up = False  # it may be told to stop before that event is here
         self.n = self.refused = 0
         self.fate = "killed"
         self.ends_at = None
@@ -339,14 +340,16 @@ class Stage:
     def supervisor(self, place, event):
         place.state = event["state"]
         if event["state"] == "starting":
-            place.n += 1
             self.starts[place.id] += 1
+            place.n = self.starts[place.id]
             place.cause, place.failed = "stopped", False
             for child in place.children:
                 child.here = not child.added
             self.events.append(["supervisor_start", place.id, place.n])
         elif event["state"] == "stopping":
             reason = event.get("reason", "")
+            if reason == "intensity" and place.spec.get("intensity", 1) > MOST_INTENSITY:
+                raise Broken("more than %d restarts in a period: coppice counts no more" % MOST_INTENSITY)
             place.cause = {"intensity": "intensity", "auto_shutdown": "auto_shutdown", "start_aborted": "start_failed"}.get(reason, "stopped")
             place.cause = "start_failed" if place.failed else place.cause
         elif event["from"] == "stopping":
@@ -362,9 +365,8 @@ class Stage:
     def ready(self, place):
         actor = next(actor for actor in self.actors if actor.place is place and not actor.up)
         actor.up = True
-        place.n += 1
         self.starts[place.id] += 1
-        actor.n = self.starts[place.id]
+        place.n = actor.n = self.starts[place.id]
         self.events.append(["start", place.id, actor.n])
         if self.answering is actor:
             self.answering = None
@@ -408,7 +410,7 @@ class Stage:
     def told(self, actor):
         """It was told to stop."""
         stop = actor.place.spec.get("stop", "graceful")
-        if not actor.up:
+        if not actor.came_up:
             actor.end("shutdown")
         elif stop == "crash":
             actor.end("crash")
@@ -439,6 +441,7 @@ class Stage:
             else:
                 actor.end("crash")
         else:
+            actor.came_up = True
             actor.tell(b"r")
 
     def is_called(self, place):

@@ -208,7 +208,8 @@ answer(Request) ->
 		{reply, {error, Known}} when Known =:= not_found; Known =:= running; Known =:= restarting;
 					     Known =:= already_present -> Known;
 		{reply, Error} -> start_error(Error);
-		{error, _} -> no_supervisor
+		{error, _} -> no_supervisor;
+		timeout -> error(not_quiet)
 	end.
 
 %% What a supervisor says of a spec that it does not take, and of a child that does not start.

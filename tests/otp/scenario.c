@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <string.h>
 
+#define MOST_INTENSITY 65535 /* coppice's; Erlang has none */
+
 static const char *
 text_of(const json_t *object, const char *key, const char *otherwise)
 {
@@ -58,6 +60,8 @@ supervisor_spec(const json_t *child, struct core_spec *out)
 	else if (is(child, "auto_shutdown", "all_significant"))
 		out->auto_shutdown = AUTO_ALL_SIGNIFICANT;
 	out->intensity = intensity != NULL ? (uint32_t)json_integer_value(intensity) : 1;
+	if (out->intensity > MOST_INTENSITY)
+		out->intensity = MOST_INTENSITY;
 	out->period = (period != NULL ? json_integer_value(period) : 5) * 1000;
 	out->on_limit = LIMIT_ESCALATE;
 	out->on_start_failure = START_FAILURE_ABORT;
@@ -76,6 +80,12 @@ worker_spec(const json_t *child, struct core_spec *out)
 	if (!is(child, "shutdown", "brutal_kill") && wait > 0)
 		out->stop[out->stop_steps++] = (struct core_stop_step){ SIGTERM, wait };
 	out->stop[out->stop_steps++] = (struct core_stop_step){ SIGKILL, SPAN_INFINITE };
+}
+
+bool
+scenario_has_more_intensity(const json_t *supervisor)
+{
+	return json_integer_value(json_object_get(supervisor, "intensity")) > MOST_INTENSITY;
 }
 
 void

@@ -23,6 +23,8 @@ const char *scenario_problem(const json_t *child, const json_t *supervisor);
 const char *scenario_id(const json_t *child);
 bool scenario_is_supervisor(const json_t *child);
 bool scenario_is_temporary(const json_t *child);
+/* Whether a supervisor allows more restarts than coppice can count: it must not come to so many. */
+bool scenario_has_more_intensity(const json_t *supervisor);
 
 /* Whether the n-th attempt to start it fails. */
 bool scenario_start_fails(const json_t *worker, uint32_t attempt);

@@ -17,6 +17,7 @@ static const words ends = { "crash", "normal", NULL };
 
 static const char *said;
 static size_t at_step; /* 0: the tree */
+static json_t *owners; /* {id: its supervisor's id} */
 
 /* Notes what is wrong; the first of several is what is told. */
 static void __attribute__((format(printf, 1, 2))) wrong(const char *format, ...)
@@ -122,6 +123,18 @@ check_start(const json_t *worker)
 	}
 }
 
+/* An id stands for one child of one supervisor: once in the tree, and in what is added only for that one again. */
+static void
+check_unique(const char *id, const char *super, json_t *here)
+{
+	const char *other = json_string_value(json_object_get(owners, id));
+
+	if (json_object_get(here, id) != NULL || (other != NULL && strcmp(other, super) != 0))
+		wrong("%s: two have this id, and ids are unique", id);
+	json_object_set_new(here, id, json_true());
+	json_object_set_new(owners, id, json_string(super));
+}
+
 static bool
 is_stop(const json_t *stop)
 {
@@ -131,6 +144,20 @@ is_stop(const json_t *stop)
 	if (!json_is_object(stop))
 		return is_word(stop, stops);
 	return crash != NULL ? are_ids(crash) && slow == NULL : is_count(slow, 0);
+}
+
+static bool
+has_id(const json_t *list, const char *id)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(list, i, one)
+	{
+		if (json_is_string(one) && strcmp(json_string_value(one), id) == 0)
+			return true;
+	}
+	return false;
 }
 
 static void
@@ -147,11 +174,15 @@ check_worker(const json_t *worker)
 		wrong("%s: \"stop\" is none of graceful, ignore_term, crash, {\"slow_ms\": "
 		      "number}, {\"crash\": [ids]}",
 		    scenario_id(worker));
+	if (has_id(json_object_get(stop, "crash"), scenario_id(worker)))
+		wrong(
+		    "%s: \"stop\" crashes itself: \"crash\" alone does that", scenario_id(worker));
 	check_start(worker);
 }
 
+/* `here`: the ids of what is looked at. */
 static void
-check_tree(const json_t *child, int depth)
+check_tree(const json_t *child, const char *super, json_t *here, int depth)
 {
 	const json_t *children = json_object_get(child, "children"), *one;
 	static const words types = { "supervisor", "worker", NULL };
@@ -166,6 +197,7 @@ check_tree(const json_t *child, int depth)
 		wrong("a supervisor or worker without an id, or what is neither");
 		return;
 	}
+	check_unique(id, super, here);
 	if (!is_word(json_object_get(child, "type"), types))
 		wrong("%s: \"type\" is neither \"supervisor\" nor \"worker\"", id);
 	check_word(json_object_get(child, "restart"), id, "restart", restarts);
@@ -180,7 +212,16 @@ check_tree(const json_t *child, int depth)
 	check_number(json_object_get(child, "period_s"), id, "period_s", 1);
 	if (children != NULL && !json_is_array(children))
 		wrong("%s: \"children\" is no list", id);
-	json_array_foreach(children, i, one) check_tree(one, depth + 1);
+	json_array_foreach(children, i, one) check_tree(one, id, here, depth + 1);
+}
+
+static void
+check_one_tree(const json_t *tree, const char *super)
+{
+	json_t *here = json_object();
+
+	check_tree(tree, super, here, 1);
+	json_decref(here);
 }
 
 static void
@@ -196,7 +237,8 @@ check_call(const json_t *call)
 	else if (!is_id(json_object_get(call, "sup")))
 		wrong("a call without \"sup\"");
 	else if (is_word(op, of_specs))
-		check_tree(json_object_get(call, "spec"), 1);
+		check_one_tree(
+		    json_object_get(call, "spec"), json_string_value(json_object_get(call, "sup")));
 	else if (!is_id(json_object_get(call, "id")))
 		wrong("a call without \"id\"");
 }
@@ -232,9 +274,11 @@ check_step(const json_t *step)
 
 	if (is_word(op, exits))
 		check_exit(step);
-	else if (is_word(op, waits) && !is_count(json_object_get(step, "ms"), 0))
+	else if (is_word(op, waits) && json_object_get(step, "ms") == NULL)
 		wrong("a wait without \"ms\"");
-	else if (!is_word(op, waits) && !is_word(op, leaves))
+	else if (is_word(op, waits))
+		check_number(json_object_get(step, "ms"), "a wait", "ms", 0);
+	else if (!is_word(op, leaves))
 		check_call(step);
 }
 
@@ -249,7 +293,8 @@ scenario_check(const json_t *scenario)
 	at_step = 0;
 	if (!json_is_object(scenario) || tree == NULL)
 		wrong("it has no \"tree\"");
-	check_tree(tree, 1);
+	owners = json_object();
+	check_one_tree(tree, "");
 	if (!scenario_is_supervisor(tree))
 		wrong("its \"tree\" is no supervisor");
 	if (!json_is_array(steps))
@@ -259,5 +304,6 @@ scenario_check(const json_t *scenario)
 		at_step = i + 1;
 		check_step(step);
 	}
+	json_decref(owners);
 	return said;
 }

@@ -87,18 +87,13 @@ find_ident(struct stage *stage, const char *name)
 static bool
 children_are_good(const json_t *supervisor)
 {
-	const json_t *children = json_object_get(supervisor, "children"), *one, *other;
-	size_t i, k;
+	const json_t *children = json_object_get(supervisor, "children"), *one;
+	size_t i;
 
 	json_array_foreach(children, i, one)
 	{
 		if (scenario_problem(one, supervisor) != NULL)
 			return false;
-		json_array_foreach(children, k, other)
-		{
-			if (k < i && strcmp(scenario_id(one), scenario_id(other)) == 0)
-				return false;
-		}
 	}
 	return true;
 }
@@ -416,9 +411,12 @@ record(struct stage *stage, const struct core_record *record)
 	if (record->state == STATE_STARTING) {
 		actor->parked = false;
 		supervisor_begins(stage, record->node);
-	} else if (record->state == STATE_STOPPING)
+	} else if (record->state == STATE_STOPPING) {
 		actor->cause = cause_of(stage, record);
-	else if (record->state != STATE_RUNNING && from == STATE_STOPPING)
+		if (record->reason == REASON_INTENSITY && scenario_has_more_intensity(actor->spec))
+			stage->broken =
+			    "more than 65535 restarts in a period: coppice counts no more";
+	} else if (record->state != STATE_RUNNING && from == STATE_STOPPING)
 		supervisor_ended(stage, record->node, record);
 	if (record->state != STATE_STARTING && record->state != STATE_STOPPING)
 		actor->silent = false;
