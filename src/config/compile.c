@@ -163,6 +163,8 @@ run(const struct request *request)
 	struct build *build = build_new(file, mode, diag);
 	struct daemon_settings settings;
 	struct buf messages = { 0 };
+	char *unwritable =
+	    request->dump && request->given != NULL ? given_unwritable(request->given) : NULL;
 	int status = EX_CONFIG;
 
 	inherit_all(build);
@@ -176,8 +178,11 @@ run(const struct request *request)
 	diag_print(diag, &messages);
 	if (messages.len > 0)
 		say(STDERR_FILENO, messages.data, messages.len);
-	if (diag_errors(diag) == 0)
+	if (unwritable != NULL)
+		fprintf(stderr, "coppiced: %s\n", unwritable);
+	else if (diag_errors(diag) == 0)
 		status = finish(request, build, &settings);
+	free(unwritable);
 	buf_free(&messages);
 	daemon_free(&settings);
 	build_free(&build);

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #define NAME "coppiced --set"
@@ -73,6 +74,45 @@ set_default(struct raw_file *file, size_t section, enum keys_id id, const char *
 		set(file, section, keys_table[id].name, mem_strdup(value));
 }
 
+/* What no line of a file could hold either. */
+static void
+check_bytes(struct raw_entry *entry, struct diag *diag)
+{
+	const unsigned char *text = (const unsigned char *)entry->value;
+	size_t len = strlen(entry->value), sequence;
+
+	for (size_t at = 0; at < len; at += sequence) {
+		sequence = str_utf8_sequence(entry->value + at, len - at);
+		if (sequence == 0)
+			raw_entry_error(entry, diag,
+			    "byte 0x%02x, the value's number %zu, is not UTF-8", text[at], at + 1);
+		else if ((text[at] < ' ' && text[at] != '\t') || text[at] == 0x7f)
+			raw_entry_error(entry, diag,
+			    "%s (0x%02x), the value's byte %zu, cannot stand in a value: write %%x%02x instead",
+			    text[at] == '\n' ? "a line end" : "a control character", text[at],
+			    at + 1, text[at]);
+		sequence += sequence == 0;
+	}
+}
+
+/* A daemon would wait for coppicectl, which a command's mostly has no socket for. */
+static void
+check_runs(struct raw_entry *entry, struct diag *diag)
+{
+	static const char *const never[] = { "no", "false", "off" };
+	const char *value = entry->value;
+
+	if (str_equal(entry->key, keys_table[KEY_INSTANCES].name) && *value != '\0' &&
+	    value[strspn(value, "0")] == '\0')
+		raw_entry_error(entry, diag, "with 0 the command would never run: take this away");
+	if (!str_equal(entry->key, keys_table[KEY_AUTOSTART].name))
+		return;
+	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++)
+		if (strcasecmp(value, never[i]) == 0)
+			raw_entry_error(entry, diag,
+			    "the command would never run: take this away, or write a file and use -c FILE");
+}
+
 static void
 take_option(struct raw_file *file, const char *option, struct diag *diag)
 {
@@ -81,6 +121,8 @@ take_option(struct raw_file *file, const char *option, struct diag *diag)
 	struct raw_entry *entry =
 	    set(file, section_of(key), key, mem_strdup(option[len] == '=' ? option + len + 1 : ""));
 
+	check_bytes(entry, diag);
+	check_runs(entry, diag);
 	if (str_equal(key, keys_table[KEY_COMMAND].name))
 		raw_entry_error(entry, diag, "it stands behind \"--\": take this away");
 	else if (str_equal(key, keys_table[KEY_INCLUDE].name) ||
@@ -88,6 +130,13 @@ take_option(struct raw_file *file, const char *option, struct diag *diag)
 		raw_entry_error(
 		    entry, diag, "a command line has none: write a file and use -c FILE");
 	free(key);
+}
+
+/* Bytes that have a meaning of their own in values and stand in no file. */
+static bool
+is_mark(char c)
+{
+	return c == EXPAND_INSTANCE || c == WORDS_DOLLAR || c == WORDS_QUOTED;
 }
 
 /* As a file would have it, for people; the engine runs the words themselves. */
@@ -100,9 +149,8 @@ command_text(char **words)
 	for (; *words != NULL; words++) {
 		char *word = mem_strdup(*words);
 		struct value one = { .words = &word, .word_count = 1 };
-		/* Bytes that have a meaning of their own in values and stand in no file. */
 		for (char *p = word; *p != '\0'; p++)
-			if (*p == EXPAND_INSTANCE || *p == WORDS_DOLLAR || *p == WORDS_QUOTED)
+			if (is_mark(*p))
 				*p = '?';
 		if (text.len > 0)
 			buf_puts(&text, " ");
@@ -144,6 +192,28 @@ given_problem(char *const *words)
 		i += 2;
 	if (words[i] == NULL || !str_equal(words[i], "--") || words[i + 1] == NULL)
 		return "a command is expected behind \"--\"";
+	return NULL;
+}
+
+char *
+given_unwritable(char *const *words)
+{
+	while (str_equal(*words, "--set"))
+		words += 2;
+	words++; /* "--" */
+	for (size_t i = 0; words[i] != NULL; i++) {
+		size_t len = strlen(words[i]), sequence;
+		for (size_t at = 0; at < len; at += sequence) {
+			sequence = str_utf8_sequence(words[i] + at, len - at);
+			if (sequence > 0 && !is_mark(words[i][at]))
+				continue;
+			return mem_printf(
+			    "word %zu of the command has byte 0x%02x at position %zu, %s, and cannot be written down in a file; "
+			    "it can be run without --dump",
+			    i + 1, (unsigned)(unsigned char)words[i][at], at + 1,
+			    sequence > 0 ? "a control character" : "which is not UTF-8");
+		}
+	}
 	return NULL;
 }
 

@@ -13,6 +13,8 @@
  * key that is set twice the last counts.
  */
 struct raw_file *given_read(char **words, struct diag *diag);
+/* Why no file could hold the command, to be freed; NULL: one could. */
+char *given_unwritable(char *const *words);
 /* What is wrong with the form of the words; NULL: nothing. */
 const char *given_problem(char *const *words);
 

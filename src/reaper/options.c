@@ -178,6 +178,8 @@ options_read(struct options *options, int argc, char **argv, bool lenient)
 	}
 	if (options->action != OPTIONS_QUIT && options->is_command && options->config[0])
 		wrong(options, "a command has no file: take -c away, or \"--\" with what follows");
+	if (options->action != OPTIONS_QUIT && options->is_command && options->hold)
+		wrong(options, "--hold is for a file: a command that is held back would never run");
 	if (options->action != OPTIONS_QUIT && !options->is_command && options->given_count > 0)
 		wrong(options,
 		    "--set is for a command, behind \"--\"; other settings stand in the file");

@@ -231,12 +231,24 @@ def test_without_one_nothing_is_made(command, tmp_path):
     (["-c", "x", "--", "true"], 64, r"^coppiced: a command has no file"),
     (["--"], 64, r"^coppiced: a command is expected"),
     (["true"], 64, r'^coppiced: unknown argument "true": a command stands behind "--"'),
+    (["--hold", "--", "true"], 64, r"^coppiced: --hold is for a file"),
+    (["--set", "autostart=no", "--", "true"], 78, r"^coppiced --set: autostart: the command would never run"),
+    (["--set", "instances=0", "--", "true"], 78, r"^coppiced --set: instances: with 0 the command would never run"),
+    (["--set", "env.A=x\n\ny", "--", "true"], 78, r"^coppiced --set: env\.A: a line end \(0x0a\), the value's byte 2, .* write %x0a instead$"),
+    (["--set", b"env.A=x\xff", "--", "true"], 78, r"^coppiced --set: env\.A: byte 0xff, the value's number 2, is not UTF-8$"),
+    (["--dump", "--", "echo", b"a\xff"], 78, r"^coppiced: word 2 of the command has byte 0xff at position 2, which is not UTF-8, and cannot be written down"),
+    (["--dump", "--", "echo", b"a\x01"], 78, r"^coppiced: word 2 of the command has byte 0x01 at position 2, a control character"),
     (["--set", "significant=yes", "--set", "restart=permanent", "--", "true"], 78, r"^coppiced --set: significant: a permanent child cannot be"),
 ])
 def test_mistakes_are_told_by_option(args, status, says):
     done = run(*args)
     assert done.returncode == status
     assert re.search(says, done.stderr.decode(), re.M), done.stderr.decode()
+
+
+def test_a_line_end_in_a_value():
+    done = run("--set", "env.A=x%x0a%x0ay\tz", "--set", "autostart=yes", "--set", "instances=1", "--", "sh", "-c", 'printf %s "$A"')
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"x\n\ny\tz", b"")
 
 
 def test_the_last_of_two_counts():
