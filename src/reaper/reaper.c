@@ -27,6 +27,7 @@
 
 #define MESSAGES_A_TURN 64
 #define SIGNALS_A_READ  8
+#define LEAST_FILES     32 /* from STORE_LOWEST on there are ours, and the engine opens some too */
 
 struct reaper {
 	struct reap reap;
@@ -335,13 +336,31 @@ make_link(struct reaper *reaper)
 	return error;
 }
 
+/* As many descriptors as may be: true, or it has been said that they do not suffice. */
+static bool
+take_files(const struct reaper *reaper)
+{
+	struct rlimit files = reaper->respawn.files;
+
+	files.rlim_cur = files.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &files) < 0) {
+		log_line(NULL, "cannot raise the limit of descriptors: %s", strerror(errno));
+		files = reaper->respawn.files;
+	}
+	if (files.rlim_cur >= LEAST_FILES)
+		return true;
+	log_line(NULL,
+	    "cannot start: at most %ju descriptors are allowed here (ulimit -n), and coppiced needs %d",
+	    (uintmax_t)files.rlim_cur, LEAST_FILES);
+	return false;
+}
+
 /*
  * What the reaper needs before its loop: 0, or a negative errno and in *what what could not be had.
  */
 static int
 prepare(struct reaper *reaper, const char **what)
 {
-	struct rlimit files = reaper->respawn.files;
 	int error;
 
 	*what = "signalfd";
@@ -359,9 +378,6 @@ prepare(struct reaper *reaper, const char **what)
 	/* Neither a core file nor a debugger of the same user. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		log_line(NULL, "cannot become undumpable: %s", strerror(errno));
-	files.rlim_cur = files.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &files) < 0)
-		log_line(NULL, "cannot raise the limit of descriptors: %s", strerror(errno));
 	reap_init(&reaper->reap);
 	return 0;
 }
@@ -396,6 +412,8 @@ main(int argc, char **argv)
 		    mode == MODE_CONTAINER     ? "--container"
 			: mode == MODE_MACHINE ? "--machine"
 					       : NULL);
+	if (!take_files(&reaper))
+		leave_now(&reaper.leave);
 	error = prepare(&reaper, &what);
 	if (error < 0) {
 		log_line(NULL, "cannot start: %s: %s", what, strerror(-error));

@@ -4,6 +4,7 @@ import contextlib
 import os
 import pty
 import re
+import resource
 import select
 import signal
 import subprocess
@@ -88,6 +89,15 @@ def test_a_stop_is_the_sequence_and_the_status_the_commands(command):
     assert (out, errors, daemon.returncode) == (b"bye\n", b"", 7)
 
 
+@pytest.mark.parametrize("soft, hard, status", [(10, 10, 71), (8, 12, 71), (31, 31, 71), (32, 32, 0), (10, 64, 0)])
+def test_few_descriptors(soft, hard, status):
+    """What the hard limit allows counts; the command has the limit that we were given."""
+    done = run("--", "sh", "-c", "ulimit -n", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard)))
+    told = f"at most {hard} descriptors are allowed here (ulimit -n), and coppiced needs 32\n".encode()
+    assert (done.returncode, done.stdout) == (status, b"" if status else b"%d\n" % soft)
+    assert done.stderr.endswith(told) if status else done.stderr == b""
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGRTMIN + 3])
 def test_a_stop_before_there_is_an_engine(number, tmp_path):
     """Pending when we begin. The command is not run, or killed by it; in no case that is a success."""
@@ -153,6 +163,22 @@ def test_other_signals_are_passed_on(command):
         daemon.send_signal(number)
         assert daemon.stdout.readline().decode().strip() == name
     assert daemon.poll() is None
+
+
+def test_a_signal_wakes_what_is_stopped(command):
+    """As a terminal that hangs up does."""
+    daemon = command("--", "sh", "-c", "trap 'echo hup; exit 5' HUP; echo up $$; while :; do sleep 0.01; done")
+    pid = int(daemon.stdout.readline().split()[1])
+    os.kill(pid, signal.SIGSTOP)
+    until("it is stopped", lambda: state_of(pid) == "T")
+    daemon.send_signal(signal.SIGHUP)
+    assert daemon.stdout.readline() == b"hup\n"
+    assert daemon.wait(PATIENCE) == 5
+
+
+def state_of(pid):
+    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+        return file.read().rpartition(")")[2].split()[0]
 
 
 def test_a_whole_group_gets_them_where_asked(command):
