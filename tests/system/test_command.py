@@ -134,6 +134,18 @@ def test_pre_start_may_fail():
     assert run("--set", "pre_start=/bin/sleep 1000", "--set", "hook_timeout=10ms", "--", "true").returncode == 126
 
 
+@pytest.mark.parametrize("pre_start, program, after", [("/bin/false", "true", False), ("/bin/true", "/nowhere", False), ("/bin/true", "false", True)])
+def test_post_stop_follows_a_process(pre_start, program, after, tmp_path):
+    """And no start that has failed before there was one."""
+    run("--set", f"pre_start={pre_start}", "--set", f"post_stop=/usr/bin/touch {tmp_path}/after", "--", program)
+    assert (tmp_path / "after").exists() == after
+
+
+def test_hooks_share_its_input():
+    done = run("--set", "pre_start=/bin/sh -c 'read x; echo pre $x'", "--", "cat", input=b"one\ntwo\n")
+    assert (done.returncode, done.stdout) == (0, b"pre one\ntwo\n")
+
+
 @pytest.mark.parametrize("options, status", [([], 128 + 15), (["--set", "stop=TERM 50ms INT 50ms KILL"], 128 + 9)])
 def test_a_stop_without_an_answer(command, options, status):
     """Killed by TERM; or by KILL, when TERM and INT are ignored."""
