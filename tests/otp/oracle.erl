@@ -53,7 +53,7 @@ write("-", _File, _N, Lines) ->
 	file:write(standard_io, Lines);
 write(Out, File, N, Lines) ->
 	Suffix = case N of 0 -> ""; _ -> "~" ++ integer_to_list(N) end,
-	ok = file:write_file(filename:join(Out, filename:basename(File, ".json") ++ Suffix ++ ".trace"), Lines).
+	ok = file:write_file(filename:join(Out, filename:basename(File, ".json") ++ ".trace" ++ Suffix), Lines).
 
 %%% Orders of arrival: every order of the ends that one step asks for at one supervisor
 
@@ -108,7 +108,7 @@ play(#{<<"tree">> := Tree, <<"steps">> := Steps}, Order) ->
 	First = line(Tab, Collector, Tree, 0, <<"boot">>, Boot, #{}),
 	{Lines, _, _} = lists:foldl(
 		fun(#{<<"op">> := Op} = Step, {Before, N, Pids}) ->
-			Result = step(Op, Step, Tab, Order),
+			Result = step(Op, Step, Tab, turn(Order, N rem 2)),
 			{Line, Now} = line(Tab, Collector, Tree, N, Op, Result, Pids),
 			{[Before, Line], N + 1, Now}
 		end, {element(1, First), 1, element(2, First)}, Steps),
@@ -123,6 +123,12 @@ play(#{<<"tree">> := Tree, <<"steps">> := Steps}, Order) ->
 clean(Tab) ->
 	Pids = lists:append(ets:match(Tab, {{super, '_'}, '$1'}) ++ ets:match(Tab, {{worker, '_'}, '$1', '_'})),
 	[exit(Pid, kill) || Pid <- Pids].
+
+%% Who is let go first may change from step to step.
+turn(odd, 1) -> first;
+turn(odd, 0) -> last;
+turn(even, N) -> turn(odd, 1 - N);
+turn(Order, _) -> Order.
 
 step(<<"exit">>, #{<<"who">> := Who} = Step, Tab, Order) ->
 	Call = maps:get(<<"call">>, Step, none),
@@ -176,8 +182,6 @@ await_exit(Pid, Super) ->
 		_ -> ok
 	end.
 
-let_go(_Tab, Order, Held) when Order =:= together; Order =:= orders; Order =:= slow ->
-	[erlang:resume_process(Super) || Super <- Held];
 let_go(Tab, last, Held) ->
 	let_go(Tab, first, lists:reverse(Held));
 let_go(_Tab, first, []) ->
@@ -185,7 +189,9 @@ let_go(_Tab, first, []) ->
 let_go(Tab, first, [Super | Held]) ->
 	erlang:resume_process(Super),
 	settle(Tab, Held, ?ALONE_MS),
-	let_go(Tab, first, Held).
+	let_go(Tab, first, Held);
+let_go(_Tab, _Together, Held) ->
+	[erlang:resume_process(Super) || Super <- Held].
 
 %%% Operator's calls
 

@@ -63,15 +63,27 @@ key(Key, Spec, Default) ->
 %% Runs in the parent: that a supervisor has failed to start is noted when the parent learns of it (OTP 39).
 start_super(Tab, #{<<"id">> := Id} = Spec) ->
 	Before = counted(Tab, Id),
-	case supervisor:start_link(?MODULE, {Tab, Spec}) of
+	Order = ets:lookup_element(Tab, order, 2),
+	%% It may do something at once, while its parent goes on (OTP 38): one of the two waits.
+	case start_link(Order, {Tab, Spec}) of
 		{ok, Pid} ->
-			%% It may do something at once, while its parent goes on (OTP 38).
-			[receive after ?SLOW_MS -> ok end || ets:lookup(Tab, order) =:= [{order, slow}]],
+			[receive after ?SLOW_MS -> ok end || Order =:= slow],
 			{ok, Pid};
 		Error ->
 			[note(Tab, {super_failed, Id, counted(Tab, Id)}) || counted(Tab, Id) > Before],
 			Error
 	end.
+
+%% As supervisor:start_link does, and before its first message it waits.
+start_link(late, Arguments) ->
+	gen_server:start_link(supervisor, {self, ?MODULE, Arguments}, [{debug, [{install, {fun wait_once/3, new}}]}]);
+start_link(_, Arguments) ->
+	supervisor:start_link(?MODULE, Arguments).
+
+wait_once(new, {in, _Message}, _Name) ->
+	receive after ?SLOW_MS -> done end;
+wait_once(State, _Event, _Name) ->
+	State.
 
 counted(Tab, Id) ->
 	case ets:lookup(Tab, {starts, Id}) of
