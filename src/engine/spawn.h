@@ -77,7 +77,7 @@ enum spawn_output {
 	OUTPUT_INHERIT,
 	OUTPUT_NULL,
 	OUTPUT_FILE,
-	OUTPUT_SAME /* stderr only: where stdout goes */
+	OUTPUT_SAME /* stderr only: where stdout goes; what is inherited stays its own */
 };
 enum spawn_input {
 	INPUT_NULL,
