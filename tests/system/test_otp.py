@@ -86,3 +86,89 @@ def test_no_scenario(tmp_path):
         for driver in ([], ["--daemon"]):
             done = run(OTP / "play", *driver, path)
             assert done.returncode == 1 and str(path) in done.stderr and "Traceback" not in done.stderr, (text, driver, done)
+
+
+def scenario(*children, steps=()):
+    return json.dumps({"tree": {"type": "supervisor", "id": "r", "children": list(children)}, "steps": list(steps)})
+
+
+def test_refused(tmp_path):
+    """Ids are unique, nobody crashes itself when told to stop, and what a number must be is said."""
+    a = {"type": "worker", "id": "a"}
+    path = tmp_path / "x.json"
+    for text, said in ((scenario(a, a), "a: two have this id"),
+                       (scenario(a, {"type": "supervisor", "id": "s", "children": [a]}), "a: two have this id"),
+                       (scenario({"type": "supervisor", "id": "r"}), "r: two have this id"),
+                       (scenario({**a, "stop": {"crash": ["a"]}}), 'a: "stop" crashes itself'),
+                       (scenario(a, steps=[{"op": "wait", "ms": 1000000001}]), 'step 1: a wait: "ms" is no whole number')):
+        path.write_text(text)
+        done = run(OTP / "play", path)
+        assert done.returncode == 1 and said in done.stderr, (text, done)
+
+
+def test_more_restarts_than_are_counted(tmp_path):
+    path = tmp_path / "x.json"
+    tree = {"type": "supervisor", "id": "r", "intensity": 70000, "period_s": 3600,
+            "children": [{"type": "worker", "id": "a", "start": {"fail_from": 2}}]}
+    path.write_text(json.dumps({"tree": tree, "steps": [{"op": "exit", "who": [["a", "crash"]]}]}))
+    done = run(OTP / "play", "-o", tmp_path, path)
+    assert done.returncode == 1 and "more than 65535 restarts" in done.stderr, done
+
+
+def test_files(tmp_path):
+    """Which files are played: of any name, from pipes, from directories; two of one name are refused."""
+    text = scenario({"type": "worker", "id": "a"})
+    (tmp_path / "empty").mkdir()
+    for name in ("plain", "-dash.json", "x.json"):
+        (tmp_path / name).write_text(text)
+    (tmp_path / "empty" / "x.json").write_text(scenario())
+    where = tmp_path / "out"
+    assert run(OTP / "play", "-o", where, tmp_path / "plain", tmp_path / "x.json", tmp_path / "x.json").returncode == 0
+    assert sorted(path.name for path in where.iterdir()) == ["plain.trace", "x.trace"]
+    assert run("sh", "-c", f"cd {tmp_path} && {OTP}/play -- -dash.json && cat plain | {OTP}/play /dev/stdin").stdout.count("boot") == 2
+    done = run(OTP / "play", "-o", where, tmp_path / "x.json", tmp_path / "empty")
+    assert done.returncode == 65 and "two scenarios of one name" in done.stderr, done
+    (tmp_path / "empty" / "x.json").unlink()
+    done = run(OTP / "play", tmp_path / "empty")
+    assert done.returncode == 66 and "no scenarios" in done.stderr, done
+
+
+def compare(directory, theirs, ours, *again):
+    """What compare says of a trace of steps, each the list of who starts (a below r, b and c below s), and of those played again."""
+    tree = {"id": "r", "state": "running", "children": [{"id": "a", "state": "running"}, {"id": "s", "state": "running", "children": [
+        {"id": "b", "state": "running"}, {"id": "c", "state": "running"}]}]}
+    for name, steps in (("otp", theirs), ("core", ours), *((f"again{i}", one) for i, one in enumerate(again))):
+        lines = [{"step": n, "op": "wait", "result": "ok", "events": [["start", id, n + 1] for id in ids], "state": tree}
+                 for n, ids in enumerate(steps)]
+        (directory / name).mkdir(exist_ok=True)
+        (directory / name / "x.trace").write_text("\n".join(map(json.dumps, lines)))
+    races = [word for i in range(len(again)) for word in ("--races", directory / f"again{i}")]
+    done = run(OTP / "compare", *races, directory / "otp", directory / "core")
+    return done.returncode, done.stdout.splitlines()[-1].split("compared: ")[1]
+
+
+def test_judged_by_step(tmp_path):
+    """A race in one step hides nothing in another; what Erlang has in either order may come in either order."""
+    assert compare(tmp_path, ["ab", "bc"], ["ab", "bc"]) == (0, "0 differ")
+    assert compare(tmp_path, ["ab"], ["ba"]) == (1, "1 differ")
+    assert compare(tmp_path, ["ab"], ["ba"], ["ba"]) == (0, "0 differ")
+    assert compare(tmp_path, ["abc"], ["bac"], ["bca"]) == (0, "0 differ")
+    assert compare(tmp_path, ["ab", "ab"], ["ba", "ab"], ["ba", "ba"]) == (0, "0 differ")
+    # what one supervisor does has one order
+    assert compare(tmp_path, ["abc"], ["cba"], ["bca"]) == (0, "0 differ, 1 left out for a race")
+    # a difference before, and after, a step that hangs on a race
+    assert compare(tmp_path, ["bc", "ab"], ["cb", "ab"], ["bc", "b"]) == (1, "1 differ")
+    assert compare(tmp_path, ["ab", "bc"], ["ba", "cb"], ["ba", "bc"]) == (1, "1 differ")
+    assert compare(tmp_path, ["ab", "bc"], ["a", "bc"], ["b", "bc"]) == (0, "0 differ, 1 left out for a race")
+
+
+def test_no_trace(tmp_path):
+    """Alternatives are not known by the names of scenarios, and what is no trace is said."""
+    for name in ("b.trace", "b~1.trace"):
+        (tmp_path / name).write_text('{"step":0,"op":"boot","result":"%s","events":[],"state":null}' % name)
+    assert "2 scenarios" in run(OTP / "compare", tmp_path, tmp_path).stdout
+    for text in ("x", "[]", '{"step":0}', '{"step":0,"op":"boot","result":"ok","events":[1],"state":null}'):
+        path = tmp_path / "no"
+        path.write_text(text)
+        done = run(OTP / "compare", path, path)
+        assert done.returncode == 2 and "not a trace" in done.stderr and "Traceback" not in done.stderr, (text, done)
