@@ -63,10 +63,14 @@ waits_for_slot(const struct core *core, uint32_t id)
 	    node_get(core, id)->reason == REASON_SLOT;
 }
 
-/* Its operation goes on without it; its supervisor is up without one that is started on demand. */
+/*
+ * Its operation goes on without it; its supervisor is up without one that is started on demand. Nor
+ * is it of a set any more, which may have been given up long ago: it starts when it can.
+ */
 static void
 hold_back(struct core *core, uint32_t id, enum core_reason reason)
 {
+	node_unmark(core, id, NODE_IN_SET);
 	node_set_state(core, id, STATE_WAITING, reason);
 	if (reason == REASON_DEMAND)
 		node_not_awaited(core, id);
@@ -174,8 +178,12 @@ change_goal(struct core *core, uint32_t id, const struct child_event *event)
 		return;
 	if (hook_of(core, id) != HOOK_NONE)
 		hook_cut(core, id);
-	if (node_has(core, id, NODE_PROCESS) && node->stop_step < node_spec(core, id)->stop_steps)
+	if (node->stop_step >= node_spec(core, id)->stop_steps)
+		return;
+	if (node_has(core, id, NODE_PROCESS))
 		kill_now(core, id);
+	else /* nor is there time for post_stop, when the hook has ended */
+		node_touch(core, id)->stop_step = (uint8_t)node_spec(core, id)->stop_steps;
 }
 
 /* START while stopping: a later start waits until the stop is done. */
@@ -264,7 +272,7 @@ extend_start(struct core *core, uint32_t id, const struct child_event *event)
 	if (spec->ready == READY_SPAWN)
 		return;
 	if (node_has(core, id, NODE_SPAWNING))
-		allow_time(core, id, spec->start_timeout);
+		allow_time(core, id, time_to_start(core, id));
 	extend(core, id, event);
 }
 

@@ -49,10 +49,11 @@ join_unready_siblings(struct core *core, uint32_t supervisor)
 		const struct node *node = node_get(core, id);
 		bool waits = node->state == STATE_WAITING && node->reason != REASON_AFTER &&
 		    node->reason != REASON_DEMAND;
-		bool failed = node->goal == GOAL_FAILED_START ||
-		    (node->goal == GOAL_ENDED && node->end_kind == END_FAILED_START);
+		bool one_shot = node_spec(core, id)->ready == READY_EXIT;
+		bool ends = node->goal == GOAL_FAILED_START ||
+		    (node->goal == GOAL_ENDED && (one_shot || node->end_kind == END_FAILED_START));
 		bool unready =
-		    node->state == STATE_STARTING || waits || failed || node->goal == GOAL_START;
+		    node->state == STATE_STARTING || waits || ends || node->goal == GOAL_START;
 
 		if (node->place == place && unready && !node_has(core, id, NODE_IN_SET))
 			join_turn(core, supervisor, id);
