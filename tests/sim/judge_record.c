@@ -223,6 +223,9 @@ note_group(struct sim *sim, uint32_t supervisor, uint32_t failed)
 		node->notes.in_set = node->spec->restart != RESTART_TEMPORARY || i == failed ||
 		    !node->notes.tried || node->notes.known > 0 ||
 		    node->notes.state == STATE_STARTING || node->notes.state == STATE_RUNNING;
+		/* a temporary one that was given up, when an operator has its set started again */
+		node->notes.in_set = node->notes.in_set ||
+		    (node->notes.state == STATE_WAITING && node->view.reason == REASON_TURN);
 		node->notes.alone = false;
 		judge_auto_group(sim, i);
 		node->notes.drawn_in =

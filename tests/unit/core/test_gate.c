@@ -328,6 +328,27 @@ test_after_in_a_group_that_was_given_up(void **state)
 	world_end(world);
 }
 
+/* Nor does it when it waits for a connection again. */
+static void
+test_demand_in_a_group_that_was_given_up(void **state)
+{
+	struct world *world = world_of("/ all 0/60s limit=give_up { a; b; d on_demand }");
+
+	(void)state;
+	world_start(world, "d");
+	world_feed(world,
+	    &(struct core_event){
+		.type = ON_STOP, .node = world_id(world, "d"), .until_restart = true });
+	world_run(world);
+	world_exit(world, "a");
+	world_start(world, "d");
+	world_exit(world, "d:normal");
+	expect_why(world, "d", STATE_WAITING, REASON_DEMAND);
+	world_order(world, ON_DEMAND, "d");
+	expect_alive(world, "d");
+	world_end(world);
+}
+
 static void
 test_who_stands_after_itself_in_a_group(void **state)
 {
@@ -724,6 +745,7 @@ main(void)
 		cmocka_unit_test(test_after_in_a_group),
 		cmocka_unit_test(test_a_gate_that_opens_during_a_groups_delay),
 		cmocka_unit_test(test_after_in_a_group_that_was_given_up),
+		cmocka_unit_test(test_demand_in_a_group_that_was_given_up),
 		cmocka_unit_test(test_who_stands_after_itself_in_a_group),
 		cmocka_unit_test(test_after_and_start_slots),
 		cmocka_unit_test(test_a_supervisor_that_stops_lets_nobody_through),
