@@ -67,16 +67,14 @@ waits_for_slot(const struct core *core, uint32_t id)
 static void
 hold_back(struct core *core, uint32_t id, enum core_reason reason)
 {
+	operation_leave_old_set(core, id);
 	node_set_state(core, id, STATE_WAITING, reason);
 	if (reason == REASON_DEMAND)
 		node_not_awaited(core, id);
 	operation_turn_over(core, id);
 }
 
-/*
- * START of a node that is down: what was pending is void now (OTP 20), and it is of no set any more,
- * which may have been given up long ago.
- */
+/* START of a node that is down: what was pending is void now (OTP 20). */
 static void
 start(struct core *core, uint32_t id, const struct child_event *event)
 {
@@ -89,7 +87,6 @@ start(struct core *core, uint32_t id, const struct child_event *event)
 		queue_remove_slot(core, id);
 	}
 	queue_remove(core, id, UINT8_MAX);
-	node_unmark(core, id, NODE_IN_SET);
 	if (gate_holds(core, id, &held)) {
 		hold_back(core, id, held);
 		return;

@@ -216,6 +216,19 @@ operation_leave_set(struct core *core, uint32_t id)
 		queue_remove(core, id, PENDING_SIGNIFICANT);
 }
 
+/*
+ * A set that was given up stays marked, for whoever starts one of it starts all; but it holds nobody
+ * back who waits for something else.
+ */
+void
+operation_leave_old_set(struct core *core, uint32_t id)
+{
+	const struct super *super = super_get(core, node_get(core, id)->parent);
+
+	if (super->operation == OPERATION_NONE && super->wait == WAIT_NONE)
+		node_unmark(core, id, NODE_IN_SET);
+}
+
 /* One that an operator has stopped meanwhile, or that ended and is temporary, is a member no more. */
 static bool
 is_member(struct core *core, uint32_t id)

@@ -218,8 +218,8 @@ note_group(struct sim *sim, uint32_t supervisor, uint32_t failed)
 		if (!all && !after && i != failed)
 			continue;
 		node->notes.was_ready = false;
-		if (node->spec->restart != RESTART_TEMPORARY)
-			node->notes.parked = node->notes.excused = false;
+		if (node->spec->restart != RESTART_TEMPORARY) /* its own failure is void, too */
+			node->notes.parked = node->notes.excused = node->notes.unhandled = false;
 		node->notes.in_set = node->spec->restart != RESTART_TEMPORARY || i == failed ||
 		    !node->notes.tried || node->notes.known > 0 ||
 		    node->notes.state == STATE_STARTING || node->notes.state == STATE_RUNNING;

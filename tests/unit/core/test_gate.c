@@ -349,6 +349,27 @@ test_demand_in_a_group_that_was_given_up(void **state)
 	world_end(world);
 }
 
+/* One that waits again before the restart of its set has reached it is taken along. */
+static void
+test_demand_in_a_group_that_is_being_stopped(void **state)
+{
+	struct world *world =
+	    world_of("/ all 9/60s { d on_demand; b backoff=fixed delay=5s; c slow=1s }");
+
+	(void)state;
+	world_start(world, "d");
+	world_exit(world, "b");
+	world_exit(world, "d:normal");
+	expect_why(world, "d", STATE_WAITING, REASON_DEMAND);
+	world_advance(world, 1000);
+	expect_why(world, "d", STATE_RESTARTING, REASON_GROUP);
+	world_order(world, ON_DEMAND, "d");
+	expect_alive(world, "");
+	world_advance(world, 5000);
+	expect_alive(world, "b c");
+	world_end(world);
+}
+
 static void
 test_who_stands_after_itself_in_a_group(void **state)
 {
@@ -746,6 +767,7 @@ main(void)
 		cmocka_unit_test(test_a_gate_that_opens_during_a_groups_delay),
 		cmocka_unit_test(test_after_in_a_group_that_was_given_up),
 		cmocka_unit_test(test_demand_in_a_group_that_was_given_up),
+		cmocka_unit_test(test_demand_in_a_group_that_is_being_stopped),
 		cmocka_unit_test(test_who_stands_after_itself_in_a_group),
 		cmocka_unit_test(test_after_and_start_slots),
 		cmocka_unit_test(test_a_supervisor_that_stops_lets_nobody_through),
