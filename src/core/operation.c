@@ -218,14 +218,16 @@ operation_leave_set(struct core *core, uint32_t id)
 
 /*
  * A set that was given up stays marked, for whoever starts one of it starts all; but it holds nobody
- * back who waits for something else.
+ * back who waits for something else. Nor does one that waits, whom it will not start.
  */
 void
 operation_leave_old_set(struct core *core, uint32_t id)
 {
 	const struct super *super = super_get(core, node_get(core, id)->parent);
 
-	if (super->operation == OPERATION_NONE && super->wait == WAIT_NONE)
+	bool idle = super->operation == OPERATION_NONE && super->wait == WAIT_NONE;
+
+	if (idle || !operation_may_start(core, id))
 		node_unmark(core, id, NODE_IN_SET);
 }
 

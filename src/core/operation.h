@@ -17,7 +17,7 @@ void operation_stop_set(struct core *core, uint32_t supervisor);
  * good, too: then it has not ended by itself (OTP 14, 27).
  */
 void operation_leave_set(struct core *core, uint32_t id);
-/* It waits for something of its own: a set that has been given up does not keep it from that. */
+/* It waits for something of its own, and no set that will start it keeps it from that. */
 void operation_leave_old_set(struct core *core, uint32_t id);
 /* Stops every child; marks and queue are void. */
 void operation_stop_all(struct core *core, uint32_t supervisor);
