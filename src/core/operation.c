@@ -225,9 +225,9 @@ operation_leave_old_set(struct core *core, uint32_t id)
 {
 	const struct super *super = super_get(core, node_get(core, id)->parent);
 
-	bool idle = super->operation == OPERATION_NONE && super->wait == WAIT_NONE;
+	bool waits = super->wait != WAIT_NONE && operation_may_start(core, id);
 
-	if (idle || !operation_may_start(core, id))
+	if (super->operation == OPERATION_NONE && !waits)
 		node_unmark(core, id, NODE_IN_SET);
 }
 

@@ -157,6 +157,9 @@ judge_set_state(struct sim *sim, const struct core_record *record)
 		node->notes.set_waits = false;
 	if (node->parent == CORE_NONE)
 		return;
+	if (record->state == STATE_WAITING && record->reason == REASON_DEMAND &&
+	    node->spec->restart == RESTART_TEMPORARY) /* its set will not start it */
+		node->notes.in_set = false;
 	above = &sim->nodes[node->parent].notes;
 	if ((record->state == STATE_STARTING ||
 		(record->state == STATE_WAITING && node->notes.state == STATE_RESTARTING)) &&
