@@ -467,6 +467,15 @@ gone(struct core *core, uint32_t id, const struct child_event *event)
 		after_end(core, id);
 }
 
+/* A start that has failed without a program: what the one before ended with is not its status. */
+static void
+stopped_unspawned(struct core *core, uint32_t id)
+{
+	if (node_get(core, id)->goal == GOAL_FAILED_START)
+		node_unmark(core, id, NODE_ENDED);
+	stopped(core, id);
+}
+
 static void
 stop_hook_done(struct core *core, uint32_t id, const struct child_event *event)
 {
@@ -474,7 +483,9 @@ stop_hook_done(struct core *core, uint32_t id, const struct child_event *event)
 
 	(void)event;
 	hook_clear(core, id);
-	if (hook != HOOK_STOP)
+	if (hook == HOOK_PRE_START)
+		stopped_unspawned(core, id);
+	else if (hook == HOOK_POST_STOP)
 		stopped(core, id);
 	else if (!node_has(core, id, NODE_PROCESS))
 		after_end(core, id);
@@ -487,7 +498,7 @@ gone_unspawned(struct core *core, uint32_t id, const struct child_event *event)
 {
 	note_gone(core, id);
 	tree_record(core, RECORD_START_FAILED, id, event->step, event->error);
-	stopped(core, id);
+	stopped_unspawned(core, id);
 }
 
 static void

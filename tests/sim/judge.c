@@ -456,7 +456,8 @@ judge_stop_order(struct sim *sim, uint32_t id, const struct core_view *view)
 		const struct sim_node *other = &sim->nodes[i];
 
 		/* one that was held back and is let through now may be no member */
-		if (judge_has_gate(other) && other->notes.stop_step == 0)
+		if (judge_has_gate(other) &&
+		    (other->notes.stop_step == 0 || other->view.reason == REASON_START_TIMEOUT))
 			continue;
 		sim->because = i;
 		if (other->place > node->place && other->notes.known > 0)

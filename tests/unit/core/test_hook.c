@@ -189,6 +189,35 @@ test_a_group_restart_cuts_pre_start_short(void **state)
 	world_end(world);
 }
 
+/* No program has ended this time; the status of the run before is not told again. */
+static void
+test_a_pre_start_that_is_too_slow_has_no_status(void **state)
+{
+	struct world *world =
+	    world_of("/ one auto=any { t temporary significant pre=100ms hook_timeout=1s }");
+	struct core *core = world_core(world);
+	struct core_event timer = { .type = ON_TIMER };
+	struct core_event done = { .type = ON_HOOK_DONE,
+		.node = 1,
+		.incarnation = 2,
+		.hook = HOOK_PRE_START,
+		.status = SIGKILL };
+	struct core_action action = { 0 };
+
+	(void)state;
+	world_advance(world, 100);
+	world_stop(world, "t");
+	world_start(world, "t");
+	core_handle(core, world_now(world) + 1000, &timer);
+	core_handle(core, world_now(world) + 1000, &done);
+	expect_why(world, "t", STATE_FAILED, REASON_START_TIMEOUT);
+	while (action.type != DO_EXIT)
+		assert_true(core_next_action(core, &action));
+	assert_true(action.automatic);
+	assert_int_equal(action.status, 70);
+	world_end(world);
+}
+
 /* It asks for no time at all, before the core has heard of it: what pre_start took stays taken. */
 static void
 test_asking_for_time_is_no_new_start_timeout(void **state)
@@ -603,6 +632,7 @@ main(void)
 		cmocka_unit_test(test_a_pre_start_that_fails_is_a_failed_start),
 		cmocka_unit_test(test_a_failed_pre_start_is_no_end_that_is_listed),
 		cmocka_unit_test(test_start_timeout_covers_pre_start),
+		cmocka_unit_test(test_a_pre_start_that_is_too_slow_has_no_status),
 		cmocka_unit_test(test_asking_for_time_is_no_new_start_timeout),
 		cmocka_unit_test(test_pre_start_may_have_used_all_of_start_timeout),
 		cmocka_unit_test(test_a_stop_cuts_pre_start_short),
