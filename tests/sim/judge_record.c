@@ -222,7 +222,8 @@ note_group(struct sim *sim, uint32_t supervisor, uint32_t failed)
 			node->notes.parked = node->notes.excused = node->notes.unhandled = false;
 		node->notes.in_set = node->spec->restart != RESTART_TEMPORARY || i == failed ||
 		    !node->notes.tried || node->notes.known > 0 ||
-		    node->notes.state == STATE_STARTING || node->notes.state == STATE_RUNNING;
+		    node->notes.state == STATE_STARTING || node->notes.state == STATE_RUNNING ||
+		    node->notes.state == STATE_STOPPING;
 		/* a temporary one that was given up, when an operator has its set started again */
 		node->notes.in_set = node->notes.in_set ||
 		    (node->notes.state == STATE_WAITING && node->view.reason == REASON_TURN);
