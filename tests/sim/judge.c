@@ -371,7 +371,8 @@ judge_start_order(struct sim *sim, uint32_t id)
 				sim_break(sim, 3, id, "started while one after it was alive");
 		} else if (group && is_in_between(other->notes.state) && !other->notes.was_ready &&
 		    !other->notes.unhandled && !other->notes.held && !other->notes.parked &&
-		    !judge_will_fail(&other->notes) && !is_commanded(other)) {
+		    !other->notes.excused && !judge_will_fail(&other->notes) &&
+		    !is_commanded(other)) {
 			sim_break(sim, 3, id, "started before one before it was ready");
 		} else if (!group && !node->notes.tried && !other->notes.tried &&
 		    other->notes.known > 0) {
