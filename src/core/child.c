@@ -67,6 +67,7 @@ waits_for_slot(const struct core *core, uint32_t id)
 static void
 hold_back(struct core *core, uint32_t id, enum core_reason reason)
 {
+	operation_leave_old_set(core, id);
 	node_set_state(core, id, STATE_WAITING, reason);
 	if (reason == REASON_DEMAND)
 		node_not_awaited(core, id);
@@ -174,8 +175,12 @@ change_goal(struct core *core, uint32_t id, const struct child_event *event)
 		return;
 	if (hook_of(core, id) != HOOK_NONE)
 		hook_cut(core, id);
-	if (node_has(core, id, NODE_PROCESS) && node->stop_step < node_spec(core, id)->stop_steps)
+	if (node->stop_step >= node_spec(core, id)->stop_steps)
+		return;
+	if (node_has(core, id, NODE_PROCESS))
 		kill_now(core, id);
+	else /* nor is there time for post_stop, when the hook has ended */
+		node_touch(core, id)->stop_step = (uint8_t)node_spec(core, id)->stop_steps;
 }
 
 /* START while stopping: a later start waits until the stop is done. */
@@ -264,7 +269,7 @@ extend_start(struct core *core, uint32_t id, const struct child_event *event)
 	if (spec->ready == READY_SPAWN)
 		return;
 	if (node_has(core, id, NODE_SPAWNING))
-		allow_time(core, id, spec->start_timeout);
+		allow_time(core, id, time_to_start(core, id));
 	extend(core, id, event);
 }
 
@@ -464,6 +469,15 @@ gone(struct core *core, uint32_t id, const struct child_event *event)
 		after_end(core, id);
 }
 
+/* A start that has failed without a program: what the one before ended with is not its status. */
+static void
+stopped_unspawned(struct core *core, uint32_t id)
+{
+	if (node_get(core, id)->goal == GOAL_FAILED_START)
+		node_unmark(core, id, NODE_ENDED);
+	stopped(core, id);
+}
+
 static void
 stop_hook_done(struct core *core, uint32_t id, const struct child_event *event)
 {
@@ -471,7 +485,9 @@ stop_hook_done(struct core *core, uint32_t id, const struct child_event *event)
 
 	(void)event;
 	hook_clear(core, id);
-	if (hook != HOOK_STOP)
+	if (hook == HOOK_PRE_START)
+		stopped_unspawned(core, id);
+	else if (hook == HOOK_POST_STOP)
 		stopped(core, id);
 	else if (!node_has(core, id, NODE_PROCESS))
 		after_end(core, id);
@@ -484,7 +500,7 @@ gone_unspawned(struct core *core, uint32_t id, const struct child_event *event)
 {
 	note_gone(core, id);
 	tree_record(core, RECORD_START_FAILED, id, event->step, event->error);
-	stopped(core, id);
+	stopped_unspawned(core, id);
 }
 
 static void

@@ -49,10 +49,11 @@ join_unready_siblings(struct core *core, uint32_t supervisor)
 		const struct node *node = node_get(core, id);
 		bool waits = node->state == STATE_WAITING && node->reason != REASON_AFTER &&
 		    node->reason != REASON_DEMAND;
-		bool failed = node->goal == GOAL_FAILED_START ||
-		    (node->goal == GOAL_ENDED && node->end_kind == END_FAILED_START);
+		bool one_shot = node_spec(core, id)->ready == READY_EXIT;
+		bool ends = node->goal == GOAL_FAILED_START ||
+		    (node->goal == GOAL_ENDED && (one_shot || node->end_kind == END_FAILED_START));
 		bool unready =
-		    node->state == STATE_STARTING || waits || failed || node->goal == GOAL_START;
+		    node->state == STATE_STARTING || waits || ends || node->goal == GOAL_START;
 
 		if (node->place == place && unready && !node_has(core, id, NODE_IN_SET))
 			join_turn(core, supervisor, id);
@@ -213,6 +214,21 @@ operation_leave_set(struct core *core, uint32_t id)
 	if (node_spec(core, id)->restart == RESTART_TEMPORARY &&
 	    super_get(core, node_get(core, id)->parent)->set_goal == GOAL_RESTARTING)
 		queue_remove(core, id, PENDING_SIGNIFICANT);
+}
+
+/*
+ * A set that was given up stays marked, for whoever starts one of it starts all; but it holds nobody
+ * back who waits for something else. Nor does one that waits, whom it will not start.
+ */
+void
+operation_leave_old_set(struct core *core, uint32_t id)
+{
+	const struct super *super = super_get(core, node_get(core, id)->parent);
+
+	bool waits = super->wait != WAIT_NONE && operation_may_start(core, id);
+
+	if (super->operation == OPERATION_NONE && !waits)
+		node_unmark(core, id, NODE_IN_SET);
 }
 
 /* One that an operator has stopped meanwhile, or that ended and is temporary, is a member no more. */

@@ -17,6 +17,8 @@ void operation_stop_set(struct core *core, uint32_t supervisor);
  * good, too: then it has not ended by itself (OTP 14, 27).
  */
 void operation_leave_set(struct core *core, uint32_t id);
+/* It waits for something of its own, and no set that will start it keeps it from that. */
+void operation_leave_old_set(struct core *core, uint32_t id);
 /* Stops every child; marks and queue are void. */
 void operation_stop_all(struct core *core, uint32_t supervisor);
 /* Goes as far as it can; whether the operation is still on. */

@@ -409,6 +409,14 @@ release_operation(struct core *core, uint32_t id)
 	operation_turn_over(core, id);
 }
 
+/* A one-shot on demand has done what was to be done. */
+static void
+waits_again(struct core *core, uint32_t id)
+{
+	node_not_awaited(core, id);
+	operation_leave_old_set(core, id);
+}
+
 void
 super_child_ended(struct core *core, uint32_t id, enum end_kind kind, enum core_reason reason)
 {
@@ -425,7 +433,7 @@ super_child_ended(struct core *core, uint32_t id, enum end_kind kind, enum core_
 	if (state == STATE_RESTARTING)
 		queue_add(core, id, PENDING_FAILURE);
 	else if (state == STATE_WAITING)
-		node_not_awaited(core, id); /* a one-shot on demand has done what was to be done */
+		waits_again(core, id);
 	else if (node_spec(core, id)->significant &&
 	    node_spec(core, parent)->auto_shutdown != AUTO_NEVER)
 		queue_add(core, id, PENDING_SIGNIFICANT);

@@ -85,6 +85,49 @@ some_length(struct sim *sim, const struct core_spec *spec)
 	}
 }
 
+/* At once, slowly, about when it has had its time, or it hangs. */
+static int64_t
+some_run(struct sim *sim, const struct core_spec *spec)
+{
+	switch (sim_below(sim, 8)) {
+	case 0:
+	case 1:
+	case 2: return soon(sim, 50);
+	case 3: return soon(sim, 10000);
+	case 4:
+	case 5: return at_about(sim, spec->hook_timeout);
+	case 6: return at_about(sim, spec->start_timeout);
+	default: return INT64_MAX;
+	}
+}
+
+/* Most often well; else any end, or it cannot be run (EAGAIN, ENOENT, ETIMEDOUT). */
+static int64_t
+some_result(struct sim *sim)
+{
+	static const int32_t errors[] = { 11, 2, 110 };
+
+	if (!sim_once_in(sim, 4))
+		return 0;
+	return sim_once_in(sim, 2) ? -errors[sim_below(sim, 3)] : some_status(sim);
+}
+
+static void
+some_hooks(struct sim *sim, const struct core_spec *spec, int64_t *value)
+{
+	value[LIFE_PRE_START] = sim_once_in(sim, 2) ? soon(sim, 50) : some_run(sim, spec);
+	value[LIFE_PRE_ENDS] = some_result(sim);
+	value[LIFE_COMMAND] = some_run(sim, spec);
+	value[LIFE_COMMAND_ENDS] = some_result(sim);
+	if (sim_once_in(sim, 2))
+		value[LIFE_COMMAND_WORKS] =
+		    sim_once_in(sim, 4) ? value[LIFE_COMMAND] : some_run(sim, spec);
+	value[LIFE_POST_STOP] = some_run(sim, spec);
+	value[LIFE_POST_ENDS] = some_result(sim);
+	value[LIFE_HOOK_TELL] = sim_once_in(sim, 16) ? sim_below(sim, 3000) : soon(sim, 20);
+	value[LIFE_HOOK_ECHO] = sim_once_in(sim, 4) ? soon(sim, 2000) : -1;
+}
+
 void
 chaos_life(struct sim *sim, uint32_t id, uint32_t incarnation)
 {
@@ -110,6 +153,8 @@ chaos_life(struct sim *sim, uint32_t id, uint32_t incarnation)
 	value[LIFE_TELL] = sim_once_in(sim, 32) ? sim_below(sim, 3000) : soon(sim, 20);
 	value[LIFE_ECHO] = sim_once_in(sim, 8) ? soon(sim, 100) : -1;
 	value[LIFE_SWAPPED] = value[LIFE_LIVES] <= 50 && sim_once_in(sim, 4);
+	if (spec->pre_start || spec->stop_command || spec->post_stop)
+		some_hooks(sim, spec, value);
 }
 
 /*
@@ -180,8 +225,10 @@ nonsense(struct sim *sim)
 {
 	struct story_event event = { 0 };
 
-	event.value[DETAIL_WHAT] = sim_below(sim, 4);
+	event.value[DETAIL_WHAT] = sim_below(sim, 7);
 	event.value[DETAIL_OFFSET] = sim_once_in(sim, 2) ? 1 : -1;
+	if (event.value[DETAIL_WHAT] > 3 && sim_once_in(sim, 2))
+		event.value[DETAIL_OFFSET] = 0;
 	add(sim, SAY_STALE, sim_below(sim, sim->count), 0, &event);
 }
 
@@ -247,6 +294,8 @@ shut_down(struct sim *sim)
 			continue;
 		for (uint32_t k = 0; k + 1 < spec->stop_steps; k++)
 			endless = endless || spec->stop[k].wait > 1000000;
+		if (spec->stop_command || spec->post_stop)
+			endless = endless || spec->hook_timeout > 1000000;
 		endless = endless || spec->stop[spec->stop_steps - 1].signal != SIGKILL;
 	}
 	if (endless || sim_once_in(sim, 2))

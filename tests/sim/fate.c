@@ -6,27 +6,49 @@
 /* How long the engine waits for a clone that hangs before it kills it by itself. */
 #define PATIENCE_MS 5000
 
+/* Of a start: where it fails. */
+#define STEP_OF_EXEC 5
+
+static mono_ms
+earlier(mono_ms one, mono_ms other)
+{
+	return one < other ? one : other;
+}
+
 static void
 schedule(struct sim *sim, uint32_t id)
 {
 	struct sim_process *process = &sim->nodes[id].process;
+	const struct sim_hook *hook = &sim->nodes[id].hook;
 
 	if (process->phase == PHASE_UP)
-		process->next =
-		    process->dies_at < process->ready_at ? process->dies_at : process->ready_at;
-	sim->due[id] = process->next < process->echo_at ? process->next : process->echo_at;
+		process->next = earlier(process->dies_at, process->ready_at);
+	sim->due[id] =
+	    earlier(earlier(process->next, process->echo_at), earlier(hook->next, hook->echo_at));
+}
+
+/* It begins with pre_start, else with the process. */
+static void
+begin_life(struct sim *sim, uint32_t id, uint32_t incarnation)
+{
+	struct sim_process *process = &sim->nodes[id].process;
+	const struct story_life *life;
+
+	if (process->life_of == incarnation && !sim->calm)
+		return;
+	if (sim->fickle && !sim->calm)
+		chaos_life(sim, id, incarnation);
+	life = sim->calm ? NULL : story_find_life(sim->story, sim->nodes[id].number, incarnation);
+	memcpy(process->life, life ? life->value : story_plain_life, sizeof process->life);
+	process->life_of = incarnation;
 }
 
 void
 fate_spawn(struct sim *sim, uint32_t id, uint32_t incarnation)
 {
 	struct sim_process *process = &sim->nodes[id].process;
-	const struct story_life *life;
 
-	if (sim->fickle && !sim->calm)
-		chaos_life(sim, id, incarnation);
-	life = sim->calm ? NULL : story_find_life(sim->story, sim->nodes[id].number, incarnation);
-	memcpy(process->life, life ? life->value : story_plain_life, sizeof process->life);
+	begin_life(sim, id, incarnation);
 	if (process->life[LIFE_HANGS])
 		process->life[LIFE_SPAWN] = PATIENCE_MS;
 	if (process->life[LIFE_HANGS] && process->life[LIFE_FAILS] == 0)
@@ -90,7 +112,7 @@ fate_signal(struct sim *sim, uint32_t id, int32_t signal)
 }
 
 static void
-begin_life(struct sim *sim, uint32_t id)
+come_up(struct sim *sim, uint32_t id)
 {
 	struct sim_process *process = &sim->nodes[id].process;
 	const struct core_spec *spec = sim->nodes[id].spec;
@@ -121,12 +143,12 @@ answer_spawn(struct sim *sim, uint32_t id)
 		process->next = MONO_NEVER;
 		schedule(sim, id);
 		event.type = ON_SPAWN_FAILED;
-		event.step = 5;
+		event.step = STEP_OF_EXEC;
 		event.error = (int32_t)process->life[LIFE_FAILS];
 		sim_feed(sim, &event);
 		return;
 	}
-	begin_life(sim, id);
+	come_up(sim, id);
 	event.type = ON_SPAWNED;
 	event.pid = 1000 + (int32_t)id;
 	if (!process->unanswered)
@@ -159,6 +181,125 @@ tell_end(struct sim *sim, uint32_t id)
 			.incarnation = incarnation,
 			.pid = 1000 + (int32_t)id });
 }
+
+/* --- hooks --- */
+
+/* It asks the process to end, and that does, or does not. */
+static void
+command_works(struct sim *sim, uint32_t id, int64_t after)
+{
+	struct sim_process *process = &sim->nodes[id].process;
+	mono_ms at = sim_end(sim->now, after);
+
+	if (process->phase != PHASE_UP || after < 0 || at >= process->dies_at)
+		return;
+	process->dies_at = at;
+	process->status = (int32_t)process->life[LIFE_LEAVES];
+}
+
+void
+fate_hook(struct sim *sim, uint32_t id, uint32_t incarnation, enum core_hook which)
+{
+	static const enum story_life_key takes[HOOK_COUNT] = {
+		[HOOK_PRE_START] = LIFE_PRE_START,
+		[HOOK_STOP] = LIFE_COMMAND,
+		[HOOK_POST_STOP] = LIFE_POST_STOP,
+	};
+	struct sim_hook *hook = &sim->nodes[id].hook;
+	const int64_t *life;
+	int64_t ends;
+
+	if (hook->hook == which && hook->incarnation == incarnation)
+		return; /* asked for again, and not lost */
+	if (which == HOOK_PRE_START)
+		begin_life(sim, id, incarnation);
+	life = sim->calm ? story_plain_life : sim->nodes[id].process.life;
+	ends = life[takes[which] + 1];
+	hook->hook = which;
+	hook->incarnation = incarnation;
+	hook->gone = false;
+	hook->next = sim_end(sim->now, life[takes[which]]);
+	hook->error = ends < 0 && ends != CORE_STATUS_UNKNOWN ? (int32_t)-ends : 0;
+	hook->status = hook->error ? STEP_OF_EXEC : (int32_t)ends;
+	if (which == HOOK_STOP)
+		command_works(sim, id, life[LIFE_COMMAND_WORKS]);
+	schedule(sim, id);
+}
+
+static void
+end_hook(struct sim *sim, uint32_t id)
+{
+	struct sim_hook *hook = &sim->nodes[id].hook;
+	int64_t tell = sim->calm ? 0 : sim->nodes[id].process.life[LIFE_HOOK_TELL];
+
+	hook->gone = true;
+	hook->next = sim_end(sim->now, tell);
+	schedule(sim, id);
+}
+
+/* What ends, or cannot be run, in the same moment does so. */
+void
+fate_end_hook(struct sim *sim, uint32_t id, enum core_hook which)
+{
+	struct sim_hook *hook = &sim->nodes[id].hook;
+
+	if (hook->hook != which || hook->gone)
+		return;
+	if (hook->error == 0)
+		hook->status = SIGKILL;
+	end_hook(sim, id);
+}
+
+static void
+tell_hook(struct sim *sim, uint32_t id)
+{
+	struct sim_hook *hook = &sim->nodes[id].hook;
+	int64_t echo = sim->nodes[id].process.life[LIFE_HOOK_ECHO];
+	struct core_event event = { .type = ON_HOOK_DONE,
+		.node = id,
+		.incarnation = hook->incarnation,
+		.hook = hook->hook,
+		.status = hook->status,
+		.step = STEP_OF_EXEC,
+		.error = hook->error };
+
+	if (!sim->calm && echo >= 0) {
+		hook->echo_at = sim_end(sim->now, echo);
+		hook->echo = hook->hook;
+		hook->echo_incarnation = hook->incarnation;
+	}
+	hook->hook = HOOK_NONE;
+	hook->next = MONO_NEVER;
+	schedule(sim, id);
+	sim_feed(sim, &event);
+}
+
+static void
+echo_hook(struct sim *sim, uint32_t id)
+{
+	struct sim_hook *hook = &sim->nodes[id].hook;
+
+	hook->echo_at = MONO_NEVER;
+	schedule(sim, id);
+	sim_feed(sim,
+	    &(struct core_event){ .type = ON_HOOK_DONE,
+		.node = id,
+		.incarnation = hook->echo_incarnation,
+		.hook = hook->echo });
+}
+
+/* Whether that is next; where both are, it is by chance. */
+static bool
+is_hooks_turn(const struct sim *sim, uint32_t id)
+{
+	const struct sim_process *process = &sim->nodes[id].process;
+	mono_ms of_process = earlier(process->next, process->echo_at);
+	mono_ms of_hook = earlier(sim->nodes[id].hook.next, sim->nodes[id].hook.echo_at);
+
+	return of_hook < of_process || (of_hook == of_process && process->life[LIFE_RANK] % 2 == 1);
+}
+
+/* --- in order of time --- */
 
 uint32_t
 fate_next(const struct sim *sim)
@@ -197,7 +338,17 @@ void
 fate_happen(struct sim *sim, uint32_t id)
 {
 	struct sim_process *process = &sim->nodes[id].process;
+	const struct sim_hook *hook = &sim->nodes[id].hook;
 
+	if (is_hooks_turn(sim, id)) {
+		if (hook->echo_at <= hook->next)
+			echo_hook(sim, id);
+		else if (hook->gone)
+			tell_hook(sim, id);
+		else
+			end_hook(sim, id);
+		return;
+	}
 	if (process->echo_at <= process->next) {
 		process->echo_at = MONO_NEVER;
 		schedule(sim, id);
@@ -214,6 +365,19 @@ fate_happen(struct sim *sim, uint32_t id)
 	}
 }
 
+/* What hangs ends, and well; what the core has still to hear of is as it was. */
+static void
+calm_hook(struct sim *sim, uint32_t id)
+{
+	struct sim_hook *hook = &sim->nodes[id].hook;
+
+	if (hook->hook == HOOK_NONE || hook->gone)
+		return;
+	hook->next = sim_end(sim->now, 1);
+	hook->status = hook->error = 0;
+	schedule(sim, id);
+}
+
 void
 fate_calm(struct sim *sim)
 {
@@ -222,6 +386,7 @@ fate_calm(struct sim *sim)
 		struct sim_process *process = &sim->nodes[i].process;
 		const struct core_spec *spec = sim->nodes[i].spec;
 
+		calm_hook(sim, i);
 		process->life[LIFE_TELL] = 0;
 		if (process->phase == PHASE_SPAWNING && !process->life[LIFE_HANGS] &&
 		    process->life[LIFE_FAILS] == 11)

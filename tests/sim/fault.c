@@ -21,6 +21,19 @@ static const char *const texts[] = {
 #undef X
 };
 
+static void
+fault_hook_spec(const struct sim *sim, struct core_spec *spec)
+{
+	switch (sim->fault) {
+	case FAULT_NO_PRE_START: spec->pre_start = false; break;
+	case FAULT_NO_STOP_COMMAND: spec->stop_command = false; break;
+	case FAULT_NO_POST_STOP: spec->post_stop = false; break;
+	case FAULT_HOOK_SHORT: spec->hook_timeout -= spec->hook_timeout / 2; break;
+	case FAULT_HOOK_ENDLESS: spec->hook_timeout = SPAN_INFINITE; break;
+	default: break; /* a fault of something else */
+	}
+}
+
 void
 fault_spec(const struct sim *sim, struct core_spec *spec)
 {
@@ -61,7 +74,7 @@ fault_spec(const struct sim *sim, struct core_spec *spec)
 			spec->auto_shutdown = AUTO_ANY_SIGNIFICANT;
 		break;
 	case FAULT_NO_DEMAND: spec->on_demand = false; break;
-	default: break; /* a fault of something else */
+	default: fault_hook_spec(sim, spec); break;
 	}
 }
 
@@ -69,6 +82,34 @@ bool
 fault_after(const struct sim *sim, bool is)
 {
 	return is ? sim->fault != FAULT_NO_AFTER : sim->fault == FAULT_AFTER_TOO_MUCH;
+}
+
+static bool
+fault_hook_event(const struct sim *sim, struct core_event *event)
+{
+	const struct core_view *view = &sim->nodes[event->node].view;
+
+	switch (sim->fault) {
+	case FAULT_PRE_START_FAILED:
+		if (event->type == ON_HOOK_DONE && event->hook == HOOK_PRE_START)
+			event->status = event->error = 0;
+		return true;
+	case FAULT_HOOK_IN_HASTE: event->now = false; return true;
+	case FAULT_POST_STOP_CUT:
+		if (event->type == ON_START && view->hook == HOOK_POST_STOP) {
+			event->type = ON_HOOK_DONE;
+			event->incarnation = view->incarnation;
+			event->hook = view->hook;
+		}
+		return true;
+	case FAULT_ANY_HOOK:
+		if (event->type == ON_HOOK_DONE) {
+			event->incarnation = view->incarnation;
+			event->hook = view->hook;
+		}
+		return true;
+	default: return true; /* a fault of something else */
+	}
 }
 
 bool
@@ -90,7 +131,29 @@ fault_event(const struct sim *sim, struct core_event *event, mono_ms *now)
 		if (event->type == ON_TIMER)
 			--*now;
 		return true;
-	default: return true; /* a fault of something else */
+	default: return fault_hook_event(sim, event);
+	}
+}
+
+static uint32_t
+fault_hook_action(const struct sim *sim, struct core_action *action)
+{
+	const struct sim_notes *notes = &sim->nodes[action->node].notes;
+	bool record = action->type == DO_RECORD && action->record.type == RECORD_HOOK;
+
+	switch (sim->fault) {
+	case FAULT_PRE_START_FAILED: /* it tells the end as it was */
+		if (record) {
+			action->record.a = notes->done_status;
+			action->record.b = notes->done_how;
+		}
+		return 1;
+	case FAULT_HOOK_TWICE: return action->type == DO_HOOK ? 2 : 1;
+	case FAULT_HOOK_GOES_ON: return action->type != DO_END_HOOK || sim->now >= notes->hook_ends;
+	case FAULT_HOOK_LOST: return action->type != DO_HOOK || !sim->resuming;
+	case FAULT_POST_STOP_CUT: /* the record of an end that was none */
+		return !record || notes->done_due;
+	default: return 1; /* a fault of something else */
 	}
 }
 
@@ -139,7 +202,7 @@ fault_action(const struct sim *sim, struct core_action *action)
 			action->record.b = 0;
 		}
 		return 1;
-	default: return 1; /* a fault of something else */
+	default: return fault_hook_action(sim, action);
 	}
 }
 

@@ -263,6 +263,27 @@ grow_after(struct sim *sim)
 	}
 }
 
+/* From hardly any time to for ever. */
+static void
+grow_hooks(struct sim *sim)
+{
+	struct story *story = sim->story;
+
+	for (uint32_t i = 0; i < story->place_count; i++) {
+		struct core_spec *spec = &story->places[i].spec;
+
+		if (spec->kind != KIND_CHILD || sim_once_in(sim, 4))
+			continue;
+		spec->pre_start = sim_once_in(sim, 3);
+		spec->stop_command = sim_once_in(sim, 3);
+		spec->post_stop = sim_once_in(sim, 3);
+		spec->hook_timeout =
+		    sim_once_in(sim, 16) ? SPAN_INFINITE : 1 + some_span(sim, 10000);
+		if (spec->pre_start) /* enough for a start that goes well */
+			spec->start_timeout = sim_end(spec->start_timeout, 2);
+	}
+}
+
 void
 grow_tree(struct sim *sim, uint32_t limit)
 {
@@ -303,6 +324,8 @@ grow_tree(struct sim *sim, uint32_t limit)
 	}
 	if (sim_once_in(sim, 3))
 		grow_after(sim);
+	if (sim_once_in(sim, 2))
+		grow_hooks(sim);
 }
 
 #define MANY_TREES 30000

@@ -12,9 +12,15 @@ is_in_between(enum core_state state)
 
 /* --- events --- */
 
-static void
-note_known(struct sim *sim, uint32_t id, bool alive)
+void
+judge_note_alive(struct sim *sim, uint32_t id)
 {
+	struct sim_notes *notes = &sim->nodes[id].notes;
+	bool alive = notes->spawned || notes->hook != HOOK_NONE;
+
+	if (notes->alive == alive)
+		return;
+	notes->alive = alive;
 	for (; id != CORE_NONE; id = sim->nodes[id].parent) {
 		if (alive)
 			sim->nodes[id].notes.known++;
@@ -33,7 +39,8 @@ note_gone(struct sim *sim, const struct core_event *event)
 		return;
 	notes->spawned = false;
 	notes->tried = true;
-	note_known(sim, event->node, false);
+	judge_note_alive(sim, event->node);
+	judge_hook_gone(sim, event);
 	judge_fate(sim, event);
 	if (event->type == ON_EXITED && sim->nodes[event->node].spec->kill_mode != KILL_PROCESS)
 		notes->tree_kills_due++;
@@ -192,13 +199,15 @@ note_command(struct sim *sim, const struct core_event *event)
 			sim->nodes[i].view.state == STATE_FAILED || event->type == ON_RESET))
 			judge_forget_limit(sim, sim->nodes[i].parent);
 		if (sim_is_below(sim, i, event->node) || sibling) {
+			notes->end_judged = false;
 			notes->by_operator = notes->by_operator || event->type != ON_STOP;
 			notes->told_now = notes->told_now || event->now || i == event->node ||
 			    event->type == ON_RESTART;
 			notes->streak_void = notes->streak_void ||
 			    (event->type != ON_STOP && i != event->node &&
 				(!sibling_only(sim, event, i) ||
-				    sim->nodes[parent].notes.limit_hit));
+				    sim->nodes[parent].notes.limit_hit ||
+				    is_limits_doing(&sim->nodes[event->node].view)));
 			notes->own_command = notes->own_command ||
 			    (event->type != ON_STOP && sim_is_below(sim, i, event->node) &&
 				!is_up_for_good(sim, event, i));
@@ -225,8 +234,7 @@ note_spawned(struct sim *sim, const struct core_event *event)
 	if (!node->notes.spawned || event->incarnation != node->notes.incarnation)
 		return;
 	if (!node->notes.answered)
-		node->notes.start_ends =
-		    later(node->notes.start_ends, sim_end(sim->now, node->spec->start_timeout));
+		node->notes.start_ends = later(node->notes.start_ends, judge_start_ends(sim, node));
 	node->notes.answered = true;
 	if (node->spec->ready == READY_SPAWN)
 		node->notes.tried = node->notes.was_ready = true;
@@ -244,13 +252,14 @@ note_extend(struct sim *sim, const struct core_event *event)
 		sim->leave_by = sim_end(sim->leave_by, event->timeout);
 	if (!notes->spawned || event->incarnation != notes->incarnation)
 		return;
+	judge_hook_extend(notes, until);
 	if (notes->stop_step > 0 && !notes->killed)
 		notes->step_ends = later(notes->step_ends, until);
 	else if (node->view.state == STATE_STARTING && notes->answered)
 		notes->start_ends = later(notes->start_ends, until);
 	else if (node->view.state == STATE_STARTING && node->spec->ready != READY_SPAWN)
-		notes->start_ends = later(
-		    notes->start_ends, later(until, sim_end(sim->now, node->spec->start_timeout)));
+		notes->start_ends =
+		    later(notes->start_ends, later(until, judge_start_ends(sim, node)));
 }
 
 /* The first shutdown's time holds; KILL everywhere may come at once with a later one. */
@@ -275,10 +284,12 @@ judge_event(struct sim *sim, const struct core_event *event)
 	struct sim_notes *notes = &sim->nodes[event->node].notes;
 
 	sim->mere_reset = false;
-	sim->nodes[event->node].notes.end_judged = false;
+	if (!judge_awaits_end(notes))
+		notes->end_judged = false;
 	sim->revived = sim->connected = CORE_NONE;
 	judge_auto_event(sim, event);
 	judge_forecast(sim, event);
+	judge_hook_event(sim, event);
 	switch (event->type) {
 	case ON_START:
 	case ON_STOP:
@@ -360,6 +371,7 @@ judge_start_order(struct sim *sim, uint32_t id)
 				sim_break(sim, 3, id, "started while one after it was alive");
 		} else if (group && is_in_between(other->notes.state) && !other->notes.was_ready &&
 		    !other->notes.unhandled && !other->notes.held && !other->notes.parked &&
+		    !other->notes.excused && !judge_will_fail(&other->notes) &&
 		    !is_commanded(other)) {
 			sim_break(sim, 3, id, "started before one before it was ready");
 		} else if (!group && !node->notes.tried && !other->notes.tried &&
@@ -368,6 +380,37 @@ judge_start_order(struct sim *sim, uint32_t id)
 			    "first started before one before it was ready or had failed");
 		}
 	}
+}
+
+void
+judge_begin(struct sim *sim, const struct core_action *action)
+{
+	struct sim_notes *notes = &sim->nodes[action->node].notes;
+
+	if (action->incarnation != notes->incarnation + 1)
+		sim_break(sim, 10, action->node, "incarnations do not count by one");
+	if (notes->hook != HOOK_NONE || notes->post_due)
+		sim_break(
+		    sim, 19, action->node, "started before a hook of its former life is over");
+	if (core_is_holding(sim->core))
+		sim_break(sim, 7, action->node, "started during a hold");
+	judge_wish(sim, action->node);
+	if (sim->now < notes->not_before && !notes->by_operator)
+		sim_break(sim, 9, action->node, "started before its delay was over");
+	judge_start_order(sim, action->node);
+	judge_left_alone(sim, action->node);
+	notes->incarnation = action->incarnation;
+	notes->starts++;
+	notes->started_at = sim->now;
+	notes->stop_step = 0;
+	notes->start_ends = 0;
+	notes->hooks_begun = 0;
+	notes->prepared = notes->was_up = notes->hastened = notes->ran_out = false;
+	notes->stable = notes->excused = false;
+	notes->killed = false;
+	notes->told_now = false;
+	notes->by_operator = false;
+	notes->not_before = 0;
 }
 
 static void
@@ -390,33 +433,18 @@ judge_spawn(struct sim *sim, const struct core_action *action)
 	}
 	if (notes->spawned || node->process.phase != PHASE_NONE)
 		sim_break(sim, 1, action->node, "spawned while its former incarnation is alive");
-	if (action->incarnation != notes->incarnation + 1)
-		sim_break(sim, 10, action->node, "incarnations do not count by one");
-	if (core_is_holding(sim->core))
-		sim_break(sim, 7, action->node, "started during a hold");
-	judge_wish(sim, action->node);
-	if (sim->now < notes->not_before && !notes->by_operator)
-		sim_break(sim, 9, action->node, "started before its delay was over");
-	judge_start_order(sim, action->node);
-	judge_left_alone(sim, action->node);
+	judge_hook_spawn(sim, action->node, action->incarnation);
+	if (!node->spec->pre_start)
+		judge_begin(sim, action);
 	notes->spawned = true;
 	notes->answered = false;
-	notes->incarnation = action->incarnation;
-	notes->spawns++;
-	notes->stop_step = 0;
-	notes->start_ends = 0;
-	notes->stable = notes->excused = false;
-	notes->killed = false;
-	notes->told_now = false;
-	notes->by_operator = false;
-	notes->not_before = 0;
-	note_known(sim, action->node, true);
+	judge_note_alive(sim, action->node);
 }
 
 /* --- stops --- */
 
 /* Those after it are down when its supervisor stops it in order. */
-static void
+void
 judge_stop_order(struct sim *sim, uint32_t id, const struct core_view *view)
 {
 	const struct sim_node *node = &sim->nodes[id];
@@ -429,7 +457,8 @@ judge_stop_order(struct sim *sim, uint32_t id, const struct core_view *view)
 		const struct sim_node *other = &sim->nodes[i];
 
 		/* one that was held back and is let through now may be no member */
-		if (judge_has_gate(other) && other->notes.stop_step == 0)
+		if (judge_has_gate(other) &&
+		    (other->notes.stop_step == 0 || other->view.reason == REASON_START_TIMEOUT))
 			continue;
 		sim->because = i;
 		if (other->place > node->place && other->notes.known > 0)
@@ -456,6 +485,8 @@ judge_signal(struct sim *sim, const struct core_action *action)
 	if (repeated || notes->killed)
 		return;
 	if (notes->stop_step == 0)
+		judge_hook_signal(sim, action->node);
+	if (notes->stop_step == 0 && !judge_asked_to_end(notes))
 		judge_stop_order(sim, action->node, &view);
 	if (action->signal == SIGKILL && (notes->told_now || sim->now >= sim->hurry_at)) {
 		notes->killed = true;
@@ -477,7 +508,7 @@ judge_action(struct sim *sim, const struct core_action *action)
 {
 	struct sim_notes *notes = &sim->nodes[action->node].notes;
 
-	if (sim->mere_reset && (action->type == DO_SPAWN || action->type == DO_SIGNAL))
+	if (sim->mere_reset && action->type != DO_RECORD && action->type != DO_EXIT)
 		sim_break(sim, 7, action->node, "a reset of what needs none starts or stops it");
 	if (sim->exited && !sim->resuming && action->type != DO_RECORD)
 		sim_break(sim, 8, action->node, "does something after the end");
@@ -499,8 +530,8 @@ judge_action(struct sim *sim, const struct core_action *action)
 			sim_break(sim, 8, CORE_ROOT, "leaves while children are alive");
 		judge_exit(sim, action);
 		break;
-	case DO_HOOK:
-	case DO_END_HOOK:
+	case DO_HOOK: judge_hook(sim, action); break;
+	case DO_END_HOOK: judge_end_hook(sim, action); break;
 	case ACTION_COUNT: break;
 	}
 }

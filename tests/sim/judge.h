@@ -19,6 +19,7 @@
  *  16  a set starts when its delay is over and all of it are down, or when an operator says so
  *  17  automatic shutdown is brought about by whom it should; the daemon leaves with the right status
  *  18  nobody starts before what it comes after, or without a connection; then it does
+ *  19  a hook runs in its time, once, alone, no longer than it may; what comes after it waits
  */
 #ifndef COPPICE_TESTS_SIM_JUDGE_H
 #define COPPICE_TESTS_SIM_JUDGE_H
@@ -53,6 +54,8 @@ void judge_left_alone(struct sim *sim, uint32_t id);
 void judge_set_command(struct sim *sim, const struct core_event *event);
 void judge_set_begin(struct sim *sim, const struct core_record *record, bool failed, bool limited);
 void judge_set_state(struct sim *sim, const struct core_record *record);
+/* It starts, or is given up. */
+void judge_set_over(struct sim *sim, uint32_t supervisor);
 void judge_set(struct sim *sim, uint32_t supervisor);
 bool judge_is_still(const struct sim *sim, uint32_t id);
 bool judge_is_busy(const struct sim *sim, uint32_t supervisor);
@@ -69,6 +72,31 @@ void judge_gate_begin(struct sim_notes *notes);
 void judge_gate(struct sim *sim, uint32_t id);
 bool judge_may_wait(const struct sim *sim, uint32_t id);
 bool judge_has_gate(const struct sim_node *node);
+/* A start, with the process or with its pre_start; whom a supervisor stops before others. */
+void judge_begin(struct sim *sim, const struct core_action *action);
+void judge_stop_order(struct sim *sim, uint32_t id, const struct core_view *view);
+/* Whether it has a process or a hook may be another now. */
+void judge_note_alive(struct sim *sim, uint32_t id);
+/* Hooks (judge_hook.c): before an event; when its process asks for time; the end of its process. */
+void judge_hook_event(struct sim *sim, const struct core_event *event);
+void judge_hook_extend(struct sim_notes *notes, mono_ms until);
+void judge_hook_gone(struct sim *sim, const struct core_event *event);
+/* When it must have become ready, if it is there now. */
+mono_ms judge_start_ends(const struct sim *sim, const struct sim_node *node);
+/* The actions about them, about the process, and the first signal; whether it was asked before. */
+void judge_hook(struct sim *sim, const struct core_action *action);
+void judge_end_hook(struct sim *sim, const struct core_action *action);
+void judge_hook_spawn(struct sim *sim, uint32_t id, uint32_t incarnation);
+void judge_hook_signal(struct sim *sim, uint32_t id);
+bool judge_asked_to_end(const struct sim_notes *notes);
+/* A record, before the others have looked at it; whether what its end led to comes later. */
+void judge_hook_record(struct sim *sim, const struct core_record *record);
+bool judge_awaits_end(const struct sim_notes *notes);
+bool judge_will_fail(const struct sim_notes *notes);
+bool judge_was_taken(const struct sim *sim, const struct core_record *record);
+/* A child after a step, and after an engine's death; what hooks add to its stop. */
+void judge_hooks(struct sim *sim, uint32_t id, bool resumed);
+span_ms judge_hook_bound(const struct sim *sim, const struct sim_node *node);
 /* The end of a story. */
 void judge_end(struct sim *sim);
 /* What an invariant says; for people. */

@@ -121,10 +121,17 @@ judge_auto_record(struct sim *sim, const struct core_record *record)
 		notes->must_end_it = false; /* the restart of its set would have ended it, too */
 }
 
-/* One that is drawn into a restart together with others begins anew: perhaps in time. */
+/*
+ * One that is drawn into a restart together with others begins anew: perhaps in time. A temporary
+ * one would have ended with it, and does not.
+ */
 void
 judge_auto_group(struct sim *sim, uint32_t id)
 {
+	const struct sim_node *node = &sim->nodes[id];
+
+	if (node->notes.must_end_it && node->spec->restart == RESTART_TEMPORARY)
+		forget_musts(sim, node->parent);
 	sim->nodes[id].notes.must_end_it = false;
 }
 

@@ -25,7 +25,8 @@ judge_text(int invariant)
 		"Who is restarted with whom is what the strategy says.",
 		"A set starts when its delay is over and all of it are down, or when an operator says so.",
 		"Automatic shutdown is brought about by whom it should, and the daemon leaves with the right status.",
-		"Nobody starts before what it comes after, or without a connection; then it does."
+		"Nobody starts before what it comes after, or without a connection; then it does.",
+		"A hook runs in its time, once, alone, no longer than it may; what comes after it waits."
 	};
 
 	return texts[invariant];
@@ -98,10 +99,13 @@ judge_fate_record(struct sim *sim, const struct core_record *record)
 	    node->parent == CORE_NONE ? NULL : sim->nodes[node->parent].spec;
 	bool aborts = parent && parent->on_start_failure == START_FAILURE_ABORT &&
 	    record->state == STATE_FAILED && node->notes.ended_early;
+	bool later = record->state == STATE_STOPPING && node->notes.post_due;
 
-	if (node->notes.end_judged && record->state != node->notes.end_state && !aborts)
+	if (node->notes.end_judged && record->state != node->notes.end_state && !aborts && !later &&
+	    !judge_was_taken(sim, record))
 		sim_break(sim, 14, record->node, "it ended, and is now what should not come of it");
-	node->notes.end_judged = false;
+	/* a command that still has to run decides instead */
+	node->notes.end_judged = node->notes.end_judged && later && !node->notes.own_command;
 	if (record->state == STATE_STOPPING && record->reason == REASON_GROUP &&
 	    !node->notes.in_set)
 		sim_break(
@@ -184,7 +188,7 @@ judge_waiting(struct sim *sim, uint32_t id)
 }
 
 static void
-judge_node(struct sim *sim, uint32_t id)
+judge_node(struct sim *sim, uint32_t id, bool resumed)
 {
 	struct sim_node *node = &sim->nodes[id];
 	struct sim_notes *notes = &node->notes;
@@ -211,7 +215,7 @@ judge_node(struct sim *sim, uint32_t id)
 		judge_auto(sim, id);
 		return;
 	}
-	if (view->incarnation != notes->spawns)
+	if (view->incarnation != notes->starts)
 		sim_break(sim, 10, id, "its incarnation is not the number of its starts");
 	if (view->has_process != notes->spawned)
 		sim_break(sim, 1, id, "has_process is not what the events say");
@@ -220,6 +224,7 @@ judge_node(struct sim *sim, uint32_t id)
 	if (notes->tree_kills_due > 0)
 		sim_break(sim, 2, id, "it ended and its process group was not killed");
 	judge_times(sim, id);
+	judge_hooks(sim, id, resumed);
 	judge_gate(sim, id);
 }
 
@@ -241,7 +246,7 @@ judge_saved(struct sim *sim)
 }
 
 static void
-judge_touched(struct sim *sim)
+judge_touched(struct sim *sim, bool resumed)
 {
 	for (uint32_t i = 0; i < sim->touched_count; i++) {
 		uint32_t id = sim->touched[i];
@@ -250,12 +255,12 @@ judge_touched(struct sim *sim)
 		sim_look(sim, id, &sim->nodes[id].view);
 	}
 	for (uint32_t i = 0; i < sim->touched_count; i++)
-		judge_node(sim, sim->touched[i]);
+		judge_node(sim, sim->touched[i], resumed);
 	sim->touched_count = 0;
 }
 
 static void
-judge_all(struct sim *sim)
+judge_all(struct sim *sim, bool resumed)
 {
 	const char *broken = core_check(sim->core);
 
@@ -265,7 +270,7 @@ judge_all(struct sim *sim)
 	for (uint32_t i = 0; i < sim->count; i++)
 		sim_look(sim, i, &sim->nodes[i].view);
 	for (uint32_t i = 0; i < sim->count; i++)
-		judge_node(sim, i);
+		judge_node(sim, i, resumed);
 }
 
 void
@@ -273,9 +278,9 @@ judge_step(struct sim *sim, const struct core_event *event)
 {
 	if (sim->set_due != CORE_NONE)
 		sim_break(sim, 15, sim->set_due, "failed, and nobody else is restarted with it");
-	judge_touched(sim);
+	judge_touched(sim, event->type == ON_RESUME);
 	if (sim->thorough)
-		judge_all(sim);
+		judge_all(sim, event->type == ON_RESUME);
 	if (event->type == ON_TIMER && core_next_deadline(sim->core) <= sim->now)
 		sim_break(sim, 11, CORE_NONE, "a deadline stays in the past");
 	if (core_is_leaving(sim->core))
@@ -299,6 +304,7 @@ stop_bound(const struct sim *sim, const struct sim_node *node)
 		bound = sim_end(bound, node->notes.step_ends - sim->now);
 	for (uint32_t k = 0; k + 1 < spec->stop_steps; k++)
 		bound = sim_end(bound, spec->stop[k].wait);
+	bound = sim_end(bound, judge_hook_bound(sim, node));
 	return spec->stop[spec->stop_steps - 1].signal == SIGKILL ? bound : SPAN_INFINITE;
 }
 

@@ -10,7 +10,7 @@ static bool
 may_tell_an_end(enum core_event_type type)
 {
 	return type == ON_SPAWNED || type == ON_SPAWN_FAILED || type == ON_READY ||
-	    type == ON_EXITED;
+	    type == ON_EXITED || type == ON_HOOK_DONE;
 }
 
 static void

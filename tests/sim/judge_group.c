@@ -138,8 +138,8 @@ judge_set_begin(struct sim *sim, const struct core_record *record, bool failed, 
 	}
 }
 
-static void
-end_wait(struct sim *sim, uint32_t supervisor)
+void
+judge_set_over(struct sim *sim, uint32_t supervisor)
 {
 	sim->nodes[supervisor].notes.set_waits = false;
 	for (uint32_t i = sim->nodes[supervisor].first; i != CORE_NONE; i = sim->nodes[i].next)
@@ -157,6 +157,9 @@ judge_set_state(struct sim *sim, const struct core_record *record)
 		node->notes.set_waits = false;
 	if (node->parent == CORE_NONE)
 		return;
+	if (record->state == STATE_WAITING && record->reason == REASON_DEMAND &&
+	    node->spec->restart == RESTART_TEMPORARY) /* its set will not start it */
+		node->notes.in_set = false;
 	above = &sim->nodes[node->parent].notes;
 	if ((record->state == STATE_STARTING ||
 		(record->state == STATE_WAITING && node->notes.state == STATE_RESTARTING)) &&
@@ -167,7 +170,7 @@ judge_set_state(struct sim *sim, const struct core_record *record)
 			    sim, 16, record->node, "started before the delay of its set was over");
 		if (above->set_limited)
 			above->stamped_at = sim->now;
-		end_wait(sim, node->parent);
+		judge_set_over(sim, node->parent);
 	}
 	if (record->state == STATE_STARTING) {
 		node->notes.alone = node->notes.alone || node->notes.own_command;

@@ -215,15 +215,18 @@ note_group(struct sim *sim, uint32_t supervisor, uint32_t failed)
 		struct sim_node *node = &sim->nodes[i];
 		bool after = node->place > sim->nodes[failed].place;
 
-		if (all || node->place >= sim->nodes[failed].place)
-			node->notes.was_ready = false;
 		if (!all && !after && i != failed)
 			continue;
-		if (node->spec->restart != RESTART_TEMPORARY)
-			node->notes.parked = node->notes.excused = false;
+		node->notes.was_ready = false;
+		if (node->spec->restart != RESTART_TEMPORARY) /* its own failure is void, too */
+			node->notes.parked = node->notes.excused = node->notes.unhandled = false;
 		node->notes.in_set = node->spec->restart != RESTART_TEMPORARY || i == failed ||
 		    !node->notes.tried || node->notes.known > 0 ||
-		    node->notes.state == STATE_STARTING || node->notes.state == STATE_RUNNING;
+		    node->notes.state == STATE_STARTING || node->notes.state == STATE_RUNNING ||
+		    node->notes.state == STATE_STOPPING;
+		/* a temporary one that was given up, when an operator has its set started again */
+		node->notes.in_set = node->notes.in_set ||
+		    (node->notes.state == STATE_WAITING && node->view.reason == REASON_TURN);
 		node->notes.alone = false;
 		judge_auto_group(sim, i);
 		node->notes.drawn_in =
@@ -241,6 +244,7 @@ judge_record(struct sim *sim, const struct core_record *record)
 	    (record->type != RECORD_GROUP_RESTARTING || (uint32_t)record->a != sim->set_due))
 		sim_break(sim, 15, sim->set_due, "failed, and nobody else is restarted with it");
 	sim->set_due = CORE_NONE;
+	judge_hook_record(sim, record);
 	judge_auto_record(sim, record);
 	switch (record->type) {
 	case RECORD_STATE:
@@ -271,7 +275,7 @@ judge_record(struct sim *sim, const struct core_record *record)
 		note_limit(sim, record->node);
 		if (record->a == LIMIT_BACKOFF)
 			break;
-		notes->set_waits = false;
+		judge_set_over(sim, record->node);
 		note_uncounted(sim, record->node);
 		break;
 	case RECORD_ESCALATED: note_uncounted(sim, record->node); break;

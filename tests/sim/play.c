@@ -114,6 +114,7 @@ add_node(struct sim *sim, const struct story_place *place, uint32_t index, uint3
 	node->place = index;
 	node->first = node->next = CORE_NONE;
 	node->process.next = node->process.echo_at = sim->due[id] = MONO_NEVER;
+	node->hook.next = node->hook.echo_at = MONO_NEVER;
 	sim->by_number[number] = id;
 	if (parent == CORE_NONE)
 		return;
@@ -261,6 +262,8 @@ mix_event(struct sim *sim, const struct core_event *event)
 	mix(sim, event->status);
 	mix(sim, event->timeout);
 	mix(sim, (event->now ? 1 : 0) + (event->group ? 2 : 0) + (event->until_restart ? 4 : 0));
+	if (event->type == ON_HOOK_DONE)
+		mix(sim, (int64_t)event->hook + 256 * (int64_t)event->error);
 }
 
 static void
@@ -271,7 +274,7 @@ mix_action(struct sim *sim, const struct core_action *action)
 	mix(sim, action->type);
 	mix(sim, action->node);
 	mix(sim, action->incarnation);
-	mix(sim, action->signal + (action->group ? 256 : 0));
+	mix(sim, action->signal + (action->group ? 256 : 0) + 512 * (int64_t)action->hook);
 	mix(sim, action->status + (action->escalated ? 256 : 0) + (action->automatic ? 512 : 0));
 	if (action->type != DO_RECORD)
 		return;
@@ -294,11 +297,11 @@ carry_out(struct sim *sim, const struct core_action *action)
 		if (process->incarnation == action->incarnation)
 			fate_signal(sim, action->node, action->signal);
 		break;
+	case DO_HOOK: fate_hook(sim, action->node, action->incarnation, action->hook); break;
+	case DO_END_HOOK: fate_end_hook(sim, action->node, action->hook); break;
 	case DO_EXIT: sim->exited = true; break;
 	case DO_KILL_TREE:
 	case DO_RECORD:
-	case DO_HOOK:
-	case DO_END_HOOK:
 	case ACTION_COUNT: break;
 	}
 }
@@ -381,13 +384,19 @@ tell_nonsense(struct sim *sim, const struct story_event *story, uint32_t id)
 {
 	static const enum core_event_type types[] = { ON_SPAWNED, ON_SPAWN_FAILED, ON_READY,
 		ON_EXITED };
-	int64_t offset = story->value[DETAIL_OFFSET];
+	int64_t offset = story->value[DETAIL_OFFSET], what = story->value[DETAIL_WHAT];
+	const struct sim_hook *hook = &sim->nodes[id].hook;
+	struct core_event event = { .type = what < 4 ? types[what & 3] : ON_HOOK_DONE,
+		.node = id,
+		.incarnation = sim->nodes[id].notes.incarnation + (uint32_t)offset };
 
-	if (sim->nodes[id].spec->kind == KIND_CHILD && offset != 0)
-		sim_feed(sim,
-		    &(struct core_event){ .type = types[story->value[DETAIL_WHAT] & 3],
-			.node = id,
-			.incarnation = sim->nodes[id].notes.incarnation + (uint32_t)offset });
+	if (what > 3)
+		event.hook = (enum core_hook)(1 + (what - 4) % (HOOK_COUNT - 1));
+	if (sim->nodes[id].spec->kind != KIND_CHILD || (what < 4 && offset == 0))
+		return;
+	if (what > 3 && hook->hook == event.hook && hook->incarnation == event.incarnation)
+		return; /* that would be a lie: it runs */
+	sim_feed(sim, &event);
 }
 
 static void

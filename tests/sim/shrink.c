@@ -192,9 +192,29 @@ shrink_place(struct shrink *shrink, uint32_t at)
 	}
 }
 
+/* The same of an earlier incarnation. */
+static void
+live_sooner(struct shrink *shrink, uint32_t at)
+{
+	int64_t number;
+
+	for (unsigned nth = 0; smaller(shrink->best->lives[at].incarnation, &nth, &number);) {
+		struct story_life *life;
+
+		begin_trial(shrink);
+		life = &shrink->trial->lives[at];
+		if (number < 1 || story_find_life(shrink->trial, life->node, (uint32_t)number))
+			continue;
+		life->incarnation = (uint32_t)number;
+		if (is_taken(shrink))
+			nth = 0;
+	}
+}
+
 static void
 shrink_life(struct shrink *shrink, uint32_t at)
 {
+	live_sooner(shrink, at);
 	for (int key = 0; key < LIFE_KEYS; key++) {
 		int64_t number;
 

@@ -40,12 +40,25 @@ struct sim_process {
 	enum sim_phase phase;
 	uint32_t incarnation;
 	int64_t life[LIFE_KEYS];
-	mono_ms next; /* when something happens to it; MONO_NEVER: nothing */
+	uint32_t life_of; /* that incarnation, which may have got no further than pre_start */
+	mono_ms next;     /* when something happens to it; MONO_NEVER: nothing */
 	mono_ms dies_at, ready_at;
 	uint32_t told;   /* gentle signals so far */
 	bool unanswered; /* its end will be told before the answer to its spawn */
 	int32_t status;
 	mono_ms echo_at; /* its end is told a second time; MONO_NEVER: not */
+	uint32_t echo_incarnation;
+};
+
+/* The virtual hook of a node. */
+struct sim_hook {
+	enum core_hook hook; /* that runs, or whose end the core has not heard of; HOOK_NONE */
+	uint32_t incarnation;
+	bool gone;             /* it has ended; the core hears of it at `next` */
+	mono_ms next;          /* when it ends by itself, or that; MONO_NEVER: it hangs */
+	int32_t status, error; /* as ON_HOOK_DONE will tell it */
+	mono_ms echo_at;       /* it is told a second time; MONO_NEVER: not */
+	enum core_hook echo;
 	uint32_t echo_incarnation;
 };
 
@@ -61,11 +74,13 @@ struct sim_notes {
 	bool tried;       /* since its supervisor began: has been ready or failed */
 	bool unhandled;   /* a failure that waits for its supervisor */
 	bool was_ready;   /* since its set, or its supervisor, was restarted */
-	uint32_t known;   /* processes at or below it that the core must take for alive */
-	bool spawned;     /* of a child: so is its own */
+	uint32_t known;   /* how many at or below it have a process or a hook, to the core */
+	bool alive;       /* of a child: whether it is one of these */
+	bool spawned;     /* it has a process */
 	bool answered;
-	uint32_t incarnation; /* of its last DO_SPAWN */
-	uint32_t spawns;      /* DO_SPAWNs, repetitions not counted */
+	uint32_t incarnation; /* of its last start: with pre_start, else with DO_SPAWN */
+	uint32_t starts;      /* repetitions not counted */
+	mono_ms started_at;
 	mono_ms ready_at;
 	uint32_t stop_step;    /* signals of the sequence sent so far */
 	mono_ms step_ends;     /* when the next may be sent and must be */
@@ -104,6 +119,19 @@ struct sim_notes {
 	int32_t code;    /* that its last end makes the daemon's; -1: not known */
 	bool demanded;   /* on_demand: it may be started (judge_gate.c) */
 	bool by_hand;    /* because an operator said so, which its stop does not undo */
+	/* judge_hook.c */
+	enum core_hook hook;  /* that was asked for, and is not known to be over */
+	bool hook_ending;     /* and was told to end */
+	mono_ms hook_ends;    /* when it is to be told to, and not before */
+	uint32_t hooks_begun; /* in this life, a bit for each */
+	bool prepared;        /* pre_start has succeeded */
+	bool was_up;          /* when it was told to stop */
+	bool ran_out;         /* it was ready, and has ended by itself */
+	bool post_due;        /* its process has ended, and post_stop has not begun */
+	bool hastened;        /* KILL at once: no hook begins any more */
+	bool done_due;        /* its hook has ended: the record of it */
+	int32_t done_status;
+	int64_t done_how;
 };
 
 struct sim_node {
@@ -113,6 +141,7 @@ struct sim_node {
 	uint32_t parent, first, next; /* its children, the next of its parent's; CORE_NONE */
 	uint32_t place, depth;
 	struct sim_process process;
+	struct sim_hook hook;
 	struct sim_notes notes;
 	struct core_view view; /* after the last step */
 	bool touched;
@@ -129,7 +158,7 @@ struct sim {
 	int64_t rank; /* the highest of what has happened in this millisecond */
 	uint32_t count;
 	struct sim_node nodes[SIM_MAX_NODES];
-	mono_ms due[SIM_MAX_NODES];        /* when something happens to each process */
+	mono_ms due[SIM_MAX_NODES];        /* when something happens to each process or hook */
 	uint32_t by_number[SIM_MAX_NODES]; /* CORE_NONE */
 	uint32_t supers[SIM_MAX_NODES];    /* in the order in which the core numbers them */
 	uint32_t touched[SIM_MAX_NODES], touched_count;
@@ -207,6 +236,10 @@ int grow_test(struct sim *sim);
 
 /* fate.c: the processes. */
 void fate_spawn(struct sim *sim, uint32_t node, uint32_t incarnation);
+/* Its hook begins. */
+void fate_hook(struct sim *sim, uint32_t node, uint32_t incarnation, enum core_hook hook);
+/* That hook is killed; the core hears of it a little later. */
+void fate_end_hook(struct sim *sim, uint32_t node, enum core_hook hook);
 void fate_signal(struct sim *sim, uint32_t node, int32_t signal);
 /* It ends now; the core hears of it a little later. */
 void fate_kill(struct sim *sim, uint32_t node, int32_t status);
@@ -217,7 +250,7 @@ void fate_happen(struct sim *sim, uint32_t node);
 /* From now on nothing fails, hangs or dies. */
 void fate_calm(struct sim *sim);
 
-/* chaos.c: a life for the process that is spawned now. */
+/* chaos.c: a life for the incarnation that is started now. */
 void chaos_life(struct sim *sim, uint32_t node, uint32_t incarnation);
 /* Perhaps adds events that come before anything else, or soon. */
 void chaos_strikes(struct sim *sim);
@@ -270,7 +303,19 @@ void shrink_story(struct sim *sim, double seconds);
 	X(FAULT_AFTER_TOO_MUCH, 18, "waits for others than those named by after")         \
 	X(FAULT_NO_DEMAND, 18, "starts without a connection what is on_demand")           \
 	X(FAULT_DEAF_DEMAND, 18, "hears no connections")                                  \
-	X(FAULT_DRAINED_STARTS, 18, "starts on a connection what is drained")
+	X(FAULT_DRAINED_STARTS, 18, "starts on a connection what is drained")             \
+	X(FAULT_NO_PRE_START, 19, "has never heard of pre_start")                         \
+	X(FAULT_PRE_START_FAILED, 19, "starts a program though its pre_start has failed") \
+	X(FAULT_NO_STOP_COMMAND, 19, "has never heard of stop_command")                   \
+	X(FAULT_NO_POST_STOP, 19, "has never heard of post_stop")                         \
+	X(FAULT_HOOK_SHORT, 19, "ends hooks when half of their time is over")             \
+	X(FAULT_HOOK_ENDLESS, 19, "knows no hook_timeout")                                \
+	X(FAULT_HOOK_TWICE, 19, "runs each hook twice")                                   \
+	X(FAULT_HOOK_GOES_ON, 19, "lets a hook go on that nobody needs any more")         \
+	X(FAULT_HOOK_IN_HASTE, 19, "has time for hooks when it is to stop at once")       \
+	X(FAULT_POST_STOP_CUT, 19, "does not let an operator wait for post_stop")         \
+	X(FAULT_ANY_HOOK, 10, "takes the end of any hook for that of the one that runs")  \
+	X(FAULT_HOOK_LOST, 13, "does not ask for a hook again after an engine's death")
 
 enum fault {
 #define X(name, invariant, text) name,

@@ -24,20 +24,30 @@ struct story_place {
 };
 
 /* X(enumerator, key, what goes without saying, meaning); times in milliseconds, INT64_MAX: never */
-#define STORY_LIFE(X)                                                                       \
-	X(LIFE_SPAWN, "spawn", 1, "until the answer to its spawn")                          \
-	X(LIFE_FAILS, "fails", 0, "the spawn fails with this errno")                        \
-	X(LIFE_HANGS, "hangs", 0, "until KILL, or until the engine loses patience")         \
-	X(LIFE_SWAPPED, "swapped", 0, "its end is told before the answer to its spawn")     \
-	X(LIFE_READY, "ready", 1, "until it says that it is ready")                         \
-	X(LIFE_LIVES, "lives", -1, "until it ends by itself; -1: a one-shot 1, else never") \
-	X(LIFE_STATUS, "status", 0, "how it ends by itself")                                \
-	X(LIFE_OBEYS, "obeys", 0, "from the first gentle signal to its end")                \
-	X(LIFE_OBEYS_LATER, "later", 0, "from each further one")                            \
-	X(LIFE_LEAVES, "leaves", 0, "how it ends when it obeys")                            \
-	X(LIFE_TELL, "tell", 0, "from its end until the core hears of it")                  \
-	X(LIFE_ECHO, "echo", -1, "until the core hears it again; -1: it does not")          \
-	X(LIFE_RANK, "rank", 2, "who comes first in the same millisecond")
+#define STORY_LIFE(X)                                                                          \
+	X(LIFE_SPAWN, "spawn", 1, "until the answer to its spawn")                             \
+	X(LIFE_FAILS, "fails", 0, "the spawn fails with this errno")                           \
+	X(LIFE_HANGS, "hangs", 0, "until KILL, or until the engine loses patience")            \
+	X(LIFE_SWAPPED, "swapped", 0, "its end is told before the answer to its spawn")        \
+	X(LIFE_READY, "ready", 1, "until it says that it is ready")                            \
+	X(LIFE_LIVES, "lives", -1, "until it ends by itself; -1: a one-shot 1, else never")    \
+	X(LIFE_STATUS, "status", 0, "how it ends by itself")                                   \
+	X(LIFE_OBEYS, "obeys", 0, "from the first gentle signal to its end")                   \
+	X(LIFE_OBEYS_LATER, "later", 0, "from each further one")                               \
+	X(LIFE_LEAVES, "leaves", 0, "how it ends when it obeys")                               \
+	X(LIFE_TELL, "tell", 0, "from its end until the core hears of it")                     \
+	X(LIFE_ECHO, "echo", -1, "until the core hears it again; -1: it does not")             \
+	X(LIFE_RANK, "rank", 2, "who comes first in the same millisecond")                     \
+	X(LIFE_PRE_START, "pre_start", 1, "from the request to its end")                       \
+	X(LIFE_PRE_ENDS, "pre_start_ends", 0, "as of wait(2); -N: it cannot be run, errno N")  \
+	X(LIFE_COMMAND, "stop_command", 1, "the same of the others")                           \
+	X(LIFE_COMMAND_ENDS, "stop_command_ends", 0, "")                                       \
+	X(LIFE_COMMAND_WORKS, "works", -1,                                                     \
+	    "from the request to the end of the process; -1: none by that")                    \
+	X(LIFE_POST_STOP, "post_stop", 1, "")                                                  \
+	X(LIFE_POST_ENDS, "post_stop_ends", 0, "")                                             \
+	X(LIFE_HOOK_TELL, "hook_tell", 0, "from the end of a hook until the core hears of it") \
+	X(LIFE_HOOK_ECHO, "hook_echo", -1, "until the core hears it again; -1: it does not")
 
 /* X(enumerator, word, whether it names a node, meaning) */
 #define STORY_EVENTS(X)                                                                         \
@@ -50,7 +60,8 @@ struct story_place {
 	X(SAY_DIE, "die", true, "its process ends with status=")                                \
 	X(SAY_EXTEND, "extend", true, "its incarnation (+ offset=) asks for ms=")               \
 	X(SAY_STALE, "stale", true,                                                             \
-	    "what nobody should send: what=0 spawned, 1 spawn_failed, 2 ready, 3 exited")       \
+	    "what nobody should send: what=0 spawned, 1 spawn_failed, 2 ready, 3 exited, "      \
+	    "4 to 6 the end of a hook")                                                         \
 	X(SAY_TIMER, "timer", false, "the timer comes, due or not")                             \
 	X(SAY_HOLD, "hold", false, "a hold begins or ends")                                     \
 	X(SAY_JUMP, "jump", false, "the clock stands ms= later than it should")                 \

@@ -99,6 +99,12 @@ table_event(const struct sim *sim, const struct core_event *event)
 		snprintf(more, sizeof more, ": %s", end_text(event->status, end));
 	else if (event->type == ON_SPAWN_FAILED)
 		snprintf(more, sizeof more, ": errno %d", event->error);
+	else if (event->type == ON_HOOK_DONE && event->error != 0)
+		snprintf(
+		    more, sizeof more, " %s: errno %d", core_hook_text(event->hook), event->error);
+	else if (event->type == ON_HOOK_DONE)
+		snprintf(more, sizeof more, " %s: %s", core_hook_text(event->hook),
+		    end_text(event->status, end));
 	else if (event->type == ON_EXTEND || event->type == ON_SHUTDOWN)
 		snprintf(more, sizeof more, "%s, %lld ms", event->now ? " now" : "",
 		    (long long)event->timeout);
@@ -168,7 +174,13 @@ table_action(const struct sim *sim, const struct core_action *action, bool lost)
 	case DO_RECORD: tell_record(sim, &action->record); break;
 	case DO_EXIT: right("the daemon leaves%s", but); break;
 	case DO_HOOK:
+		right(
+		    "%s of %s #%u%s", core_hook_text(action->hook), name, action->incarnation, but);
+		break;
 	case DO_END_HOOK:
+		right("end %s of %s #%u%s", core_hook_text(action->hook), name, action->incarnation,
+		    but);
+		break;
 	case ACTION_COUNT: break;
 	}
 }

@@ -309,6 +309,67 @@ test_an_instance_that_waits_in_a_group(void **state)
 	world_end(world);
 }
 
+/* What is left of its set, which was given up with it, does not hold it back. */
+static void
+test_after_in_a_group_that_was_given_up(void **state)
+{
+	struct world *world = world_of("/ all 0/60s limit=give_up { a ready=exit after=c; b; c }");
+
+	(void)state;
+	world_exit(world, "a:normal");
+	world_exit(world, "b");
+	expect_state(world, "a", STATE_FINISHED);
+	expect_state(world, "b", STATE_FAILED);
+	world_stop(world, "c");
+	world_restart(world, "a");
+	expect_why(world, "a", STATE_WAITING, REASON_AFTER);
+	world_start(world, "c");
+	expect_alive(world, "a c");
+	world_end(world);
+}
+
+/* Nor does it when it waits for a connection again. */
+static void
+test_demand_in_a_group_that_was_given_up(void **state)
+{
+	struct world *world = world_of("/ all 0/60s limit=give_up { a; b; d on_demand }");
+
+	(void)state;
+	world_start(world, "d");
+	world_feed(world,
+	    &(struct core_event){
+		.type = ON_STOP, .node = world_id(world, "d"), .until_restart = true });
+	world_run(world);
+	world_exit(world, "a");
+	world_start(world, "d");
+	world_exit(world, "d:normal");
+	expect_why(world, "d", STATE_WAITING, REASON_DEMAND);
+	world_order(world, ON_DEMAND, "d");
+	expect_alive(world, "d");
+	world_end(world);
+}
+
+/* One that waits again before the restart of its set has reached it is taken along. */
+static void
+test_demand_in_a_group_that_is_being_stopped(void **state)
+{
+	struct world *world =
+	    world_of("/ all 9/60s { d on_demand; b backoff=fixed delay=5s; c slow=1s }");
+
+	(void)state;
+	world_start(world, "d");
+	world_exit(world, "b");
+	world_exit(world, "d:normal");
+	expect_why(world, "d", STATE_WAITING, REASON_DEMAND);
+	world_advance(world, 1000);
+	expect_why(world, "d", STATE_RESTARTING, REASON_GROUP);
+	world_order(world, ON_DEMAND, "d");
+	expect_alive(world, "");
+	world_advance(world, 5000);
+	expect_alive(world, "b c");
+	world_end(world);
+}
+
 static void
 test_who_stands_after_itself_in_a_group(void **state)
 {
@@ -704,6 +765,9 @@ main(void)
 		cmocka_unit_test(test_commands_to_who_waits),
 		cmocka_unit_test(test_after_in_a_group),
 		cmocka_unit_test(test_a_gate_that_opens_during_a_groups_delay),
+		cmocka_unit_test(test_after_in_a_group_that_was_given_up),
+		cmocka_unit_test(test_demand_in_a_group_that_was_given_up),
+		cmocka_unit_test(test_demand_in_a_group_that_is_being_stopped),
 		cmocka_unit_test(test_who_stands_after_itself_in_a_group),
 		cmocka_unit_test(test_after_and_start_slots),
 		cmocka_unit_test(test_a_supervisor_that_stops_lets_nobody_through),

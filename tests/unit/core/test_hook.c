@@ -189,6 +189,49 @@ test_a_group_restart_cuts_pre_start_short(void **state)
 	world_end(world);
 }
 
+/* No program has ended this time; the status of the run before is not told again. */
+static void
+test_a_pre_start_that_is_too_slow_has_no_status(void **state)
+{
+	struct world *world =
+	    world_of("/ one auto=any { t temporary significant pre=100ms hook_timeout=1s }");
+	struct core *core = world_core(world);
+	struct core_event timer = { .type = ON_TIMER };
+	struct core_event done = { .type = ON_HOOK_DONE,
+		.node = 1,
+		.incarnation = 2,
+		.hook = HOOK_PRE_START,
+		.status = SIGKILL };
+	struct core_action action = { 0 };
+
+	(void)state;
+	world_advance(world, 100);
+	world_stop(world, "t");
+	world_start(world, "t");
+	core_handle(core, world_now(world) + 1000, &timer);
+	core_handle(core, world_now(world) + 1000, &done);
+	expect_why(world, "t", STATE_FAILED, REASON_START_TIMEOUT);
+	while (action.type != DO_EXIT)
+		assert_true(core_next_action(core, &action));
+	assert_true(action.automatic);
+	assert_int_equal(action.status, 70);
+	world_end(world);
+}
+
+/* It asks for no time at all, before the core has heard of it: what pre_start took stays taken. */
+static void
+test_asking_for_time_is_no_new_start_timeout(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { a pre=1s spawn=3s start_timeout=2s "
+				       "ready=told says_ready=infinity }");
+
+	(void)state;
+	world_advance(world, 1500);
+	world_feed(world, &(struct core_event){ .type = ON_EXTEND, .node = 1, .incarnation = 1 });
+	assert_true(core_next_deadline(world_core(world)) == world_now(world) + 500);
+	world_end(world);
+}
+
 /* ready = spawn: the start itself has no limit, and that of pre_start is not left behind. */
 static void
 test_a_slow_start_after_pre_start(void **state)
@@ -340,6 +383,31 @@ test_stop_now_has_no_time_for_hooks(void **state)
 	world_stop(world, "d");
 	world_advance(world, 1000);
 	expect_trace(world, "stop d 1 killed, hook d 1 post_stop, end d post_stop ok");
+	world_end(world);
+}
+
+/* The program has ended, and its stop_command not quite: post_stop would come next. */
+static void
+test_stop_now_between_two_hooks(void **state)
+{
+	struct world *world = world_of("/ one 9/60s { a command=infinity post=infinity }");
+	struct core *core = world_core(world);
+	struct core_event stop = { .type = ON_STOP, .node = 1 };
+	struct core_event exited = { .type = ON_EXITED, .node = 1, .incarnation = 1 };
+	struct core_event done = {
+		.type = ON_HOOK_DONE, .node = 1, .incarnation = 1, .hook = HOOK_STOP
+	};
+	struct core_action action;
+
+	(void)state;
+	core_handle(core, world_now(world), &stop);
+	core_handle(core, world_now(world), &exited);
+	stop.now = true;
+	core_handle(core, world_now(world), &stop);
+	core_handle(core, world_now(world), &done);
+	while (core_next_action(core, &action))
+		assert_false(action.type == DO_HOOK && action.hook == HOOK_POST_STOP);
+	expect_state(world, "a", STATE_STOPPED);
 	world_end(world);
 }
 
@@ -564,6 +632,8 @@ main(void)
 		cmocka_unit_test(test_a_pre_start_that_fails_is_a_failed_start),
 		cmocka_unit_test(test_a_failed_pre_start_is_no_end_that_is_listed),
 		cmocka_unit_test(test_start_timeout_covers_pre_start),
+		cmocka_unit_test(test_a_pre_start_that_is_too_slow_has_no_status),
+		cmocka_unit_test(test_asking_for_time_is_no_new_start_timeout),
 		cmocka_unit_test(test_pre_start_may_have_used_all_of_start_timeout),
 		cmocka_unit_test(test_a_stop_cuts_pre_start_short),
 		cmocka_unit_test(test_a_group_restart_cuts_pre_start_short),
@@ -574,6 +644,7 @@ main(void)
 		cmocka_unit_test(test_the_process_ends_while_stop_command_runs),
 		cmocka_unit_test(test_a_stop_command_that_is_too_slow),
 		cmocka_unit_test(test_stop_now_has_no_time_for_hooks),
+		cmocka_unit_test(test_stop_now_between_two_hooks),
 		cmocka_unit_test(test_no_stop_command_before_it_is_ready),
 		cmocka_unit_test(test_a_child_may_ask_for_time_for_its_stop_command),
 		cmocka_unit_test(test_a_shutdown_runs_them_and_its_bound_ends_them),

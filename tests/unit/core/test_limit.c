@@ -457,6 +457,41 @@ test_what_no_longer_waits_for_room_does_not_say_so(void **state)
 	world_end(world);
 }
 
+/* The set that waits for room will not start it; so it waits for its own connections alone. */
+static void
+test_a_temporary_one_on_demand_is_started_alone(void **state)
+{
+	struct world *world =
+	    world_of("/ all 0/60s limit=backoff { a; t temporary on_demand ready=exit }");
+
+	(void)state;
+	world_start(world, "t");
+	world_exit(world, "a");
+	expect_why(world, "t", STATE_FINISHED, REASON_LIMIT);
+	world_start(world, "t");
+	world_exit(world, "t:normal");
+	expect_why(world, "t", STATE_WAITING, REASON_DEMAND);
+	world_order(world, ON_DEMAND, "t");
+	expect_alive(world, "t");
+	world_end(world);
+}
+
+/* One that ends well before the walk has come to it is given up like the others. */
+static void
+test_one_on_demand_is_given_up_with_its_set(void **state)
+{
+	struct world *world = world_of("/ all 0/60s limit=give_up { d on_demand; b; c slow=1s }");
+
+	(void)state;
+	world_start(world, "d");
+	world_exit(world, "b");
+	world_exit(world, "d:normal");
+	expect_why(world, "d", STATE_WAITING, REASON_DEMAND);
+	world_advance(world, 1000);
+	expect_why(world, "d", STATE_FAILED, REASON_GIVEN_UP);
+	world_end(world);
+}
+
 int
 main(void)
 {
@@ -466,6 +501,8 @@ main(void)
 		cmocka_unit_test(test_backoff_with_intensity_0_waits_one_period),
 		cmocka_unit_test(test_one_broken_program_never_takes_the_others_down_and_heals),
 		cmocka_unit_test(test_give_up_fails_the_set_and_siblings_go_on),
+		cmocka_unit_test(test_a_temporary_one_on_demand_is_started_alone),
+		cmocka_unit_test(test_one_on_demand_is_given_up_with_its_set),
 		cmocka_unit_test(test_later_groups_pass_over_failed_members),
 		cmocka_unit_test(test_later_groups_pass_over_members_given_up_untried),
 		cmocka_unit_test(test_an_operators_start_of_one_starts_the_whole_set),

@@ -267,6 +267,31 @@ test_a_round_waits_for_a_failing_sibling(void **state)
 	world_end(world);
 }
 
+/* A one-shot is ready when it has finished, and so is its place. */
+static void
+test_a_round_waits_for_a_finishing_sibling(void **state)
+{
+	struct world *world = world_of("/ rest 9/60s { t *2 backoff=none ready=exit post=1s; x }");
+	struct core_event done = { .type = ON_HOOK_DONE, .incarnation = 2, .hook = HOOK_POST_STOP };
+
+	(void)state;
+	done.node = world_id(world, "t@2");
+	world_exit(world, "t@2:3");
+	world_advance(world, 900);
+	world_exit(world, "t@1:normal");
+	world_advance(world, 100);
+	world_exit(world, "t@2:normal");
+	world_feed(world, &done); /* its post_stop is quicker this time */
+	world_advance(world, 0);
+	expect_state(world, "t@2", STATE_FINISHED);
+	expect_state(world, "t@1", STATE_STOPPING);
+	expect_alive(world, "");
+	world_advance(world, 900);
+	expect_state(world, "t@1", STATE_FINISHED);
+	expect_alive(world, "x");
+	world_end(world);
+}
+
 static void
 test_a_failed_start_with_post_stop_ends_the_round(void **state)
 {
@@ -361,6 +386,7 @@ main(void)
 		cmocka_unit_test(test_a_group_restart_does_not_revive_who_has_failed_for_good),
 		cmocka_unit_test(test_an_operator_stops_who_has_failed_for_good),
 		cmocka_unit_test(test_a_round_waits_for_a_failing_sibling),
+		cmocka_unit_test(test_a_round_waits_for_a_finishing_sibling),
 		cmocka_unit_test(test_a_failed_start_with_post_stop_ends_the_round),
 		cmocka_unit_test(test_escalation_waits_for_post_stop),
 		cmocka_unit_test(test_automatic_shutdown_waits_for_post_stop),
