@@ -212,6 +212,17 @@ is_kept_waiting(const struct stage *stage, const struct item *item)
 	return false;
 }
 
+bool
+mail_would_wait(const struct stage *stage, uint32_t super)
+{
+	struct item end = { .what = EXIT,
+		.node = super,
+		.super = stage->actors[super].parent,
+		.culprit = CORE_NONE };
+
+	return is_kept_waiting(stage, &end);
+}
+
 static bool
 is_next(const struct stage *stage, const struct item *item)
 {

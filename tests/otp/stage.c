@@ -585,20 +585,29 @@ handle(struct stage *stage, struct item item)
 	}
 }
 
+enum haste {
+	IN_TURN,
+	SOON, /* not behind what others have in hand, but for what is to be stopped with it */
+	NOW
+};
+
 /* The last of a supervisor that ends by itself is gone: its parent hears of that behind what is in its queue. */
 static bool
-is_held_back(const struct stage *stage, const struct item *item)
+is_held_back(const struct stage *stage, const struct item *item, enum haste haste)
 {
 	uint32_t super = stage->actors[item->node].parent;
 
-	if (item->what != EXIT)
+	if (item->what != EXIT || haste == NOW)
 		return false;
 	while (super != CORE_ROOT && !stage_has_others(stage, super, item->node)) {
 		struct core_view view = stage_view(stage, super);
 		uint32_t parent = stage->actors[super].parent;
 
 		if (mail_ends_by_itself(&view) &&
-		    (stage_has_mail(stage, parent) || mail_is_at_work(stage, parent, super)))
+		    (mail_would_wait(stage, super) ||
+			(haste == IN_TURN &&
+			    (stage_has_mail(stage, parent) ||
+				mail_is_at_work(stage, parent, super)))))
 			return true;
 		if (view.state != STATE_STOPPING)
 			return false;
@@ -609,7 +618,7 @@ is_held_back(const struct stage *stage, const struct item *item)
 
 /* The first in hand that is due; or the next time at which something is. */
 static bool
-next_in_hand(struct stage *stage, mono_ms *next, bool all)
+next_in_hand(struct stage *stage, mono_ms *next, enum haste haste)
 {
 	size_t first = 0;
 
@@ -617,7 +626,7 @@ next_in_hand(struct stage *stage, mono_ms *next, bool all)
 	for (size_t i = 0; i < stage->hand.count; i++) {
 		const struct item *item = &stage->hand.at[i];
 
-		if (item->at < *next && (all || !is_held_back(stage, item))) {
+		if (item->at < *next && !is_held_back(stage, item, haste)) {
 			first = i;
 			*next = item->at;
 		}
@@ -640,10 +649,12 @@ stage_settle(struct stage *stage)
 			stage_order(stage, ON_TIMER, CORE_ROOT);
 			continue;
 		}
-		if (mail_next(stage, false) || next_in_hand(stage, &next, false) ||
-		    mail_next(stage, true) || next_in_hand(stage, &next, true))
+		if (mail_next(stage, false) || next_in_hand(stage, &next, IN_TURN) ||
+		    mail_next(stage, true) || next_in_hand(stage, &next, SOON))
 			continue;
 		next = next < deadline ? next : deadline;
+		if (next == MONO_NEVER && next_in_hand(stage, &next, NOW))
+			continue;
 		if (next == MONO_NEVER)
 			break;
 		stage->now = next;

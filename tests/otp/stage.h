@@ -131,6 +131,8 @@ const char *mail_foresee_end(const struct stage *stage, const struct item *item)
 bool mail_ends_by_itself(const struct core_view *view);
 /* Whether the supervisor, or one below it and not below `but`, has something in hand. */
 bool mail_is_at_work(const struct stage *stage, uint32_t super, uint32_t but);
+/* Whether the parent would stop, when it hears of the end of that supervisor, one that has something in hand. */
+bool mail_would_wait(const struct stage *stage, uint32_t super);
 /*
  * Delivers the next message; false: there is none that can be handled. Unless all are meant, one whose supervisor would
  * end at once waits for what is in hand.
