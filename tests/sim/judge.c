@@ -451,14 +451,14 @@ judge_stop_order(struct sim *sim, uint32_t id, const struct core_view *view)
 	const struct core_spec *parent = sim->nodes[node->parent].spec;
 
 	if (parent->stop_order == ORDER_PARALLEL || node->notes.told_now ||
-	    sim->now >= sim->hurry_at || view->reason == REASON_START_TIMEOUT)
+	    sim->now >= sim->hurry_at || judge_was_slow(view->reason))
 		return;
 	for (uint32_t i = sim->nodes[node->parent].first; i != CORE_NONE; i = sim->nodes[i].next) {
 		const struct sim_node *other = &sim->nodes[i];
 
 		/* one that was held back and is let through now may be no member */
 		if (judge_has_gate(other) &&
-		    (other->notes.stop_step == 0 || other->view.reason == REASON_START_TIMEOUT))
+		    (other->notes.stop_step == 0 || judge_was_slow(other->view.reason)))
 			continue;
 		sim->because = i;
 		if (other->place > node->place && other->notes.known > 0)
@@ -497,8 +497,7 @@ judge_signal(struct sim *sim, const struct core_action *action)
 		sim_break(sim, 2, action->node, "this signal is not the next of its stop sequence");
 	if (notes->stop_step > 0 && sim->now < notes->step_ends)
 		sim_break(sim, 2, action->node, "the next signal comes before the wait is over");
-	if (notes->stop_step == 0 && view.reason == REASON_START_TIMEOUT &&
-	    sim->now < notes->start_ends)
+	if (notes->stop_step == 0 && judge_was_slow(view.reason) && sim->now < notes->start_ends)
 		sim_break(sim, 2, action->node, "its start is given up before its time is over");
 	notes->step_ends = sim_end(sim->now, spec->stop[notes->stop_step++].wait);
 }

@@ -42,6 +42,12 @@ void judge_step(struct sim *sim, const struct core_event *event);
 void judge_forget_window(struct sim *sim, uint32_t supervisor);
 /* An operator starts what its limit holds back, if it has ever been reached. */
 void judge_forget_limit(struct sim *sim, uint32_t supervisor);
+/* Its start has taken too long, or its pre_start has. */
+static inline bool
+judge_was_slow(enum core_reason reason)
+{
+	return reason == REASON_START_TIMEOUT || reason == REASON_HOOK_TIMEOUT;
+}
 /* When all is quiet after the faults have ended. */
 void judge_peace(struct sim *sim);
 /* Of a child that ends by itself: what comes (judge_end.c), which its next record must say. */

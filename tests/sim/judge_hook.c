@@ -193,7 +193,7 @@ may_end(struct sim *sim, uint32_t id)
 		return true;
 	sim_look(sim, id, &view);
 	if (notes->hook == HOOK_PRE_START)
-		return notes->state == STATE_STOPPING && view.reason != REASON_START_TIMEOUT;
+		return notes->state == STATE_STOPPING && !judge_was_slow(view.reason);
 	return notes->hook == HOOK_STOP && !notes->spawned;
 }
 

@@ -210,7 +210,7 @@ test_a_pre_start_that_is_too_slow_has_no_status(void **state)
 	world_start(world, "t");
 	core_handle(core, world_now(world) + 1000, &timer);
 	core_handle(core, world_now(world) + 1000, &done);
-	expect_why(world, "t", STATE_FAILED, REASON_START_TIMEOUT);
+	expect_why(world, "t", STATE_FAILED, REASON_HOOK_TIMEOUT);
 	while (action.type != DO_EXIT)
 		assert_true(core_next_action(core, &action));
 	assert_true(action.automatic);
