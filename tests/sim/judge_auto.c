@@ -117,8 +117,12 @@ judge_auto_record(struct sim *sim, const struct core_record *record)
 	notes->may_end_it = notes->must_end_it = node->parent != CORE_NONE &&
 	    node->spec->significant && is_own_end(node, record) &&
 	    sim->nodes[node->parent].spec->auto_shutdown != AUTO_NEVER;
-	if (node->spec->restart == RESTART_TEMPORARY && notes->in_set)
-		notes->must_end_it = false; /* the restart of its set would have ended it, too */
+	/* The restart of its set would have ended it, too: nobody looks whether it was the last. */
+	if (notes->must_end_it && node->spec->restart == RESTART_TEMPORARY && notes->in_set) {
+		notes->must_end_it = false;
+		if (sim->nodes[node->parent].spec->auto_shutdown == AUTO_ALL_SIGNIFICANT)
+			forget_musts(sim, node->parent);
+	}
 }
 
 /*
