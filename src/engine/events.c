@@ -274,6 +274,18 @@ static line_fn *const LINES[] = {
 };
 _Static_assert(sizeof(LINES) / sizeof(LINES[0]) == RECORD_COUNT, "a line for each type of record");
 
+/* An end by itself from which a restart follows, or one restart too many: who reads of that asks how it ended. */
+static bool
+is_cause_of_restart(const struct engine *engine, const struct image_event *event)
+{
+	const struct core_spec *spec = spec_of(engine, event);
+
+	return event->type == RECORD_EXITED && event->state != STATE_STOPPING &&
+	    (spec->restart == RESTART_PERMANENT ||
+		(spec->restart == RESTART_TRANSIENT &&
+		    !spec_exit_matches(&spec->success_exit, event->a)));
+}
+
 static void
 write_line(const struct engine *engine, const struct image_event *event)
 {
@@ -285,7 +297,8 @@ write_line(const struct engine *engine, const struct image_event *event)
 	 */
 	if (event->type >= RECORD_COUNT || event->node >= core_count(engine->core))
 		return;
-	if (engine->terse && event_severity_of(event) < EVENT_WARNING)
+	if (engine->terse && event_severity_of(event) < EVENT_WARNING &&
+	    !is_cause_of_restart(engine, event))
 		return;
 	LINES[event->type](engine, event, text);
 	if (text[0])

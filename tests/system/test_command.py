@@ -212,6 +212,8 @@ def test_restarts_where_asked(tmp_path):
     assert done.returncode == 0
     assert (tmp_path / "runs").read_text() == "x\n" * 3
     assert len(re.findall(b"main: restarting", done.stderr)) == 2
+    assert len(re.findall(rb"main: exited with status 1 after .* \(start \d\)\n[^\n]*main: restarting", done.stderr)) == 2
+    assert b"exited with status 0" not in done.stderr
 
 
 def test_too_many_restarts(tmp_path):
@@ -219,6 +221,17 @@ def test_too_many_restarts(tmp_path):
     assert done.returncode == 70
     assert (tmp_path / "runs").read_text() == "x\n" * 3
     assert b"/: escalated (intensity)" in done.stderr
+
+
+def test_how_it_ended_is_told_before_a_restart(command):
+    """Also of the last end, which is one too many; not of a stop."""
+    options = ["--set", "restart=transient", "--set", "backoff=none", "--set", "intensity=1"]
+    done = run(*options, "--", "sh", "-c", "exit 3")
+    assert re.findall(rb"main: exited with status 3 after .* \(start (\d)\)", done.stderr) == [b"1", b"2"]
+    daemon = command(*options, "--", "sh", "-c", "echo up; exec sleep 1000")
+    assert daemon.stdout.readline() == b"up\n"
+    daemon.terminate()
+    assert daemon.communicate(timeout=PATIENCE)[1] == b""
 
 
 def test_the_engine_may_be_killed(command):
