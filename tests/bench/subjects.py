@@ -151,9 +151,10 @@ class FloorOfSessions(Floor):
 
 
 class Coppice(Subject):
-    """With `restless` children more that end 0.1 s after each start."""
+    """Without cgroups, as the floor and the others; with `restless` children more that end 0.1 s after each start."""
 
     name = "coppice"
+    root = "none"
 
     def __init__(self, scratch, idle, mode="", restless=0):
         super().__init__(scratch, idle, mode)
@@ -163,7 +164,7 @@ class Coppice(Subject):
         config = f"{self.scratch}/coppice.conf"
         with open(config, "w", encoding="ascii") as out:
             out.write(
-                f"[coppice]\ncontrol_socket = {self.scratch}/s\n"
+                f"[coppice]\ncontrol_socket = {self.scratch}/s\n" + (f"cgroup_root = {self.root}\n" if self.root else "") +
                 "[supervisor:/]\nintensity = 65535\nperiod = 1ms\nstart_order = parallel\n"
                 f"[child:beat]\ncommand = {BEAT} {self.fifo.path} {self.mode}\ninstances = {self.idle}\n"
                 "backoff = none\nlog = null\nstop = KILL\n")
@@ -220,6 +221,13 @@ def is_engine(pid):
         return os.readlink(f"/proc/{pid}/exe").endswith("coppice-engine")
     except OSError:
         return False
+
+
+class CoppiceWithCgroups(Coppice):
+    """As it comes: a cgroup for each child, where there are any."""
+
+    name = "coppice-in-cgroups"
+    root = ""
 
 
 class Subscribers:
