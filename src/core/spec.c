@@ -132,3 +132,10 @@ spec_exit_matches(const struct core_exit_set *set, int32_t status)
 		return spec_exit_has_signal(set, STATUS_SIGNAL(status));
 	return spec_exit_has_code(set, STATUS_CODE(status));
 }
+
+bool
+spec_restarts_after(const struct core_spec *spec, int32_t status)
+{
+	return spec->restart == RESTART_PERMANENT ||
+	    (spec->restart == RESTART_TRANSIENT && !spec_exit_matches(&spec->success_exit, status));
+}

@@ -132,5 +132,7 @@ void spec_exit_add_code(struct core_exit_set *set, uint32_t code);
 void spec_exit_add_signal(struct core_exit_set *set, int signal);
 /* Whether a wait status is in the set; an unknown one is in none. */
 bool spec_exit_matches(const struct core_exit_set *set, int32_t status);
+/* Whether an end by itself with that status is one that the restart type answers with a restart. */
+bool spec_restarts_after(const struct core_spec *spec, int32_t status);
 
 #endif

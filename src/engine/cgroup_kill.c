@@ -33,17 +33,6 @@ next_pid(const char **at)
 	return (int32_t)pid;
 }
 
-static void
-name_of(int32_t pid, char out[32])
-{
-	char file[32];
-
-	snprintf(file, sizeof(file), "/proc/%d/comm", pid);
-	if (cgroup_file_read(-1, file, out, 32) <= 0)
-		strcpy(out, "?");
-	out[strcspn(out, "\n")] = '\0';
-}
-
 /* What a start that came to nothing has made is nobody's leftover. */
 static bool
 is_told(int32_t pid)
@@ -56,7 +45,7 @@ is_told(int32_t pid)
 static void
 tell(int dir, const char *path)
 {
-	char list[LIST_SIZE], name[32];
+	char list[LIST_SIZE], name[PROCESS_NAME_SIZE];
 	struct buf text = { 0 };
 	const char *at = list;
 	unsigned count = 0;
@@ -66,7 +55,7 @@ tell(int dir, const char *path)
 		return;
 	while ((pid = next_pid(&at)) != 0)
 		if (is_told(pid) && count++ < NAMED) {
-			name_of(pid, name);
+			process_name(pid, name);
 			buf_printf(&text, "%s%d (%s)", text.len > 0 ? ", " : "", pid, name);
 		}
 	if (count > NAMED)

@@ -274,16 +274,12 @@ static line_fn *const LINES[] = {
 };
 _Static_assert(sizeof(LINES) / sizeof(LINES[0]) == RECORD_COUNT, "a line for each type of record");
 
-/* An end by itself from which a restart follows, or one restart too many: who reads of that asks how it ended. */
+/* Who reads of a restart, or of one too many, asks how the one before has ended. */
 static bool
 is_cause_of_restart(const struct engine *engine, const struct image_event *event)
 {
-	const struct core_spec *spec = spec_of(engine, event);
-
 	return event->type == RECORD_EXITED && event->state != STATE_STOPPING &&
-	    (spec->restart == RESTART_PERMANENT ||
-		(spec->restart == RESTART_TRANSIENT &&
-		    !spec_exit_matches(&spec->success_exit, event->a)));
+	    spec_restarts_after(spec_of(engine, event), event->a);
 }
 
 static void

@@ -158,26 +158,15 @@ owner_of(struct leftovers *leftovers, int32_t pid, uint32_t *left_by)
 /* ---- one that the reaper has adopted ---- */
 
 static void
-name_of(int32_t pid, char out[32])
-{
-	char file[32];
-
-	snprintf(file, sizeof(file), "/proc/%d/comm", pid);
-	if (cgroup_file_read(-1, file, out, 32) <= 0)
-		strcpy(out, "?");
-	out[strcspn(out, "\n")] = '\0';
-}
-
-static void
 tell_unknown(struct leftovers *leftovers, int32_t pid)
 {
-	char name[32];
+	char name[PROCESS_NAME_SIZE];
 
 	for (unsigned i = 0; i < REMEMBERED; i++)
 		if (leftovers->told[i] == pid)
 			return;
 	leftovers->told[leftovers->told_next++ % REMEMBERED] = pid;
-	name_of(pid, name);
+	process_name(pid, name);
 	log_line(NULL, "left over by somebody, and left alone: %d (%s)", pid, name);
 }
 
@@ -191,7 +180,7 @@ judge(struct leftovers *leftovers, int32_t pid)
 	const struct engine *engine = leftovers->engine;
 	struct process_kin kin;
 	enum owner owner;
-	char name[32], path[NODES_PATH_SIZE];
+	char name[PROCESS_NAME_SIZE], path[NODES_PATH_SIZE];
 	uint32_t left_by = CORE_ROOT;
 	int pidfd;
 
@@ -204,7 +193,7 @@ judge(struct leftovers *leftovers, int32_t pid)
 		owner = owner_of(leftovers, pid, &left_by);
 		if (owner == OWNER_UNKNOWN)
 			tell_unknown(leftovers, pid);
-		name_of(pid, name);
+		process_name(pid, name);
 		if (owner == OWNER_ENDED &&
 		    syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0) == 0) {
 			leftovers->killed++;

@@ -1,6 +1,7 @@
 #include "engine/process.h"
 
 #include "core/types.h"
+#include "engine/cgroup_file.h"
 #include "lib/must.h"
 #include "lib/names.h"
 
@@ -180,6 +181,18 @@ process_kin(int32_t pid, struct process_kin *kin)
 			is_dead(&facts) || (facts.flags & FLAG_EXITING) != 0,
 			(facts.flags & FLAG_NOEXEC) != 0 };
 	return result;
+}
+
+const char *
+process_name(int32_t pid, char out[PROCESS_NAME_SIZE])
+{
+	char file[32];
+
+	snprintf(file, sizeof(file), "/proc/%d/comm", pid);
+	if (cgroup_file_read(-1, file, out, PROCESS_NAME_SIZE) <= 0)
+		strcpy(out, "?");
+	out[strcspn(out, "\n")] = '\0';
+	return out;
 }
 
 enum process_life

@@ -29,6 +29,9 @@ struct process_kin {
 	bool is_before_exec;
 };
 int process_kin(int32_t pid, struct process_kin *kin);
+/* What it calls itself, "?" when there is none. Returns out. */
+#define PROCESS_NAME_SIZE 32
+const char *process_name(int32_t pid, char out[PROCESS_NAME_SIZE]);
 /*
  * "exited with status 3", "was killed by signal SEGV (core dumped)": of a wait status or
  * CORE_STATUS_UNKNOWN. Returns out.

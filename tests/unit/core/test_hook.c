@@ -9,20 +9,6 @@
 
 #include <cmocka.h>
 
-static void
-order_now(struct world *world, enum core_event_type type, const char *name)
-{
-	world_feed(world,
-	    &(struct core_event){ .type = type, .node = world_id(world, name), .now = true });
-	world_run(world);
-}
-
-static void
-expect_hook(struct world *world, const char *name, enum core_hook hook)
-{
-	assert_string_equal(core_hook_text(world_view(world, name).hook), core_hook_text(hook));
-}
-
 /* ---- pre_start ---- */
 
 static void
@@ -146,7 +132,7 @@ test_a_stop_cuts_pre_start_short(void **state)
 
 		(void)state;
 		if (now)
-			order_now(world, ON_STOP, "a");
+			world_order_now(world, ON_STOP, "a");
 		else
 			world_stop(world, "a");
 		expect_trace(world, "hook a 1 pre_start, end a pre_start cut, start b 1");
@@ -365,11 +351,11 @@ test_stop_now_has_no_time_for_hooks(void **state)
 
 	(void)state;
 	world_trace(world);
-	order_now(world, ON_STOP, "a");
+	world_order_now(world, ON_STOP, "a");
 	expect_trace(world, "stop a 1 killed");
 	expect_state(world, "a", STATE_STOPPED);
 	world_stop(world, "b");
-	order_now(world, ON_STOP, "b");
+	world_order_now(world, ON_STOP, "b");
 	expect_trace(world, "hook b 1 stop_command, end b stop_command cut, stop b 1 killed");
 	expect_state(world, "b", STATE_STOPPED);
 	assert_int_equal(world_signals(world, "b"), 1);
@@ -377,7 +363,7 @@ test_stop_now_has_no_time_for_hooks(void **state)
 	world_stop(world, "c");
 	world_advance(world, 5000);
 	expect_trace(world, "stop c 1 killed, hook c 1 post_stop");
-	order_now(world, ON_STOP, "c");
+	world_order_now(world, ON_STOP, "c");
 	expect_trace(world, "end c post_stop cut");
 	expect_state(world, "c", STATE_STOPPED);
 	world_stop(world, "d");

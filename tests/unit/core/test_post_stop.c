@@ -8,20 +8,6 @@
 #include <cmocka.h>
 
 static void
-order_now(struct world *world, enum core_event_type type, const char *name)
-{
-	world_feed(world,
-	    &(struct core_event){ .type = type, .node = world_id(world, name), .now = true });
-	world_run(world);
-}
-
-static void
-expect_hook(struct world *world, const char *name, enum core_hook hook)
-{
-	assert_string_equal(core_hook_text(world_view(world, name).hook), core_hook_text(hook));
-}
-
-static void
 test_post_stop_after_a_crash(void **state)
 {
 	struct world *world = world_of("/ one 9/60s { a post=300ms; b post=1s:9; c post=error }");
@@ -170,7 +156,7 @@ test_an_operator_during_post_stop(void **state)
 	world_start(world, "a");
 	world_trace(world);
 	world_exit(world, "a");
-	order_now(world, ON_STOP, "a");
+	world_order_now(world, ON_STOP, "a");
 	expect_trace(world, "stop a 5 crash, hook a 5 post_stop, end a post_stop cut");
 	expect_state(world, "a", STATE_STOPPED);
 	world_end(world);

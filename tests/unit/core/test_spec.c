@@ -165,6 +165,23 @@ test_every_enumerator_has_a_text(void **state)
 	assert_string_equal(core_reason_text(REASON_LOST), "status_lost");
 }
 
+static void
+test_which_ends_lead_to_a_restart(void **state)
+{
+	struct core_spec spec;
+	const int32_t good = 0, bad = 3 << 8;
+
+	(void)state;
+	spec_defaults(&spec, KIND_CHILD);
+	spec.restart = RESTART_PERMANENT;
+	assert_true(spec_restarts_after(&spec, good) && spec_restarts_after(&spec, bad));
+	spec.restart = RESTART_TRANSIENT;
+	assert_true(!spec_restarts_after(&spec, good) && spec_restarts_after(&spec, bad));
+	assert_true(spec_restarts_after(&spec, CORE_STATUS_UNKNOWN));
+	spec.restart = RESTART_TEMPORARY;
+	assert_true(!spec_restarts_after(&spec, good) && !spec_restarts_after(&spec, bad));
+}
+
 int
 main(void)
 {
@@ -174,6 +191,7 @@ main(void)
 		cmocka_unit_test(test_what_the_core_cannot_work_with_is_refused),
 		cmocka_unit_test(test_core_add_refuses_impossible_places),
 		cmocka_unit_test(test_instances_get_consecutive_numbers_and_none_are_fine),
+		cmocka_unit_test(test_which_ends_lead_to_a_restart),
 		cmocka_unit_test(test_every_enumerator_has_a_text),
 	};
 

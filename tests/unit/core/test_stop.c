@@ -12,14 +12,6 @@
 #include <cmocka.h>
 
 static void
-order_now(struct world *world, enum core_event_type type, const char *name)
-{
-	world_feed(world,
-	    &(struct core_event){ .type = type, .node = world_id(world, name), .now = true });
-	world_run(world);
-}
-
-static void
 test_the_sequence_goes_on_signal_by_signal(void **state)
 {
 	struct world *world =
@@ -62,12 +54,12 @@ test_stop_now_kills_at_once_also_in_the_middle_of_a_stop(void **state)
 
 	(void)state;
 	world_trace(world);
-	order_now(world, ON_STOP, "a");
+	world_order_now(world, ON_STOP, "a");
 	expect_trace(world, "stop a 1 killed");
 	world_stop(world, "b");
 	world_stop(world, "b");
 	assert_int_equal(world_signals(world, "b"), 1);
-	order_now(world, ON_STOP, "b");
+	world_order_now(world, ON_STOP, "b");
 	expect_trace(world, "stop b 1 killed");
 	expect_state(world, "b", STATE_STOPPED);
 	world_end(world);
@@ -268,7 +260,7 @@ test_shutdown_now_kills_everywhere(void **state)
 
 	(void)state;
 	world_trace(world);
-	order_now(world, ON_SHUTDOWN, "/");
+	world_order_now(world, ON_SHUTDOWN, "/");
 	expect_alive(world, "");
 	assert_int_equal(world_signals(world, "a"), 1);
 	assert_int_equal(world_signals(world, "b"), 1);
@@ -285,7 +277,7 @@ test_shutdown_now_after_a_shutdown(void **state)
 	world_shutdown(world);
 	world_advance(world, 1000);
 	expect_alive(world, "a b c");
-	order_now(world, ON_SHUTDOWN, "/");
+	world_order_now(world, ON_SHUTDOWN, "/");
 	expect_alive(world, "");
 	world_end(world);
 }

@@ -49,6 +49,8 @@ void world_ready(struct world *world, const char *name);
  */
 void world_start(struct world *world, const char *name);
 void world_stop(struct world *world, const char *name);
+/* ON_STOP or ON_RESTART with `now`. */
+void world_order_now(struct world *world, enum core_event_type type, const char *name);
 void world_restart(struct world *world, const char *name);
 void world_shutdown(struct world *world);
 void world_order(struct world *world, enum core_event_type type, const char *name);
@@ -91,6 +93,9 @@ bool world_last_record(const struct world *world, enum core_record_type type, co
 	world_expect_state(world, name, state, REASON_COUNT, __FILE__, __LINE__)
 #define expect_why(world, name, state, reason) \
 	world_expect_state(world, name, state, reason, __FILE__, __LINE__)
+#define expect_hook(world, name, which)                                                        \
+	world_expect_text(core_hook_text(world_view(world, name).hook), core_hook_text(which), \
+	    __FILE__, __LINE__)
 void world_expect_text(const char *is, const char *should, const char *file, int line);
 void world_expect_state(const struct world *world, const char *name, enum core_state state,
     enum core_reason reason, const char *file, int line);

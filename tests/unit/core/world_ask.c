@@ -14,6 +14,14 @@ world_start(struct world *world, const char *name)
 }
 
 void
+world_order_now(struct world *world, enum core_event_type type, const char *name)
+{
+	world_feed(world,
+	    &(struct core_event){ .type = type, .node = world_id(world, name), .now = true });
+	world_run(world);
+}
+
+void
 world_stop(struct world *world, const char *name)
 {
 	world_order(world, ON_STOP, name);
